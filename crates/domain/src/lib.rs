@@ -1,0 +1,34 @@
+//! What a job is and what may happen to it: pure data and pure decisions.
+//!
+//! This crate has no input or output, no clock and no randomness; whoever needs one of them passes it in.
+//! The vocabulary, used with the same meaning everywhere in the product:
+//!
+//! - **tenant**: the unit of isolation; owns users, keys and jobs.
+//! - **job**: one unit of work, of a **kind** (which names its handler), waiting in a **queue** (a lane).
+//! - **attempt**: one start of a job. Its number only grows and is the fencing token: nobody finishes an attempt
+//!   but the worker that started it.
+//! - **lease**: a worker's right to an attempt, kept alive by the worker's heartbeat.
+//! - **dispatch**: ringing the doorbell, i.e. announcing a queued job; **delivery**: one receipt of such a message.
+//! - **dead letter**: a failed job that waits for somebody's decision.
+//!
+//! Start reading at [`state`]: it holds the only transition table.
+
+#![warn(missing_docs, clippy::wildcard_enum_match_arm)]
+
+pub mod failure;
+pub mod id;
+pub mod job;
+pub mod name;
+pub mod outcome;
+pub mod retry;
+pub mod scope;
+pub mod state;
+
+pub use failure::{Failure, FailureCode};
+pub use id::{JobId, RequestId, TenantId, UserId, WorkerId};
+pub use job::{Lease, NewJob, StartedJob};
+pub use name::{Kind, NameError, QueueName, Tag};
+pub use outcome::{Finish, Outcome};
+pub use retry::{Backoff, Decision, RetryPolicy};
+pub use scope::{Scope, Scopes};
+pub use state::{Event, IllegalTransition, JobState};

@@ -1,0 +1,140 @@
+//! What people do to a job: cancel it, and retry it from a terminal state.
+
+use domain::{JobId, JobState, TenantId};
+
+use crate::error::Error;
+use crate::pool::Store;
+use crate::row::parse;
+
+/// What a cancel came to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cancel {
+    /// The job had not started, and never will.
+    Cancelled,
+    /// The job runs; its worker aborts the handler with the next heartbeat.
+    Requested,
+    /// The job had ended already.
+    AlreadyFinished(JobState),
+    /// The tenant has no such job.
+    NotFound,
+}
+
+/// What a retry came to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Redrive {
+    /// The job is queued again in this lane, with all its attempts.
+    Redriven {
+        /// The lane to ring.
+        queue: String,
+    },
+    /// Only a job that failed, was cancelled or has expired can be retried; this one is in another state.
+    NotRetryable(JobState),
+    /// The tenant has no such job.
+    NotFound,
+}
+
+impl Store {
+    /// Cancels a job that has not started, or asks the worker that runs it to abort it.
+    ///
+    /// # Errors
+    /// When a statement failed; nothing was changed.
+    pub async fn cancel(&self, tenant_id: TenantId, id: JobId) -> Result<Cancel, Error> {
+        let mut tx = self.begin(tenant_id).await?;
+        let cancelled = sqlx::query_scalar!(
+            r#"
+            with waiting as (
+                delete from outbox where job_id = $1 returning job_id
+            ), later as (
+                delete from due where job_id = $1 returning job_id
+            ), ended as (
+                update job set state = 'cancelled', version = version + 1, finished_at = now(), cancel_requested_at = now()
+                where id = $1 and state in ('scheduled', 'queued')
+                  and exists (select from waiting union all select from later)
+                returning id, tenant_id, version
+            ), history as (
+                insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'cancelled' from ended
+            )
+            select count(*) as "count!" from ended
+            "#,
+            id.0,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        if cancelled > 0 {
+            tx.commit().await?;
+            return Ok(Cancel::Cancelled);
+        }
+        // The job runs, has ended, or was moved while we waited for its token. In the last case the request alone is
+        // enough too: whoever starts the job next sees it with the first heartbeat.
+        let requested = sqlx::query_scalar!(
+            r#"
+            update job set cancel_requested_at = coalesce(cancel_requested_at, now())
+            where id = $1 and state in ('scheduled', 'queued', 'running')
+            returning id
+            "#,
+            id.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let answer = match requested {
+            Some(_) => {
+                sqlx::query!("select pg_notify('tandem_cancel', $1)", id.to_string())
+                    .fetch_one(&mut *tx)
+                    .await?;
+                Cancel::Requested
+            }
+            None => match state_of(&mut tx, id).await? {
+                Some(state) => Cancel::AlreadyFinished(state),
+                None => Cancel::NotFound,
+            },
+        };
+        tx.commit().await?;
+        Ok(answer)
+    }
+
+    /// Queues a failed, cancelled or expired job again, now and with all its attempts. Its attempts' numbers go on.
+    ///
+    /// # Errors
+    /// When a statement failed; nothing was changed.
+    pub async fn redrive(&self, tenant_id: TenantId, id: JobId) -> Result<Redrive, Error> {
+        let mut tx = self.begin(tenant_id).await?;
+        let queue = sqlx::query_scalar!(
+            r#"
+            with token as (
+                delete from dead_letter where job_id = $1
+            ), redriven as (
+                update job
+                set state = 'queued', version = version + 1, attempts_spent = 0, run_at = now(), finished_at = null,
+                    cancel_requested_at = null, error_code = null, error_message = null
+                where id = $1 and state in ('failed', 'cancelled', 'expired')
+                returning id, tenant_id, queue, traceparent, version
+            ), rung as (
+                insert into outbox (job_id, tenant_id, queue, traceparent)
+                select id, tenant_id, queue, traceparent from redriven
+            ), history as (
+                insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'redriven' from redriven
+            )
+            select queue from redriven
+            "#,
+            id.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let answer = match queue {
+            Some(queue) => Redrive::Redriven { queue },
+            None => match state_of(&mut tx, id).await? {
+                Some(state) => Redrive::NotRetryable(state),
+                None => Redrive::NotFound,
+            },
+        };
+        tx.commit().await?;
+        Ok(answer)
+    }
+}
+
+async fn state_of(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Option<JobState>, Error> {
+    let state = sqlx::query_scalar!("select state from job where id = $1", id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    state.map(|state| parse(&state)).transpose()
+}

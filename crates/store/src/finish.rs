@@ -1,0 +1,122 @@
+//! Ending attempts: the claim's row, fenced by attempt and worker, is the right to finish.
+
+use std::collections::HashMap;
+
+use domain::{Finish, JobState, Lease};
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::pool::Store;
+use crate::row::{ms, parse};
+
+/// What is recorded for one attempt.
+#[derive(Debug)]
+pub struct Ending {
+    /// The right to it. Not consumed before the store has answered: a batch whose statement failed is tried again.
+    pub lease: Lease,
+    /// The decision.
+    pub finish: Finish,
+}
+
+/// What became of an ending.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Finished {
+    /// It is recorded, and the job is in this state now. Not always the state that was decided: a job whose end was
+    /// asked for meanwhile is cancelled instead of waiting for another attempt.
+    Recorded(JobState),
+    /// The attempt is not this worker's any more, so nothing was changed.
+    LeaseLost,
+}
+
+impl Store {
+    /// Records the end of many attempts in one statement; answers in their order. Repeating a batch is harmless:
+    /// what was recorded the first time answers [`Finished::LeaseLost`].
+    ///
+    /// # Errors
+    /// When the statement failed, and nothing was recorded.
+    pub async fn finish(&self, endings: &[Ending]) -> Result<Vec<Finished>, Error> {
+        macro_rules! column {
+            ($ending:ident => $value:expr) => {
+                &endings.iter().map(|$ending| $value).collect::<Vec<_>>()[..]
+            };
+        }
+        let mut connection = self.acquire().await?;
+        let rows = sqlx::query!(
+            r#"
+            with ending as (
+                select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                     $8::text[], $9::bigint[], $10::boolean[])
+                    as e (job_id, attempt, worker_id, state, event, result, error_code, error_message, wait_ms, spends)
+            ), token as (
+                delete from claim c using ending e
+                where c.job_id = e.job_id and c.attempt = e.attempt and c.worker_id = e.worker_id
+                returning c.job_id, c.started_at
+            ), decided as (
+                -- Nothing waits for another attempt of a job whose end was asked for.
+                select e.*, t.started_at,
+                       j.cancel_requested_at is not null and e.state in ('scheduled', 'queued') as cancelled
+                from token t join ending e using (job_id) join job j on j.id = t.job_id
+            ), ended as (
+                update job j
+                set state = case when d.cancelled then 'cancelled' else d.state end,
+                    version = j.version + 1,
+                    attempts_spent = j.attempts_spent - case when d.spends then 0 else 1 end,
+                    run_at = case when d.state in ('scheduled', 'queued') and not d.cancelled
+                                  then now() + d.wait_ms * interval '1 millisecond' else j.run_at end,
+                    finished_at = case when d.cancelled or d.state not in ('scheduled', 'queued') then now() end,
+                    error_code = d.error_code, error_message = d.error_message, result = d.result::json
+                from decided d
+                where j.id = d.job_id and j.state = 'running' and j.attempt = d.attempt
+                returning j.id, j.tenant_id, j.state, j.kind, j.queue, j.traceparent, j.run_at, j.version, j.attempt,
+                          case when d.cancelled then 'cancelled' else d.event end as event,
+                          d.worker_id, d.started_at, d.error_code, d.error_message
+            ), attempts as (
+                insert into attempt (job_id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message)
+                select id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message from ended
+            ), history as (
+                insert into job_event (job_id, number, tenant_id, event, attempt)
+                select id, version, tenant_id, event, attempt from ended
+            ), later as (
+                insert into due (job_id, tenant_id, run_at) select id, tenant_id, run_at from ended where state = 'scheduled'
+            ), rung as (
+                insert into outbox (job_id, tenant_id, queue, traceparent)
+                select id, tenant_id, queue, traceparent from ended where state = 'queued'
+            ), dead as (
+                insert into dead_letter (job_id, tenant_id, kind, queue, error_code)
+                select id, tenant_id, kind, queue, coalesce(error_code, 'handler_error') from ended where state = 'failed'
+            )
+            select id as "id!", attempt as "attempt!", state as "state!" from ended
+            "#,
+            column!(ending => ending.lease.job_id.0),
+            column!(ending => i32::try_from(ending.lease.attempt).unwrap_or(i32::MAX)),
+            column!(ending => ending.lease.worker_id.0),
+            column!(ending => ending.finish.state.to_string()),
+            column!(ending => ending.finish.event.to_string()),
+            column!(ending => ending.finish.result.as_ref().map(|result| result.get().to_owned())) as &[Option<String>],
+            column!(ending => ending.finish.failure.as_ref().map(|failure| failure.code.as_str().to_owned()))
+                as &[Option<String>],
+            column!(ending => ending.finish.failure.as_ref().map(|failure| failure.message.clone()))
+                as &[Option<String>],
+            column!(ending => ms(ending.finish.wait)),
+            column!(ending => ending.finish.spends_attempt),
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut recorded: HashMap<(Uuid, i32), JobState> = HashMap::with_capacity(rows.len());
+        for row in rows {
+            recorded.insert((row.id, row.attempt), parse(&row.state)?);
+        }
+        Ok(endings
+            .iter()
+            .map(|ending| {
+                let key = (
+                    ending.lease.job_id.0,
+                    i32::try_from(ending.lease.attempt).unwrap_or(i32::MAX),
+                );
+                recorded
+                    .remove(&key)
+                    .map_or(Finished::LeaseLost, Finished::Recorded)
+            })
+            .collect())
+    }
+}

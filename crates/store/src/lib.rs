@@ -1,0 +1,50 @@
+//! The truth: every statement about tenants, keys and jobs, and nothing but statements.
+//!
+//! # How a job moves
+//!
+//! While a job is alive it has a row in exactly one small table: [`outbox`](crate::outbox) when `queued`, `due` when
+//! `scheduled`, `claim` when `running`, `dead_letter` when `failed`. That row is the **token**: whoever deletes it may
+//! move the job. So every transition is one statement of the same shape: delete the token (fenced by attempt and worker
+//! when it is a claim), update the job where it is still in the expected state, write the history, insert the next
+//! token. Two movers never both succeed, because a row is deleted once, and they never deadlock, because the token
+//! comes before the job.
+//!
+//! # Who sees what
+//!
+//! A process connects as its [`Role`]. The api names its tenant per transaction, and row-level security does the rest;
+//! the worker serves all tenants within its narrow grants; the owner is for operators. Postgres' clock decides what is
+//! due and which lease has expired.
+
+#![warn(missing_docs, clippy::wildcard_enum_match_arm)]
+
+mod claim;
+mod control;
+mod error;
+mod finish;
+mod idempotency;
+mod jobs;
+mod keys;
+mod lease;
+mod maintenance;
+mod outbox;
+mod pool;
+mod row;
+mod submit;
+mod tenants;
+
+pub use claim::Claim;
+pub use control::{Cancel, Redrive};
+pub use error::Error;
+pub use finish::{Ending, Finished};
+pub use idempotency::Idempotency;
+pub use jobs::{Attempt, Job, JobEvent, JobFilter};
+pub use keys::{Authenticated, NewApiKey};
+pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
+pub use maintenance::Leadership;
+pub use outbox::Doorbell;
+pub use pool::{CredentialSource, PoolConfig, Role, Store};
+pub use submit::{Submission, Submitted, SubmittedJob};
+pub use tenants::{NewTenant, Tenant};
+
+/// The schema, applied by `tandem migrate`; never at the start of a process in production.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");

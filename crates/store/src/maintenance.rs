@@ -1,0 +1,197 @@
+//! Sweeps: each takes no input but its bounds, finds what was not announced, and tells what it did.
+
+use chrono::{DateTime, Utc};
+
+use crate::error::Error;
+use crate::pool::Store;
+use crate::row::count;
+
+/// The key of the advisory lock that makes one worker the maintenance leader: "tandem" in ASCII.
+const LEADER_LOCK: i64 = 0x7461_6e64_656d;
+
+impl Store {
+    /// Queues jobs whose time has come, at most `limit`; answers the lanes to ring, one entry per job.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn promote_due(&self, limit: i64) -> Result<Vec<String>, Error> {
+        let mut connection = self.acquire().await?;
+        let lanes = sqlx::query_scalar!(
+            r#"
+            with token as (
+                delete from due
+                where job_id in (
+                    select job_id from due where run_at <= now() order by run_at limit $1 for update skip locked
+                )
+                returning job_id, start_by
+            ), promoted as (
+                update job j set state = 'queued', version = version + 1
+                from token
+                where j.id = token.job_id and j.state = 'scheduled'
+                returning j.id, j.tenant_id, j.queue, j.traceparent, j.version, token.start_by
+            ), rung as (
+                insert into outbox (job_id, tenant_id, queue, traceparent, start_by)
+                select id, tenant_id, queue, traceparent, start_by from promoted
+            ), history as (
+                insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'promoted' from promoted
+            )
+            select queue from promoted
+            "#,
+            limit,
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        Ok(lanes)
+    }
+
+    /// When the next scheduled job is due.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn next_due_at(&self) -> Result<Option<DateTime<Utc>>, Error> {
+        let mut connection = self.acquire().await?;
+        Ok(sqlx::query_scalar!("select min(run_at) from due")
+            .fetch_one(&mut *connection)
+            .await?)
+    }
+
+    /// Ends jobs that were not started by their `start_by`, at most `limit` of those that wait and of those that are
+    /// due later; answers how many.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn expire(&self, limit: i64) -> Result<u32, Error> {
+        let mut connection = self.acquire().await?;
+        let expired = sqlx::query_scalar!(
+            r#"
+            with waiting as (
+                delete from outbox
+                where job_id in (select job_id from outbox where start_by <= now() limit $1 for update skip locked)
+                returning job_id
+            ), later as (
+                delete from due
+                where job_id in (select job_id from due where start_by <= now() limit $1 for update skip locked)
+                returning job_id
+            ), expired as (
+                update job j set state = 'expired', version = version + 1, finished_at = now()
+                from (select job_id from waiting union all select job_id from later) token
+                where j.id = token.job_id and j.state in ('scheduled', 'queued')
+                returning j.id, j.tenant_id, j.version
+            ), history as (
+                insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'expired' from expired
+            )
+            select count(*)::integer as "count!" from expired
+            "#,
+            limit,
+        )
+        .fetch_one(&mut *connection)
+        .await?;
+        count(expired)
+    }
+
+    /// Makes the partitions of the next days; answers how many days were missing.
+    ///
+    /// # Errors
+    /// When the statement failed, or a lock was not granted within two seconds.
+    pub async fn ensure_partitions(&self, days_ahead: i32) -> Result<u32, Error> {
+        let mut connection = self.acquire().await?;
+        let made = sqlx::query_scalar!(r#"select ensure_partitions($1) as "made!""#, days_ahead)
+            .fetch_one(&mut *connection)
+            .await?;
+        count(made)
+    }
+
+    /// Drops the oldest day that is past its retention; answers its name, or `None` when there is none. Live jobs and
+    /// dead letters of that day survive.
+    ///
+    /// # Errors
+    /// When the statement failed, or a lock was not granted within two seconds.
+    pub async fn drop_oldest_partition(&self, keep_days: i32) -> Result<Option<String>, Error> {
+        let mut connection = self.acquire().await?;
+        Ok(sqlx::query_scalar!("select drop_oldest_partition($1)", keep_days)
+            .fetch_one(&mut *connection)
+            .await?)
+    }
+
+    /// Deletes what outlived its day's partition and has ended since, at most `limit` jobs; answers how many.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn purge_rest(&self, keep_days: i32, limit: i32) -> Result<u32, Error> {
+        let mut connection = self.acquire().await?;
+        let purged = sqlx::query_scalar!(r#"select purge_rest($1, $2) as "purged!""#, keep_days, limit)
+            .fetch_one(&mut *connection)
+            .await?;
+        count(purged)
+    }
+
+    /// Forgets idempotency keys that are past their time, at most `limit`; answers how many.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn purge_idempotency(&self, limit: i64) -> Result<u64, Error> {
+        let mut connection = self.acquire().await?;
+        let purged = sqlx::query!(
+            r#"
+            delete from idempotency
+            where (tenant_id, key) in (
+                select tenant_id, key from idempotency where expires_at <= now() order by expires_at limit $1
+            )
+            "#,
+            limit,
+        )
+        .execute(&mut *connection)
+        .await?;
+        Ok(purged.rows_affected())
+    }
+
+    /// Forgets worker processes that have been gone for an hour and hold nothing; answers how many.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn purge_workers(&self) -> Result<u64, Error> {
+        let mut connection = self.acquire().await?;
+        let purged = sqlx::query!(
+            r#"
+            delete from worker w
+            where w.lease_expires_at < now() - interval '1 hour'
+              and not exists (select from claim c where c.worker_id = w.id)
+            "#
+        )
+        .execute(&mut *connection)
+        .await?;
+        Ok(purged.rows_affected())
+    }
+
+    /// Tries to become the maintenance leader. The leadership lasts as long as the returned connection: dropping it, or
+    /// the death of the process, lets another worker take over.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn try_lead(&self) -> Result<Option<Leadership>, Error> {
+        let mut connection = self.acquire().await?.detach();
+        let leads = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "leads!""#, LEADER_LOCK)
+            .fetch_one(&mut connection)
+            .await?;
+        Ok(leads.then_some(Leadership { connection }))
+    }
+}
+
+/// The right to do maintenance.
+#[derive(Debug)]
+pub struct Leadership {
+    connection: sqlx::PgConnection,
+}
+
+impl Leadership {
+    /// Whether the leadership still stands: its connection answers.
+    pub async fn holds(&mut self) -> bool {
+        sqlx::Connection::ping(&mut self.connection).await.is_ok()
+    }
+
+    /// Gives the leadership up at once.
+    pub async fn resign(self) {
+        // If closing fails the connection is gone, and the lock with it.
+        drop(sqlx::Connection::close(self.connection).await);
+    }
+}

@@ -1,0 +1,161 @@
+//! Attempts to escape: as the roles that the processes have, with statements that forget their tenant.
+
+use domain::TenantId;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Executor, Row};
+use testkit::new_job;
+
+use crate::world::World;
+
+const TABLES: [&str; 8] = [
+    "job",
+    "attempt",
+    "job_event",
+    "outbox",
+    "due",
+    "claim",
+    "dead_letter",
+    "idempotency",
+];
+
+async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
+    let mut connection = world.db.superuser().await;
+    connection.execute("set role tandem_api").await.unwrap();
+    if let Some(tenant_id) = tenant_id {
+        connection
+            .execute(AssertSqlSafe(format!(
+                "select set_config('app.tenant_id', '{tenant_id}', false)"
+            )))
+            .await
+            .unwrap();
+    }
+    connection
+}
+
+async fn count(connection: &mut PgConnection, table: &str) -> i64 {
+    let row = connection
+        .fetch_one(AssertSqlSafe(format!("select count(*) from {table}")))
+        .await
+        .unwrap();
+    row.get(0)
+}
+
+#[tokio::test]
+async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
+    let world = World::new().await;
+    let id = world.submit(new_job()).await.id;
+    world.start(id).await;
+    world.submit(new_job()).await;
+    let other = world.db.tenant().await;
+
+    let mut owner = as_api(&world, Some(world.tenant_id)).await;
+    assert_eq!(count(&mut owner, "job").await, 2);
+    assert_eq!(count(&mut owner, "claim").await, 1);
+    let (mut stranger, mut nobody) = (as_api(&world, Some(other)).await, as_api(&world, None).await);
+    for table in TABLES {
+        assert_eq!(count(&mut stranger, table).await, 0, "{table}");
+        assert_eq!(count(&mut nobody, table).await, 0, "{table}");
+    }
+    assert_eq!(count(&mut stranger, "tenant").await, 1);
+    assert_eq!(count(&mut nobody, "api_key").await, 0);
+    assert!(world.api.job(other, id).await.unwrap().is_none());
+    assert_eq!(
+        world.api.cancel(other, id).await.unwrap(),
+        store::Cancel::NotFound
+    );
+}
+
+#[tokio::test]
+async fn the_api_writes_nothing_for_another_tenant() {
+    let world = World::new().await;
+    world.submit(new_job()).await;
+    let other = world.db.tenant().await;
+    let mut stranger = as_api(&world, Some(other)).await;
+    for statement in [
+        "update job set state = 'cancelled', finished_at = now()",
+        "delete from outbox",
+    ] {
+        let touched = stranger.execute(statement).await.unwrap().rows_affected();
+        assert_eq!(touched, 0, "{statement}");
+    }
+    let forged = format!(
+        "insert into outbox (job_id, tenant_id, queue) values (gen_random_uuid(), '{}', 'default')",
+        world.tenant_id
+    );
+    let refusal = stranger
+        .execute(AssertSqlSafe(forged))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refusal.contains("row-level security"), "{refusal}");
+}
+
+#[tokio::test]
+async fn neither_role_does_what_is_not_its_work() {
+    let world = World::new().await;
+    let mut connection = world.db.superuser().await;
+    for (role, statement) in [
+        ("tandem_api", "delete from job"),
+        ("tandem_api", "update job set tenant_id = gen_random_uuid()"),
+        ("tandem_api", "update job set result = 'null'"),
+        (
+            "tandem_api",
+            "insert into api_key (id, tenant_id, name, secret_hash, scopes) values ('', gen_random_uuid(), '', '', '{}')",
+        ),
+        ("tandem_api", "select * from job_rest"),
+        ("tandem_api", "select drop_oldest_partition(0)"),
+        ("tandem_worker", "select * from api_key"),
+        ("tandem_worker", "select name from tenant"),
+        ("tandem_worker", "select * from users"),
+        ("tandem_worker", "delete from job"),
+        ("tandem_worker", "update job set payload = 'null'"),
+        ("tandem_worker", "alter table job disable row level security"),
+    ] {
+        connection
+            .execute(AssertSqlSafe(format!("set role {role}")))
+            .await
+            .unwrap();
+        let refusal = connection.execute(statement).await.unwrap_err().to_string();
+        assert!(
+            refusal.contains("permission denied") || refusal.contains("must be owner"),
+            "{statement}: {refusal}"
+        );
+        connection.execute("reset role").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_found_by_its_id_alone_and_leaves_no_trace_on_the_connection() {
+    let world = World::new().await;
+    let owner = world.db.store(store::Role::Owner).await;
+    let scopes = domain::Scope::ALL.into_iter().collect();
+    let new = store::NewApiKey {
+        id: "0123456789abcdef",
+        tenant_id: world.tenant_id,
+        name: "test",
+        secret_hash: &[7; 32],
+        scopes: &scopes,
+        expires_at: None,
+    };
+    owner.create_api_key(&new).await.unwrap();
+    let found = world.api.authenticate("0123456789abcdef").await.unwrap().unwrap();
+    assert!(found.live && found.tenant_id == world.tenant_id && found.secret_hash == [7; 32]);
+    assert!(world.api.authenticate("nobody").await.unwrap().is_none());
+
+    let mut connection = as_api(&world, None).await;
+    connection
+        .execute("select * from authenticate('0123456789abcdef')")
+        .await
+        .unwrap();
+    assert_eq!(count(&mut connection, "api_key").await, 0);
+    assert!(owner.revoke_api_key("0123456789abcdef").await.unwrap());
+    assert!(
+        !world
+            .api
+            .authenticate("0123456789abcdef")
+            .await
+            .unwrap()
+            .unwrap()
+            .live
+    );
+}

@@ -1,0 +1,10 @@
+//! The store against a real Postgres, as the roles that the processes have.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
+
+mod catalog;
+mod isolation;
+mod lifecycle;
+mod maintenance;
+mod submit;
+mod world;

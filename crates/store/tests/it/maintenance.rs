@@ -1,0 +1,133 @@
+//! The sweeps, by causing what they repair.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use domain::{JobId, JobState, NewJob, Outcome};
+use testkit::new_job;
+use uuid::{NoContext, Timestamp, Uuid};
+
+use crate::world::World;
+
+#[expect(clippy::disallowed_methods, reason = "a far past is far from any clock")]
+fn days_ago(days: i64) -> chrono::DateTime<Utc> {
+    Utc::now() - TimeDelta::days(days)
+}
+
+fn job_of(days: i64) -> NewJob {
+    let seconds = u64::try_from(days_ago(days).timestamp()).unwrap();
+    NewJob {
+        id: JobId(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0))),
+        ..new_job()
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_was_not_started_in_time_expires_and_can_be_retried() {
+    let world = World::new().await;
+    let late = NewJob {
+        start_by: Some(days_ago(0)),
+        ..new_job()
+    };
+    let id = world.submit(late).await.id;
+    // A worker that comes before the sweep does not start it either.
+    assert!(matches!(world.claim(id).await, store::Claim::NotStarted));
+    assert_eq!(world.worker.expire(10).await.unwrap(), 1);
+    assert_eq!(world.job(id).await.state, JobState::Expired);
+    assert!(world.tokens(id).await.is_empty());
+    world.api.redrive(world.tenant_id, id).await.unwrap();
+    world.end(world.start(id).await, Outcome::Succeeded(None)).await;
+    assert_eq!(
+        world.events(id).await,
+        ["submitted", "expired", "redriven", "started", "succeeded"]
+    );
+}
+
+#[tokio::test]
+async fn retention_drops_days_and_spares_what_lives() {
+    let world = World::new().await;
+    // Jobs of a day without a partition go to the default one, and move when the day gets its own.
+    let (done, live) = (
+        world.submit(job_of(40)).await.id,
+        world.submit(job_of(40)).await.id,
+    );
+    world.end(world.start(done).await, Outcome::Succeeded(None)).await;
+    world
+        .sql(
+            "set role tandem_owner;
+             call create_partition('job', 'id', (now() - interval '40 days')::date);
+             call create_partition('attempt', 'job_id', (now() - interval '40 days')::date);
+             call create_partition('job_event', 'job_id', (now() - interval '40 days')::date);",
+        )
+        .await;
+    assert_eq!(world.job(done).await.state, JobState::Succeeded);
+
+    let dropped = world.worker.drop_oldest_partition(30).await.unwrap().unwrap();
+    assert!(dropped.starts_with("job_p"), "{dropped}");
+    assert_eq!(world.worker.drop_oldest_partition(30).await.unwrap(), None);
+    assert!(world.api.job(world.tenant_id, done).await.unwrap().is_none());
+    assert_eq!(world.events(live).await, ["submitted"]);
+    world.end(world.start(live).await, Outcome::Succeeded(None)).await;
+
+    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 0);
+    world
+        .sql("update job set finished_at = now() - interval '31 days'")
+        .await;
+    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 1);
+    assert!(world.api.job(world.tenant_id, live).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn partitions_are_made_ahead() {
+    let world = World::new().await;
+    assert_eq!(world.worker.ensure_partitions(7).await.unwrap(), 0);
+    assert_eq!(world.worker.ensure_partitions(9).await.unwrap(), 2);
+    assert_eq!(world.worker.ensure_partitions(9).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn one_worker_leads_and_another_takes_over() {
+    let world = World::new().await;
+    let mut leader = world.worker.try_lead().await.unwrap().unwrap();
+    assert!(leader.holds().await);
+    assert!(world.worker.try_lead().await.unwrap().is_none());
+    leader.resign().await;
+    let heir = testkit::eventually("leadership", Duration::from_secs(5), || async {
+        world.worker.try_lead().await.unwrap()
+    });
+    assert!(heir.await.holds().await);
+}
+
+#[tokio::test]
+async fn doorbells_are_taken_once_and_rung_again_when_nobody_answers() {
+    let world = World::new().await;
+    let id = world.submit(new_job()).await.id;
+    let queue = domain::QueueName::default_lane();
+    let take = || world.worker.take_doorbells(&queue, 10, Duration::from_secs(25));
+    assert_eq!(take().await.unwrap()[0].job_id, id);
+    assert!(take().await.unwrap().is_empty());
+    world
+        .worker
+        .return_doorbells(&[id], Duration::ZERO)
+        .await
+        .unwrap();
+    assert_eq!(take().await.unwrap().len(), 1);
+    world.sql("update outbox set visible_at = now()").await;
+    assert_eq!(take().await.unwrap().len(), 1);
+    world.start(id).await;
+    world.sql("update outbox set visible_at = now()").await;
+    assert!(take().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn forgotten_workers_go_unless_they_hold_something() {
+    let world = World::new().await;
+    let id = world.submit(new_job()).await.id;
+    let job = world.start(id).await;
+    world
+        .sql("update worker set lease_expires_at = now() - interval '2 hours'")
+        .await;
+    assert_eq!(world.worker.purge_workers().await.unwrap(), 0);
+    world.end(job, Outcome::Succeeded(None)).await;
+    assert_eq!(world.worker.purge_workers().await.unwrap(), 1);
+}

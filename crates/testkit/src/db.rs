@@ -1,0 +1,192 @@
+//! A database per test: a clone of a template that is migrated once per schema and server.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use domain::TenantId;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use store::{MIGRATOR, NewTenant, PoolConfig, Role, Store};
+use uuid::Uuid;
+
+/// Names the server that tests make their databases on.
+const SERVER_URL: &str = "TANDEM_TEST_POSTGRES_URL";
+
+/// A migrated database of its own; dropped with the value. In it, a trigger refuses every change of a job's state that
+/// is not in the transition table, so each test that uses a database checks that too.
+#[derive(Debug)]
+pub struct TestDb {
+    server_url: String,
+    name: String,
+}
+
+impl TestDb {
+    /// Makes the database.
+    ///
+    /// # Panics
+    /// When there is no server to make it on.
+    pub async fn create() -> Self {
+        let server_url = server_url();
+        let template = ensure_template(&server_url).await;
+        let name = format!("tandem_test_{}", random().simple());
+        let mut server = PgConnection::connect(&server_url).await.unwrap();
+        server
+            .execute(AssertSqlSafe(format!(
+                "create database {name} template {template}"
+            )))
+            .await
+            .unwrap();
+        Self { server_url, name }
+    }
+
+    /// Its URL, as the superuser that migrated it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        with_database(&self.server_url, &self.name)
+    }
+
+    /// The store as a role sees it, with a small pool.
+    ///
+    /// # Panics
+    /// When the URL is no Postgres URL.
+    pub async fn store(&self, role: Role) -> Store {
+        let config = PoolConfig {
+            max_connections: 5,
+            min_connections: 0,
+            ..PoolConfig::default()
+        };
+        Store::open_url(&self.url(), role, config).await.unwrap()
+    }
+
+    /// Makes a tenant.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn tenant(&self) -> TenantId {
+        let id = TenantId(random());
+        let owner = self.store(Role::Owner).await;
+        let name = format!("tenant {id}");
+        // 24 bytes, the shortest that Standard Webhooks allows.
+        let new = NewTenant {
+            id,
+            name: &name,
+            webhook_secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        };
+        owner.create_tenant(&new).await.unwrap();
+        owner.close().await;
+        id
+    }
+
+    /// A plain connection as the superuser, who sees everything.
+    ///
+    /// # Panics
+    /// When the server is gone.
+    pub async fn superuser(&self) -> PgConnection {
+        PgConnection::connect(&self.url()).await.unwrap()
+    }
+}
+
+impl Drop for TestDb {
+    fn drop(&mut self) {
+        let (server_url, name) = (self.server_url.clone(), self.name.clone());
+        // Dropping can't await, and the test's own runtime may be of one thread.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let mut server = PgConnection::connect(&server_url).await.unwrap();
+                let statement = format!("drop database if exists {name} with (force)");
+                server.execute(AssertSqlSafe(statement)).await.unwrap();
+            });
+        });
+        // A server that is gone has dropped more than this database.
+        drop(dropping.join());
+    }
+}
+
+/// The server's URL.
+///
+/// # Panics
+/// When it is not set.
+#[must_use]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are configured by whoever runs them"
+)]
+pub fn server_url() -> String {
+    std::env::var(SERVER_URL).unwrap_or_else(|_| {
+        panic!("{SERVER_URL} is not set: run `cargo xtask test`, or `cargo xtask services`")
+    })
+}
+
+async fn ensure_template(server_url: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    MIGRATOR
+        .iter()
+        .for_each(|migration| migration.checksum.hash(&mut hasher));
+    domain::state::diagram().hash(&mut hasher);
+    let template = format!("tandem_template_{:016x}", hasher.finish());
+
+    let mut server = PgConnection::connect(server_url).await.unwrap();
+    server.execute("select pg_advisory_lock(7461)").await.unwrap();
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(&template)
+        .fetch_one(&mut server)
+        .await
+        .unwrap();
+    if !exists {
+        // Under another name first: a half-made template must never be found.
+        let unfinished = format!("{template}_unfinished");
+        for statement in [
+            format!("drop database if exists {unfinished}"),
+            format!("create database {unfinished}"),
+        ] {
+            server.execute(AssertSqlSafe(statement)).await.unwrap();
+        }
+        let mut database = PgConnection::connect(&with_database(server_url, &unfinished))
+            .await
+            .unwrap();
+        MIGRATOR.run(&mut database).await.unwrap();
+        database
+            .execute(AssertSqlSafe(transition_trigger()))
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+        server
+            .execute(AssertSqlSafe(format!(
+                "alter database {unfinished} rename to {template}"
+            )))
+            .await
+            .unwrap();
+    }
+    server.close().await.unwrap();
+    template
+}
+
+fn transition_trigger() -> String {
+    let legal: Vec<String> = domain::state::transitions()
+        .map(|(from, _, to)| format!("('{from}', '{to}')"))
+        .collect();
+    format!(
+        "create function refuse_illegal_transition() returns trigger language plpgsql as $$
+         begin
+             if (old.state, new.state) not in (values {}) then
+                 raise exception 'a job may not go from % to %', old.state, new.state;
+             end if;
+             return new;
+         end $$;
+         create trigger job_transition before update of state on job
+             for each row when (old.state is distinct from new.state) execute function refuse_illegal_transition();",
+        legal.join(", ")
+    )
+}
+
+fn with_database(server_url: &str, name: &str) -> String {
+    let (server, _) = server_url.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests need no repeatable names")]
+fn random() -> Uuid {
+    Uuid::new_v4()
+}
