@@ -24,6 +24,9 @@ pub enum Error {
     /// Credentials could not be read again.
     #[error("the database credentials could not be read")]
     Credentials(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A migration could not be applied.
+    #[error("the schema could not be brought up to date")]
+    Migration(#[source] sqlx::migrate::MigrateError),
     /// Anything else: a defect here or in the schema.
     #[error("the statement failed")]
     Other(#[source] sqlx::Error),
@@ -35,7 +38,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::Locked(_) | Self::Credentials(_) => true,
-            Self::Conflict { .. } | Self::Corrupt { .. } | Self::Other(_) => false,
+            Self::Conflict { .. } | Self::Corrupt { .. } | Self::Migration(_) | Self::Other(_) => false,
         }
     }
 

@@ -34,6 +34,7 @@ impl Store {
     ///
     /// # Errors
     /// When the statement failed, and nothing was recorded.
+    #[expect(clippy::too_many_lines, reason = "it is one statement")]
     pub async fn finish(&self, endings: &[Ending]) -> Result<Vec<Finished>, Error> {
         macro_rules! column {
             ($ending:ident => $value:expr) => {

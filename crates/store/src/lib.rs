@@ -26,6 +26,7 @@ mod jobs;
 mod keys;
 mod lease;
 mod maintenance;
+mod migrate;
 mod outbox;
 mod pool;
 mod row;
@@ -41,10 +42,8 @@ pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use keys::{Authenticated, NewApiKey};
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use maintenance::Leadership;
+pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
 pub use pool::{CredentialSource, PoolConfig, Role, Store};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
-
-/// The schema, applied by `tandem migrate`; never at the start of a process in production.
-pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");

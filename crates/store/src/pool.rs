@@ -8,7 +8,7 @@ use std::time::Duration;
 use domain::TenantId;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgPool, PgTransaction};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, PgTransaction};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, credentials_rejected};
@@ -149,11 +149,7 @@ impl Store {
     /// When Postgres does not answer.
     pub async fn schema_version(&self) -> Result<Option<i64>, Error> {
         let mut connection = self.acquire().await?;
-        // Not a checked statement: the table is the migrator's own.
-        let version = sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
-            .fetch_one(&mut *connection)
-            .await?;
-        Ok(version)
+        Ok(newest_version(&mut connection).await?)
     }
 
     /// The schema version that this program was built for.
@@ -209,6 +205,13 @@ impl Store {
         }
         Ok(())
     }
+}
+
+pub(crate) async fn newest_version(connection: &mut PgConnection) -> Result<Option<i64>, sqlx::Error> {
+    // Not a checked statement: the table is the migrator's own.
+    sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
+        .fetch_one(connection)
+        .await
 }
 
 fn connect_options(url: &str, role: Role, config: &PoolConfig) -> Result<PgConnectOptions, Error> {

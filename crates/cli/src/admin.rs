@@ -1,0 +1,139 @@
+//! The operator's commands: they talk to the database, as its owner.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use domain::{Scopes, TenantId};
+use runtime::Secret;
+use runtime::credential::{ApiKey, KeyHasher};
+use serde_json::json;
+use store::{NewApiKey, NewTenant, PoolConfig, Role, Store};
+
+use crate::args::{CreateKeyArgs, DatabaseArgs, KeysArgs, KeysCommand, TenantsArgs, TenantsCommand};
+use crate::failure::{ExitStatus, Failure};
+use crate::output;
+
+pub(crate) async fn migrate(args: &DatabaseArgs) -> Result<ExitStatus, Failure> {
+    let migrated = store::migrate(&args.database_url).await?;
+    let to = migrated.to;
+    output::note(&match migrated.from {
+        Some(from) if from == to => format!("the schema is at version {to} already"),
+        Some(from) => format!("the schema went from version {from} to {to}"),
+        None => format!("the schema was made, at version {to}"),
+    });
+    Ok(ExitStatus::Done)
+}
+
+pub(crate) async fn tenants(args: TenantsArgs) -> Result<ExitStatus, Failure> {
+    let TenantsCommand::Create { name, json, database } = args.command;
+    let store = open_owner(&database.database_url).await?;
+    let tenant = create_tenant(&store, &name).await?;
+    store.close().await;
+    if json {
+        output::json(&json!({ "id": tenant.id, "name": name, "webhook_secret": tenant.webhook_secret }));
+    } else {
+        output::table(
+            &["id", "name", "webhook_secret"],
+            vec![vec![tenant.id.to_string(), name, tenant.webhook_secret]],
+        );
+    }
+    Ok(ExitStatus::Done)
+}
+
+pub(crate) async fn keys(args: KeysArgs) -> Result<ExitStatus, Failure> {
+    match args.command {
+        KeysCommand::Create(create) => print_new_key(create).await,
+        KeysCommand::Revoke { id, database } => {
+            let store = open_owner(&database.database_url).await?;
+            let known = store.revoke_api_key(&id).await?;
+            store.close().await;
+            if !known {
+                return Err(Failure::new(format!("there is no key {id}")));
+            }
+            output::note(&format!("key {id} is revoked; every api process refuses it within five seconds"));
+            Ok(ExitStatus::Done)
+        }
+    }
+}
+
+async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
+    let store = open_owner(&args.database.database_url).await?;
+    let tenant = store
+        .tenant_by_name(&args.tenant)
+        .await?
+        .ok_or_else(|| Failure::new(format!("there is no tenant {:?}; tandem tenants create makes one", args.tenant)))?;
+    let new = KeyRequest {
+        tenant_id: tenant.id,
+        name: &args.name,
+        scopes: args.scopes.into_iter().collect(),
+        environment: &args.environment,
+        pepper: Secret::new(args.pepper),
+        expires_in: args.expires_in,
+    };
+    let key = create_key(&store, &new).await?;
+    store.close().await;
+    if args.json {
+        output::json(&json!({ "api_key": key.expose(), "tenant": tenant.name, "scopes": new.scopes.to_strings() }));
+    } else {
+        output::line(key.expose());
+        output::note("Keep it safe: it can't be read again.");
+    }
+    Ok(ExitStatus::Done)
+}
+
+pub(crate) async fn open_owner(database_url: &str) -> Result<Store, Failure> {
+    let config = PoolConfig { max_connections: 2, min_connections: 0, ..PoolConfig::default() };
+    Ok(Store::open_url(database_url, Role::Owner, config).await?)
+}
+
+pub(crate) struct CreatedTenant {
+    pub(crate) id: TenantId,
+    pub(crate) webhook_secret: String,
+}
+
+pub(crate) async fn create_tenant(store: &Store, name: &str) -> Result<CreatedTenant, Failure> {
+    let id = TenantId(runtime::random::id());
+    let secret = base64::engine::general_purpose::STANDARD.encode(runtime::random::secret_bytes::<32>());
+    let webhook_secret = format!("whsec_{secret}");
+    let new = NewTenant { id, name, webhook_secret: &webhook_secret };
+    store.create_tenant(&new).await.map_err(|error| match error {
+        store::Error::Conflict { constraint } if constraint == "tenant_name_key" => {
+            Failure::new(format!("there is a tenant {name:?} already"))
+        }
+        store::Error::Conflict { constraint } if constraint == "tenant_name_length" => {
+            Failure::new("a tenant's name has 1 to 100 characters")
+        }
+        error => error.into(),
+    })?;
+    Ok(CreatedTenant { id, webhook_secret })
+}
+
+/// A key to be made.
+pub(crate) struct KeyRequest<'a> {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) name: &'a str,
+    pub(crate) scopes: Scopes,
+    pub(crate) environment: &'a str,
+    pub(crate) pepper: Secret<String>,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+pub(crate) async fn create_key(store: &Store, request: &KeyRequest<'_>) -> Result<Secret<String>, Failure> {
+    let secret = runtime::random::secret_bytes::<48>();
+    let key = ApiKey::generate(request.environment, &secret)?;
+    let hash = KeyHasher::new(&request.pepper).hash(key.parsed());
+    let expires_at = match request.expires_in {
+        Some(expires_in) => Some(runtime::clock::now() + chrono::Duration::from_std(expires_in)?),
+        None => None,
+    };
+    let new = NewApiKey {
+        id: key.parsed().id(),
+        tenant_id: request.tenant_id,
+        name: request.name,
+        secret_hash: &hash,
+        scopes: &request.scopes,
+        expires_at,
+    };
+    store.create_api_key(&new).await?;
+    Ok(key.into_secret())
+}

@@ -1,0 +1,234 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use domain::JobState;
+
+use crate::time::{parse_duration, parse_time};
+
+/// Tandem: a job platform that a team runs in its own AWS account.
+///
+/// Exit codes: 0 done; 1 the command failed; 2 the command line makes no sense; 3 `wait`: the job ended, but did not
+/// succeed; 4 `wait`: the time was up.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything on this machine: a private Postgres, the api and a worker, with a tenant and a key
+    Dev(DevArgs),
+    /// Bring a database's schema up to date
+    Migrate(DatabaseArgs),
+    /// Make tenants
+    Tenants(TenantsArgs),
+    /// Make and revoke API keys
+    Keys(KeysArgs),
+    /// Submit jobs and look after them
+    Jobs(JobsArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+    /// The port of the api; the next free one, if it is taken
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Where the database's files and the credentials are kept between runs
+    #[arg(long, default_value = ".tandem")]
+    pub(crate) folder: PathBuf,
+    /// How many jobs run at a time
+    #[arg(long, default_value_t = 50)]
+    pub(crate) concurrency: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArgs {
+    /// The database, as a role that may become `tandem_owner` (for `migrate`: that may create roles)
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TenantsArgs {
+    #[command(subcommand)]
+    pub(crate) command: TenantsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// Make a tenant; prints its id and its webhook signing secret
+    Create {
+        /// Its name, unique
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    pub(crate) command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key; it is printed once and can't be read again
+    Create(CreateKeyArgs),
+    /// Stop a key from working, within five seconds on all processes
+    Revoke {
+        /// The key's id: the third part of the key
+        id: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateKeyArgs {
+    /// The tenant's name
+    #[arg(long)]
+    pub(crate) tenant: String,
+    /// What the key is for
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it may do
+    #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write")]
+    pub(crate) scopes: Vec<domain::Scope>,
+    /// When it stops working, from now; never, if absent
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) expires_in: Option<Duration>,
+    /// The environment, the second part of the key
+    #[arg(long, env = "TANDEM_ENV", default_value = "dev")]
+    pub(crate) environment: String,
+    /// The pepper of the api processes, under which the secret is hashed
+    #[arg(long, env = "TANDEM_KEY_PEPPER", hide_env_values = true, default_value = "")]
+    pub(crate) pepper: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArgs {
+    /// Where the api is
+    #[arg(long, env = "TANDEM_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    pub(crate) url: String,
+    /// The API key
+    #[arg(long, env = "TANDEM_API_KEY", hide_env_values = true, default_value = "", global = true)]
+    pub(crate) api_key: String,
+    /// Print JSON instead of a table
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: JobsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    /// Submit a job
+    Submit(Box<SubmitArgs>),
+    /// Show a job with its attempts
+    Get {
+        /// The job's id
+        id: String,
+    },
+    /// List jobs, newest first
+    List(ListArgs),
+    /// Cancel a job, also a running one
+    Cancel {
+        /// The job's id
+        id: String,
+    },
+    /// Queue a failed, cancelled or expired job again
+    Retry {
+        /// The job's id
+        id: String,
+    },
+    /// Wait for a job's end, showing what happens to it
+    Wait {
+        /// The job's id
+        id: String,
+        /// Give up after this, with exit code 4
+        #[arg(long, value_parser = parse_duration)]
+        timeout: Option<Duration>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// Names the handler, e.g. `http.request`
+    pub(crate) kind: String,
+    /// What the handler gets: JSON, `@file`, or `-` for standard input
+    #[arg(long, short, default_value = "null")]
+    pub(crate) payload: String,
+    /// The lane
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
+    /// Start no earlier than this time (RFC 3339)
+    #[arg(long, value_parser = parse_time, conflicts_with = "delay")]
+    pub(crate) run_at: Option<DateTime<Utc>>,
+    /// Start no earlier than this from now
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) delay: Option<Duration>,
+    /// Give up when it was not started by this time (RFC 3339)
+    #[arg(long, value_parser = parse_time)]
+    pub(crate) start_by: Option<DateTime<Utc>>,
+    /// The most attempts
+    #[arg(long)]
+    pub(crate) max_attempts: Option<u32>,
+    /// How long one attempt may take
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// A label for finding it again; may be repeated
+    #[arg(long = "tag")]
+    pub(crate) tags: Vec<String>,
+    /// Makes repeating this command harmless for a day; random, if absent
+    #[arg(long)]
+    pub(crate) idempotency_key: Option<String>,
+    /// Wait for its end, as `wait` does
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// In this state
+    #[arg(long)]
+    pub(crate) state: Option<JobState>,
+    /// Of this kind
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// In this lane
+    #[arg(long)]
+    pub(crate) queue: Option<String>,
+    /// With this label
+    #[arg(long)]
+    pub(crate) tag: Option<String>,
+    /// Submitted at or after this time (RFC 3339)
+    #[arg(long, value_parser = parse_time)]
+    pub(crate) created_after: Option<DateTime<Utc>>,
+    /// Submitted before this time (RFC 3339)
+    #[arg(long, value_parser = parse_time)]
+    pub(crate) created_before: Option<DateTime<Utc>>,
+    /// The most jobs
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+}

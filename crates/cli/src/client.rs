@@ -1,0 +1,114 @@
+//! Talking to the api: one request, tried again while trying again is harmless and may help.
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+const TRIES: u32 = 5;
+
+/// The api, as the holder of a key.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    api_key: String,
+}
+
+impl Client {
+    pub(crate) fn new(url: &str, api_key: &str) -> Result<Self, Failure> {
+        if api_key.is_empty() {
+            return Err(Failure::new(
+                "no API key: set TANDEM_API_KEY, or give --api-key; after `tandem dev`: source .tandem/env",
+            ));
+        }
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), api_key: api_key.to_owned() })
+    }
+
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
+        self.send(|| self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Reads a job, waiting up to `wait` for its end.
+    pub(crate) async fn job(&self, id: &str, wait: Duration) -> Result<Value, Failure> {
+        let prefer = format!("wait={}", wait.as_secs());
+        self.send(|| self.request(Method::GET, &format!("/api/jobs/{id}")).header("prefer", &prefer)).await
+    }
+
+    /// Posts without a body, to what is harmless to repeat.
+    pub(crate) async fn post(&self, path: &str) -> Result<Value, Failure> {
+        self.send(|| self.request(Method::POST, path)).await
+    }
+
+    /// Submits under a key, so that repeating it is harmless. The body goes as it is: a payload's bytes are kept.
+    pub(crate) async fn submit(&self, body: &str, idempotency_key: &str) -> Result<Value, Failure> {
+        self.send(|| {
+            self.request(Method::POST, "/api/jobs")
+                .header("idempotency-key", idempotency_key)
+                .header("content-type", "application/json")
+                .body(body.to_owned())
+        })
+        .await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url)).header("x-api-key", &self.api_key)
+    }
+
+    async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
+        let mut tries = 1;
+        loop {
+            let outcome = request().send().await;
+            let last = tries == TRIES;
+            match outcome {
+                Ok(response) if response.status().is_success() => return Ok(response.json().await?),
+                Ok(response) if !last && is_busy(response.status()) => pause(retry_after(&response), tries).await,
+                Ok(response) => return Err(refusal(response).await),
+                Err(error) if !last && error.is_connect() => pause(None, tries).await,
+                Err(error) => return Err(error.into()),
+            }
+            tries += 1;
+        }
+    }
+}
+
+fn is_busy(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY)
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+async fn pause(asked: Option<Duration>, tries: u32) {
+    let ceiling = Duration::from_millis(100) * 2_u32.pow(tries);
+    let jittered = ceiling.mul_f64(runtime::random::jitter());
+    tokio::time::sleep(asked.unwrap_or(jittered).min(Duration::from_secs(10))).await;
+}
+
+/// The problem in words: what was wrong, where, and the request's id for whoever runs the api.
+async fn refusal(response: Response) -> Failure {
+    let status = response.status();
+    let text = response.text().await.unwrap_or_default();
+    let Ok(problem) = serde_json::from_str::<Value>(&text) else {
+        return Failure::new(format!("the api answered {status}: {}", text.chars().take(200).collect::<String>()));
+    };
+    let part = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+    let mut message = part("title");
+    if !part("detail").is_empty() {
+        message = format!("{message}: {}", part("detail"));
+    }
+    for error in problem["errors"].as_array().into_iter().flatten() {
+        let text = |name: &str| error[name].as_str().unwrap_or_default();
+        message = format!("{message}\n  {} {}", text("pointer"), text("message"));
+    }
+    Failure::new(format!("{message} ({status}, request {})", part("request_id")))
+}

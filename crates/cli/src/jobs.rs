@@ -1,0 +1,185 @@
+//! `tandem jobs …`: what a client does.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::args::{JobsArgs, JobsCommand, ListArgs, SubmitArgs};
+use crate::client::Client;
+use crate::failure::{ExitStatus, Failure};
+use crate::{output, wait};
+
+/// The api's largest page.
+const PAGE: usize = 100;
+
+pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
+    let client = Client::new(&args.url, &args.api_key)?;
+    match args.command {
+        JobsCommand::Submit(submit) => return submit_job(&client, *submit, args.json).await,
+        JobsCommand::Wait { id, timeout } => return wait::run(&client, &id, timeout, args.json).await,
+        JobsCommand::List(list) => print_list(&list_jobs(&client, &list).await?, args.json),
+        JobsCommand::Get { id } => show(&client, &id, args.json).await?,
+        JobsCommand::Cancel { id } => {
+            let job = client.post(&format!("/api/jobs/{id}/cancel")).await?;
+            print_job(&job, args.json);
+        }
+        JobsCommand::Retry { id } => print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, args.json),
+    }
+    Ok(ExitStatus::Done)
+}
+
+async fn submit_job(client: &Client, args: SubmitArgs, json: bool) -> Result<ExitStatus, Failure> {
+    let key = args.idempotency_key.clone().unwrap_or_else(|| runtime::random::id().to_string());
+    let wait = args.wait;
+    let job = client.submit(&submit_body(args)?, &key).await?;
+    if wait {
+        let id = job["id"].as_str().unwrap_or_default();
+        return wait::run(client, id, None, json).await;
+    }
+    print_job(&job, json);
+    Ok(ExitStatus::Done)
+}
+
+fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
+    let payload = read_payload(&args.payload)?;
+    let mut body = Map::new();
+    body.insert("kind".to_owned(), args.kind.into());
+    let mut optional = |name: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), value);
+        }
+    };
+    let ms = |duration: Duration| json!(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
+    optional("queue", args.queue.map(Into::into));
+    optional("run_at", args.run_at.map(|time| time.to_rfc3339().into()));
+    optional("delay_ms", args.delay.map(ms));
+    optional("start_by", args.start_by.map(|time| time.to_rfc3339().into()));
+    optional("max_attempts", args.max_attempts.map(Into::into));
+    optional("timeout_ms", args.timeout.map(ms));
+    optional("tags", (!args.tags.is_empty()).then(|| args.tags.into()));
+    // The payload goes in as text, so that its numbers and the order of its keys stay as they are.
+    let envelope = Value::Object(body).to_string();
+    Ok(format!("{},\"payload\":{}}}", &envelope[..envelope.len() - 1], payload.get()))
+}
+
+fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
+    let text = match argument.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(format!("the payload file {path} can't be read: {error}")))?,
+        None if argument == "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text)?;
+            text
+        }
+        None => argument.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| Failure::new(format!("the payload is no JSON: {error}")))
+}
+
+async fn list_jobs(client: &Client, args: &ListArgs) -> Result<Vec<Value>, Failure> {
+    let mut filter: Vec<(&str, String)> = Vec::new();
+    let mut optional = |name, value: Option<String>| filter.extend(value.map(|value| (name, value)));
+    optional("state", args.state.map(|state| state.to_string()));
+    optional("kind", args.kind.clone());
+    optional("queue", args.queue.clone());
+    optional("tag", args.tag.clone());
+    optional("created_after", args.created_after.map(|time| time.to_rfc3339()));
+    optional("created_before", args.created_before.map(|time| time.to_rfc3339()));
+    let mut jobs: Vec<Value> = Vec::new();
+    let mut cursor = None;
+    while jobs.len() < args.limit {
+        let mut query = filter.clone();
+        query.push(("limit", PAGE.min(args.limit - jobs.len()).to_string()));
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let page = client.get("/api/jobs", &query).await?;
+        jobs.extend(page["jobs"].as_array().cloned().unwrap_or_default());
+        cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(jobs)
+}
+
+async fn show(client: &Client, id: &str, json: bool) -> Result<(), Failure> {
+    let job = client.get(&format!("/api/jobs/{id}"), &[]).await?;
+    if json {
+        output::json(&job);
+        return Ok(());
+    }
+    let attempts = client.get(&format!("/api/jobs/{id}/attempts"), &[]).await?;
+    for (name, value) in job.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+        output::line(&format!("{name:<20}{}", plain(value)));
+    }
+    let attempts = attempts["attempts"].as_array().cloned().unwrap_or_default();
+    if !attempts.is_empty() {
+        output::line("");
+        let columns = ["attempt", "started_at", "finished_at", "event", "error"];
+        let row = |attempt: &Value| {
+            let mut row: Vec<String> = columns[..4].iter().map(|name| plain(&attempt[*name])).collect();
+            row.push(plain(&attempt["error"]["message"]));
+            row
+        };
+        output::table(&columns, attempts.iter().map(row).collect());
+    }
+    Ok(())
+}
+
+fn print_list(jobs: &[Value], json: bool) {
+    if json {
+        output::json(&jobs);
+        return;
+    }
+    let columns = ["id", "kind", "queue", "state", "attempt", "created_at"];
+    let row = |job: &Value| columns.iter().map(|name| plain(&job[*name])).collect();
+    output::table(&columns, jobs.iter().map(row).collect());
+}
+
+/// A job on one line: its id and its state, or all of it as JSON.
+pub(crate) fn print_job(job: &Value, json: bool) {
+    if json {
+        output::json(job);
+    } else {
+        output::line(&format!("{}  {}", plain(&job["id"]), plain(&job["state"])));
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    fn body(arguments: &[&str]) -> String {
+        let cli = Cli::try_parse_from([&["tandem", "jobs", "submit"], arguments].concat()).unwrap();
+        let Command::Jobs(JobsArgs { command: JobsCommand::Submit(submit), .. }) = cli.command else { panic!() };
+        submit_body(*submit).map_err(|failure| failure.to_string()).unwrap()
+    }
+
+    #[test]
+    fn the_body_holds_what_was_given_and_the_payload_as_it_was_written() {
+        let arguments = ["a.b", "-p", r#"{"z":1e400,"a":2}"#, "--delay", "5s", "--tag", "x", "--tag", "y"];
+        assert_eq!(
+            body(&arguments),
+            r#"{"delay_ms":5000,"kind":"a.b","tags":["x","y"],"payload":{"z":1e400,"a":2}}"#
+        );
+        assert_eq!(body(&["a.b"]), r#"{"kind":"a.b","payload":null}"#);
+    }
+
+    #[test]
+    fn a_payload_that_is_no_json_is_refused_here() {
+        let Err(failure) = read_payload("{oops") else { panic!() };
+        assert!(failure.to_string().contains("no JSON"));
+    }
+}

@@ -1,0 +1,52 @@
+//! `tandem`: everything on one machine (`dev`), the operator's commands (`migrate`, `tenants`, `keys`) and the
+//! client's (`jobs`).
+//!
+//! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
+//! to standard error. The exit codes are in [`failure::ExitStatus`].
+
+mod admin;
+mod args;
+mod client;
+mod dev;
+mod failure;
+mod jobs;
+mod output;
+mod time;
+mod wait;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::{Cli, Command};
+use crate::failure::Failure;
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::from(error).report(),
+    };
+    match runtime.block_on(execute(cli)) {
+        Ok(status) => status.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
+    match cli.command {
+        Command::Dev(args) => dev::run(args).await,
+        Command::Migrate(args) => admin::migrate(&args).await,
+        Command::Tenants(args) => admin::tenants(args).await,
+        Command::Keys(args) => admin::keys(args).await,
+        Command::Jobs(args) => jobs::run(args).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut script);
+            output::raw(&script);
+            Ok(failure::ExitStatus::Done)
+        }
+    }
+}

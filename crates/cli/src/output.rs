@@ -1,0 +1,41 @@
+//! What a command prints. A reader that goes away (`| head`) is no error.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+/// One line of the answer, on standard output.
+pub(crate) fn line(text: &str) {
+    raw(format!("{text}\n").as_bytes());
+}
+
+/// The answer as it is, on standard output.
+pub(crate) fn raw(bytes: &[u8]) {
+    drop(io::stdout().lock().write_all(bytes));
+}
+
+/// One line for the person, on standard error.
+pub(crate) fn note(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}
+
+/// The answer as JSON: indented for a person, on one line for a pipe.
+pub(crate) fn json(value: &impl Serialize) {
+    let text = if io::stdout().is_terminal() {
+        serde_json::to_string_pretty(value)
+    } else {
+        serde_json::to_string(value)
+    };
+    line(&text.expect("a JSON value is always writable"));
+}
+
+/// The answer as a table without lines, which `awk` reads as well as people do.
+pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    table.add_rows(rows);
+    for row in table.to_string().lines() {
+        line(row.trim_end());
+    }
+}
