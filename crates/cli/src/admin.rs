@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use domain::{Scopes, TenantId};
-use runtime::Secret;
-use runtime::credential::{ApiKey, KeyHasher};
+use runtime::Env;
+use runtime::credential::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment, KeyHasher};
 use serde_json::json;
 use store::{NewApiKey, NewTenant, PoolConfig, Role, Store};
 
@@ -57,6 +57,7 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<ExitStatus, Failure> {
 }
 
 async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
+    let keyring = Keyring::from_process()?;
     let store = open_owner(&args.database.database_url).await?;
     let tenant = store
         .tenant_by_name(&args.tenant)
@@ -66,11 +67,9 @@ async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
         tenant_id: tenant.id,
         name: &args.name,
         scopes: args.scopes.into_iter().collect(),
-        environment: &args.environment,
-        pepper: Secret::new(args.pepper),
         expires_in: args.expires_in,
     };
-    let key = create_key(&store, &new).await?;
+    let key = create_key(&store, &keyring, &new).await?;
     store.close().await;
     if args.json {
         output::json(&json!({ "api_key": key.expose(), "tenant": tenant.name, "scopes": new.scopes.to_strings() }));
@@ -108,26 +107,42 @@ pub(crate) async fn create_tenant(store: &Store, name: &str) -> Result<CreatedTe
     Ok(CreatedTenant { id, webhook_secret })
 }
 
+/// What keys of one environment are made with.
+pub(crate) struct Keyring {
+    pub(crate) environment: KeyEnvironment,
+    pub(crate) hasher: KeyHasher,
+}
+
+impl Keyring {
+    fn from_process() -> Result<Self, Failure> {
+        let mut env = Env::from_process();
+        let environment: Option<KeyEnvironment> = env.get(&KEY_ENVIRONMENT);
+        let hasher = environment.as_ref().and_then(|environment| KeyHasher::from_env(&mut env, environment));
+        Ok(env.finish(|| Some(Self { environment: environment?, hasher: hasher? }))?)
+    }
+}
+
 /// A key to be made.
 pub(crate) struct KeyRequest<'a> {
     pub(crate) tenant_id: TenantId,
     pub(crate) name: &'a str,
     pub(crate) scopes: Scopes,
-    pub(crate) environment: &'a str,
-    pub(crate) pepper: Secret<String>,
     pub(crate) expires_in: Option<Duration>,
 }
 
-pub(crate) async fn create_key(store: &Store, request: &KeyRequest<'_>) -> Result<Secret<String>, Failure> {
-    let secret = runtime::random::secret_bytes::<48>();
-    let key = ApiKey::generate(request.environment, &secret)?;
-    let hash = KeyHasher::new(&request.pepper).hash(key.parsed());
+pub(crate) async fn create_key(
+    store: &Store,
+    keyring: &Keyring,
+    request: &KeyRequest<'_>,
+) -> Result<ApiKey, Failure> {
+    let key = ApiKey::generate(&keyring.environment);
+    let hash = keyring.hasher.hash(&key);
     let expires_at = match request.expires_in {
         Some(expires_in) => Some(runtime::clock::now() + chrono::Duration::from_std(expires_in)?),
         None => None,
     };
     let new = NewApiKey {
-        id: key.parsed().id(),
+        id: key.id(),
         tenant_id: request.tenant_id,
         name: request.name,
         secret_hash: &hash,
@@ -135,5 +150,5 @@ pub(crate) async fn create_key(store: &Store, request: &KeyRequest<'_>) -> Resul
         expires_at,
     };
     store.create_api_key(&new).await?;
-    Ok(key.into_secret())
+    Ok(key)
 }

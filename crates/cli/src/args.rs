@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Submit jobs and look after them
     Jobs(JobsArgs),
+    /// Receive what jobs of kind `http.request` send, and show it: for trying things out
+    Receive(ReceiveArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -51,6 +53,19 @@ pub(crate) struct DevArgs {
     /// How many jobs run at a time
     #[arg(long, default_value_t = 50)]
     pub(crate) concurrency: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReceiveArgs {
+    /// The port
+    #[arg(long, default_value_t = 9000)]
+    pub(crate) port: u16,
+    /// The status to answer with
+    #[arg(long, default_value_t = 200)]
+    pub(crate) status: u16,
+    /// The tenant's signing secret, to check signatures with
+    #[arg(long, env = "TANDEM_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) webhook_secret: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +104,8 @@ pub(crate) struct KeysArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
     /// Make a key; it is printed once and can't be read again
+    ///
+    /// TANDEM_KEY_PEPPER and TANDEM_KEY_ENVIRONMENT must be set as for the api processes that should accept it.
     Create(CreateKeyArgs),
     /// Stop a key from working, within five seconds on all processes
     Revoke {
@@ -113,12 +130,6 @@ pub(crate) struct CreateKeyArgs {
     /// When it stops working, from now; never, if absent
     #[arg(long, value_parser = parse_duration)]
     pub(crate) expires_in: Option<Duration>,
-    /// The environment, the second part of the key
-    #[arg(long, env = "TANDEM_ENV", default_value = "dev")]
-    pub(crate) environment: String,
-    /// The pepper of the api processes, under which the secret is hashed
-    #[arg(long, env = "TANDEM_KEY_PEPPER", hide_env_values = true, default_value = "")]
-    pub(crate) pepper: String,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

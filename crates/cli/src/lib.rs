@@ -11,6 +11,7 @@ mod dev;
 mod failure;
 mod jobs;
 mod output;
+mod receive;
 mod time;
 mod wait;
 
@@ -42,6 +43,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Tenants(args) => admin::tenants(args).await,
         Command::Keys(args) => admin::keys(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Receive(args) => receive::run(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tandem", &mut script);

@@ -22,7 +22,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use error::{EntryFailure, Error};
-pub use message::{Delivery, Envelope, MAX_DELAY, Message, Receipt, Receive, Unreadable};
+pub use message::{Delivery, Envelope, MAX_DELAY, MAX_WAIT, Message, Receipt, Receive, Unreadable};
 
 /// A lane of doorbells.
 #[async_trait]

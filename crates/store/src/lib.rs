@@ -32,6 +32,7 @@ mod pool;
 mod row;
 mod submit;
 mod tenants;
+mod watch;
 
 pub use claim::Claim;
 pub use control::{Cancel, Redrive};
@@ -47,3 +48,4 @@ pub use outbox::Doorbell;
 pub use pool::{CredentialSource, PoolConfig, Role, Store};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
+pub use watch::FinishedStream;

@@ -1,0 +1,51 @@
+//! The holder of a valid key, and the scopes that routes ask for.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use domain::{Scope, TenantId};
+use http::request::Parts;
+use store::Authenticated;
+
+use crate::problem::{Problem, ProblemType};
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) key_id: Arc<str>,
+    pub(crate) key: Arc<Authenticated>,
+}
+
+/// A caller that may read jobs.
+#[derive(Debug)]
+pub(crate) struct Reader(pub(crate) Caller);
+
+/// A caller that may submit, cancel and retry jobs.
+#[derive(Debug)]
+pub(crate) struct Writer(pub(crate) Caller);
+
+impl<S: Sync> FromRequestParts<S> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        with_scope(parts, Scope::JobsRead).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Writer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        with_scope(parts, Scope::JobsWrite).map(Self)
+    }
+}
+
+fn with_scope(parts: &Parts, scope: Scope) -> Result<Caller, Problem> {
+    let caller = parts.extensions.get::<Caller>().cloned();
+    let caller = caller.expect("the route is behind authenticate");
+    if caller.key.scopes.contains(scope) {
+        return Ok(caller);
+    }
+    Err(Problem::new(ProblemType::MissingScope, format!("This needs an API key with the scope {scope}.")))
+}

@@ -1,0 +1,9 @@
+//! The JSON that clients send and read, and how it comes from the store's types.
+
+mod history;
+mod job;
+mod submit;
+
+pub(crate) use history::{AttemptBody, AttemptList, EventBody, EventList};
+pub(crate) use job::{BackoffBody, ErrorBody, JobBody, JobList, JobSummary, State};
+pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};

@@ -1,0 +1,172 @@
+//! Jobs.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::JobState;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use store::Job;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = JobState)]
+pub(crate) enum State {
+    /// Due later, or waiting between two attempts.
+    Scheduled,
+    /// Due, waiting for a worker.
+    Queued,
+    /// One attempt is under way.
+    Running,
+    /// Ended well.
+    Succeeded,
+    /// Ended: the attempts are used up, or the handler gave up. May be retried.
+    Failed,
+    /// Ended on request. May be retried.
+    Cancelled,
+    /// Ended: it was not started by `start_by`. May be retried.
+    Expired,
+}
+
+impl From<JobState> for State {
+    fn from(state: JobState) -> Self {
+        match state {
+            JobState::Scheduled => Self::Scheduled,
+            JobState::Queued => Self::Queued,
+            JobState::Running => Self::Running,
+            JobState::Succeeded => Self::Succeeded,
+            JobState::Failed => Self::Failed,
+            JobState::Cancelled => Self::Cancelled,
+            JobState::Expired => Self::Expired,
+        }
+    }
+}
+
+/// A job as it stands, with all that is known about it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Job)]
+pub(crate) struct JobBody {
+    #[serde(flatten)]
+    summary: JobSummary,
+    /// What the handler gets, byte for byte as it was submitted.
+    #[schema(value_type = serde_json::Value)]
+    payload: Box<RawValue>,
+    /// What the handler returned.
+    #[schema(value_type = Option<serde_json::Value>)]
+    result: Option<Box<RawValue>>,
+    backoff: BackoffBody,
+    /// How long one attempt may take.
+    timeout_ms: u64,
+    /// The request that submitted it.
+    request_id: Option<String>,
+    /// The W3C trace context of the submit.
+    traceparent: Option<String>,
+}
+
+/// A job as lists show it: without payload and result, which may be long.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobSummary {
+    id: Uuid,
+    kind: String,
+    queue: String,
+    state: State,
+    tags: Vec<String>,
+    /// The number of attempts ever started.
+    attempt: u32,
+    /// Attempts that count against `max_attempts`; those that a worker handed back don't.
+    attempts_spent: u32,
+    max_attempts: u32,
+    created_at: DateTime<Utc>,
+    /// When it is, or was, due.
+    run_at: DateTime<Utc>,
+    /// It expires when it was not started by then.
+    start_by: Option<DateTime<Utc>>,
+    /// When it reached its terminal state.
+    finished_at: Option<DateTime<Utc>>,
+    /// When somebody asked for its end.
+    cancel_requested_at: Option<DateTime<Utc>>,
+    /// The failure of the last attempt.
+    error: Option<ErrorBody>,
+}
+
+/// The waits between attempts.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Backoff)]
+pub(crate) struct BackoffBody {
+    initial_ms: u64,
+    factor: f64,
+    max_ms: u64,
+}
+
+/// Why an attempt did not succeed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobError)]
+pub(crate) struct ErrorBody {
+    /// The class of the failure, for programs.
+    #[schema(example = "timed_out")]
+    code: String,
+    /// What happened, for people.
+    message: String,
+}
+
+/// A page of jobs, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct JobList {
+    pub(crate) jobs: Vec<JobSummary>,
+    /// Gives the next page when sent as `cursor`; `null` on the last one.
+    pub(crate) next_cursor: Option<String>,
+}
+
+impl ErrorBody {
+    /// Both columns are set together.
+    pub(super) fn of(code: Option<String>, message: Option<String>) -> Option<Self> {
+        code.map(|code| Self { code, message: message.unwrap_or_default() })
+    }
+}
+
+impl From<Job> for JobSummary {
+    fn from(job: Job) -> Self {
+        Self {
+            id: job.id.0,
+            kind: job.kind,
+            queue: job.queue,
+            state: job.state.into(),
+            tags: job.tags,
+            attempt: job.attempt,
+            attempts_spent: job.attempts_spent,
+            max_attempts: job.policy.max_attempts,
+            created_at: job.created_at,
+            run_at: job.run_at,
+            start_by: job.start_by,
+            finished_at: job.finished_at,
+            cancel_requested_at: job.cancel_requested_at,
+            error: ErrorBody::of(job.error_code, job.error_message),
+        }
+    }
+}
+
+impl From<Job> for JobBody {
+    fn from(mut job: Job) -> Self {
+        let backoff = job.policy.backoff;
+        Self {
+            payload: std::mem::take(&mut job.payload),
+            result: job.result.take(),
+            backoff: BackoffBody {
+                initial_ms: ms(backoff.initial),
+                factor: backoff.factor,
+                max_ms: ms(backoff.max),
+            },
+            timeout_ms: ms(job.timeout),
+            request_id: job.request_id.take(),
+            traceparent: job.traceparent.take(),
+            summary: job.into(),
+        }
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

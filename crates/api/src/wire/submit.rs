@@ -1,0 +1,110 @@
+//! Submits.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::SubmittedJob;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::State;
+use crate::body::Document;
+
+/// A job to be run. What is left out has its default.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubmitJob {
+    /// Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
+    #[schema(example = "http.request", max_length = 100)]
+    pub(crate) kind: String,
+    /// What the handler gets, byte for byte. Any JSON; `null` by default.
+    #[schema(value_type = Option<serde_json::Value>)]
+    pub(crate) payload: Option<Box<RawValue>>,
+    /// The lane that it waits in; `default` by default.
+    #[schema(example = "default", max_length = 40)]
+    pub(crate) queue: Option<String>,
+    /// When it is due, at most 366 days ahead. Now by default; a time that has passed means now.
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) run_at: Option<String>,
+    /// How long after its acceptance it is due, in place of `run_at`.
+    #[schema(maximum = 31_622_400_000_u64)]
+    pub(crate) delay_ms: Option<u64>,
+    /// It expires when it was not started by then.
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) start_by: Option<String>,
+    /// The most attempts that may fail; 5 by default.
+    #[schema(minimum = 1, maximum = 1000)]
+    pub(crate) max_attempts: Option<u64>,
+    /// The waits between attempts.
+    pub(crate) backoff: Option<SubmitBackoff>,
+    /// How long one attempt may take; 300,000 by default.
+    #[schema(minimum = 1000, maximum = 86_400_000)]
+    pub(crate) timeout_ms: Option<u64>,
+    /// Labels for finding it again.
+    #[schema(max_items = 20)]
+    pub(crate) tags: Option<Vec<String>>,
+}
+
+/// The wait after the n-th failed attempt is drawn between 0 and `initial_ms` × `factor`ⁿ⁻¹, at most `max_ms`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubmitBackoff {
+    /// 1,000 by default.
+    #[schema(minimum = 1, maximum = 86_400_000)]
+    pub(crate) initial_ms: Option<u64>,
+    /// 2 by default.
+    #[schema(minimum = 1, maximum = 10)]
+    pub(crate) factor: Option<f64>,
+    /// Also caps what a target asks for by `Retry-After`. The larger of 900,000 and `initial_ms` by default.
+    #[schema(minimum = 1, maximum = 604_800_000)]
+    pub(crate) max_ms: Option<u64>,
+}
+
+/// Jobs that are accepted together, or not at all.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubmitBatch {
+    #[schema(min_items = 1, max_items = 1000)]
+    pub(crate) jobs: Vec<SubmitJob>,
+}
+
+impl Document for SubmitJob {
+    const MAX_BYTES: usize = 256 << 10;
+}
+
+impl Document for SubmitBatch {
+    const MAX_BYTES: usize = 8 << 20;
+}
+
+/// A job that was accepted. The same submit with the same `Idempotency-Key` answers the same.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SubmittedJob)]
+pub(crate) struct SubmittedBody {
+    id: Uuid,
+    kind: String,
+    queue: String,
+    /// `queued`, or `scheduled` when it is due later.
+    state: State,
+    created_at: DateTime<Utc>,
+    /// When it is due.
+    run_at: DateTime<Utc>,
+}
+
+/// The accepted jobs, in the order of the request.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SubmittedBatch {
+    pub(crate) jobs: Vec<SubmittedBody>,
+}
+
+impl From<SubmittedJob> for SubmittedBody {
+    fn from(job: SubmittedJob) -> Self {
+        Self {
+            id: job.id.0,
+            kind: job.kind,
+            queue: job.queue,
+            state: job.state.into(),
+            created_at: job.created_at,
+            run_at: job.run_at,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The embedded backend: the outbox is the queue.
+//!
+//! A receiver takes rows of its lane by hiding them until `visible_at`; the claim, in the store, deletes them. On SQS
+//! the dispatcher receives in the same way. Rows are usually inserted by the store, in the transaction that makes a job
+//! queued; who did so rings the [`Bell`], and a [`Listener`] wakes the receivers. That is a hint for speed only: a
+//! receiver also looks when the next hidden row becomes visible, and every few seconds.
+
+mod bell;
+mod failure;
+mod listener;
+mod receipt;
+mod rows;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::QueueName;
+use sqlx::PgPool;
+use tokio::time::{Instant, timeout_at};
+
+use crate::message::{self, Delivery, Envelope, Receipt, Receive};
+use crate::{EntryFailure, Error, MAX_WAIT, Queue};
+
+pub use bell::{Bell, ring};
+pub use listener::{Listener, Wakeups};
+
+/// How long a receiver that hears nothing waits before it looks again: the longest that a lost signal can cost.
+const FALLBACK: Duration = Duration::from_secs(5);
+
+/// A lane of the outbox.
+#[derive(Clone, Debug)]
+pub struct PostgresQueue {
+    pool: PgPool,
+    lane: QueueName,
+    listener: Listener,
+    dead_letters: Option<DeadLetters>,
+}
+
+/// What becomes of a message that nobody deletes.
+#[derive(Clone, Debug)]
+pub struct DeadLetters {
+    /// A message that was received this often is not received again.
+    pub max_receives: u32,
+    /// The lane it moves to.
+    pub lane: QueueName,
+}
+
+impl PostgresQueue {
+    /// A lane of the outbox that `pool`, whose connections have the role `tandem_worker`, can reach.
+    #[must_use]
+    pub fn new(pool: PgPool, lane: QueueName, listener: Listener) -> Self {
+        Self {
+            pool,
+            lane,
+            listener,
+            dead_letters: None,
+        }
+    }
+
+    /// Moves messages that were received too often to another lane. The product does not use it: here the claim
+    /// consumes the row, so a row is received again only while claims fail, for instance because the database is in
+    /// trouble, and that says nothing against its job. Whether a job is given up is decided by its attempts alone.
+    #[must_use]
+    pub fn with_dead_letters(self, dead_letters: DeadLetters) -> Self {
+        Self {
+            dead_letters: Some(dead_letters),
+            ..self
+        }
+    }
+
+    /// Takes what is visible now.
+    async fn take(&self, receive: &Receive) -> Result<rows::Taken, Error> {
+        let max_receives = match &self.dead_letters {
+            Some(dead_letters) => {
+                rows::move_dead(&self.pool, &self.lane, dead_letters).await?;
+                dead_letters.max_receives
+            }
+            None => u32::MAX,
+        };
+        rows::take(&self.pool, &self.lane, receive, max_receives).await
+    }
+
+    /// Tells the lane's receivers in all processes to look. Failing that they look by themselves, so a caller whose
+    /// rows were written does not hear of it.
+    async fn ring(&self) {
+        if let Err(error) = ring(&self.pool, std::slice::from_ref(&self.lane)).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, queue = %self.lane, "ringing failed");
+        }
+    }
+}
+
+#[async_trait]
+impl Queue for PostgresQueue {
+    /// Upserts the jobs' outbox rows in one statement: a job has one message, and sending it again makes it a new one,
+    /// whose older receipts are stale.
+    async fn send(&self, envelopes: &[Envelope]) -> Result<Vec<EntryFailure>, Error> {
+        let (sendable, failures) = message::sendable(envelopes);
+        if !sendable.is_empty() {
+            rows::upsert(&self.pool, &self.lane, &sendable).await?;
+            // Also when all are delayed: those who wait must learn how long.
+        }
+        Ok(failures)
+    }
+
+    async fn receive(&self, receive: Receive) -> Result<Vec<Delivery>, Error> {
+        if receive.max == 0 {
+            return Ok(Vec::new());
+        }
+        let deadline = Instant::now() + receive.wait.min(MAX_WAIT);
+        // Before the first look, so that no signal falls between a look and the wait.
+        let mut wakeups = self.listener.subscribe(&self.lane);
+        loop {
+            let taken = self.take(&receive).await?;
+            let now = Instant::now();
+            if !taken.deliveries.is_empty() || now >= deadline {
+                return Ok(taken.deliveries);
+            }
+            let next_look = now + taken.next_visible_in.map_or(FALLBACK, |next| next.min(FALLBACK));
+            let woken = timeout_at(next_look.min(deadline), wakeups.wait()).await.is_ok();
+            if !woken && deadline <= next_look {
+                return Ok(Vec::new());
+            }
+            tracing::trace!(queue = %self.lane, woken, "looking again");
+        }
+    }
+
+    async fn extend(&self, receipts: &[Receipt], visibility: Duration) -> Result<Vec<EntryFailure>, Error> {
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let failures = rows::extend(&self.pool, &self.lane, receipts, visibility).await?;
+        // Those who wait learn of a later moment by themselves, in time.
+        if visibility < FALLBACK && failures.len() < receipts.len() {
+            self.ring().await;
+        }
+        Ok(failures)
+    }
+
+    async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<EntryFailure>, Error> {
+        if receipts.is_empty() {
+            return Ok(Vec::new());
+        }
+        rows::delete(&self.pool, &self.lane, receipts).await
+    }
+
+    /// A lane exists by being named, so this tells whether the outbox can be read.
+    async fn check(&self) -> Result<(), Error> {
+        rows::check(&self.pool, &self.lane).await
+    }
+
+    fn is_outbox(&self) -> bool {
+        true
+    }
+}

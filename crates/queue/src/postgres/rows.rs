@@ -1,0 +1,232 @@
+//! The statements on the outbox: one per operation.
+//!
+//! The outbox is nearly empty until, suddenly, it is not. Neither its statistics nor a plan that was made a minute ago
+//! then say what it holds, and a call that reads all of it costs a hundred times what it may. Therefore:
+//! - Two series of one row each are part of the statements by which rows are taken, extended and deleted. As the length
+//!   of the series is a parameter, a plan for any parameters looks dear, and Postgres plans each call anew, by the
+//!   outbox' size of that moment.
+//! - The range of visible rows is compared as a pair. Without statistics the planner expects a pair to match many rows,
+//!   and walks the index in order; of the two plain comparisons it expects few, reads them all and sorts.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{JobId, QueueName, TenantId};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{DeadLetters, receipt};
+use crate::message::{Delivery, Envelope, Message, Receipt, Receive};
+use crate::{EntryFailure, Error};
+
+/// What a look at the lane found.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) deliveries: Vec<Delivery>,
+    /// When nothing was taken: how long until the next hidden row becomes visible.
+    pub(super) next_visible_in: Option<Duration>,
+}
+
+pub(super) async fn upsert(
+    pool: &PgPool,
+    lane: &QueueName,
+    envelopes: &[(usize, &Envelope)],
+) -> Result<(), Error> {
+    let messages = || envelopes.iter().map(|(_, envelope)| &envelope.message);
+    let job_ids: Vec<Uuid> = messages().map(|message| message.job_id.0).collect();
+    let tenant_ids: Vec<Uuid> = messages().map(|message| message.tenant_id.0).collect();
+    let traceparents: Vec<Option<&str>> = messages().map(|message| message.traceparent.as_deref()).collect();
+    let delays_secs: Vec<f64> = envelopes
+        .iter()
+        .map(|(_, envelope)| envelope.delay.as_secs_f64())
+        .collect();
+    // A job that the batch names twice gets its last entry; in key order, so that two batches can't deadlock.
+    sqlx::query!(
+        r#"
+        insert into outbox (job_id, tenant_id, queue, traceparent, visible_at)
+        select distinct on (job_id) job_id, tenant_id, $1, traceparent, now() + make_interval(secs => delay_secs)
+        from unnest($2::uuid[], $3::uuid[], $4::text[], $5::float8[])
+            with ordinality as envelope (job_id, tenant_id, traceparent, delay_secs, index)
+        order by job_id, index desc
+        on conflict (job_id) do update
+        set queue = excluded.queue, traceparent = excluded.traceparent, enqueued_at = excluded.enqueued_at,
+            visible_at = excluded.visible_at, receive_count = excluded.receive_count
+        "#,
+        lane.as_str(),
+        &job_ids,
+        &tenant_ids,
+        &traceparents as &[Option<&str>],
+        &delays_secs,
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Takes up to `max` visible rows that were received less than `max_receives` times. Rows that another receiver is
+/// taking at this moment are skipped, so nobody waits for anybody.
+/// The series also make the answer have a row when nothing was taken: without a job, but with the wait.
+pub(super) async fn take(
+    pool: &PgPool,
+    lane: &QueueName,
+    receive: &Receive,
+    max_receives: u32,
+) -> Result<Taken, Error> {
+    let rows = sqlx::query!(
+        r#"
+        with visible as (
+            select job_id from outbox
+            where (queue, visible_at) between ($1, '-infinity') and ($1, now()) and receive_count < $4
+            order by queue, visible_at limit $2
+            for update skip locked
+        ), taken as (
+            update outbox o
+            set visible_at = now() + make_interval(secs => $3), receive_count = o.receive_count + 1
+            from visible where o.job_id = visible.job_id
+            returning o.job_id, o.tenant_id, o.traceparent, o.enqueued_at, o.receive_count
+        )
+        select taken.job_id as "job_id?", taken.tenant_id as "tenant_id?", taken.traceparent,
+               taken.enqueued_at as "enqueued_at?", taken.receive_count as "receive_count?",
+               case when taken.job_id is null then (
+                   select extract(epoch from min(visible_at) - now())::float8 from outbox
+                   where queue = $1 and visible_at > now()
+               ) end as next_visible_in_secs
+        from generate_series(1, $5) as one cross join generate_series(1, $5) as same left join taken on true
+        "#,
+        lane.as_str(),
+        i64::try_from(receive.max).unwrap_or(i64::MAX),
+        receive.visibility.as_secs_f64(),
+        i32::try_from(max_receives).unwrap_or(i32::MAX),
+        1,
+    )
+    .fetch_all(pool)
+    .await?;
+
+    let mut found = Taken::default();
+    for row in rows {
+        found.next_visible_in = row
+            .next_visible_in_secs
+            .and_then(|secs| Duration::try_from_secs_f64(secs).ok());
+        if let (Some(job_id), Some(tenant_id), Some(enqueued_at), Some(receive_count)) =
+            (row.job_id, row.tenant_id, row.enqueued_at, row.receive_count)
+        {
+            let message = Message {
+                job_id: JobId(job_id),
+                tenant_id: TenantId(tenant_id),
+                traceparent: row.traceparent,
+            };
+            found
+                .deliveries
+                .push(delivery(message, enqueued_at, receive_count));
+        }
+    }
+    Ok(found)
+}
+
+fn delivery(message: Message, enqueued_at: DateTime<Utc>, receive_count: i32) -> Delivery {
+    Delivery {
+        receipt: receipt::write(message.job_id.0, enqueued_at, receive_count),
+        receive_count: receive_count.unsigned_abs(),
+        message: Ok(message),
+    }
+}
+
+pub(super) async fn extend(
+    pool: &PgPool,
+    lane: &QueueName,
+    receipts: &[Receipt],
+    visibility: Duration,
+) -> Result<Vec<EntryFailure>, Error> {
+    let columns = receipt::read(receipts);
+    let extended = sqlx::query_scalar!(
+        r#"
+        update outbox o set visible_at = now() + make_interval(secs => $6)
+        from unnest($2::int8[], $3::uuid[], $4::timestamptz[], $5::int4[])
+            as receipt (index, job_id, enqueued_at, receive_count),
+            generate_series(1, $7) as one, generate_series(1, $7) as same
+        where o.queue = $1 and o.job_id = receipt.job_id and o.enqueued_at = receipt.enqueued_at
+          and o.receive_count = receipt.receive_count
+        returning receipt.index as "index!"
+        "#,
+        lane.as_str(),
+        &columns.indexes,
+        &columns.job_ids,
+        &columns.enqueued_at,
+        &columns.receive_counts,
+        visibility.as_secs_f64(),
+        1,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(all_but(receipts.len(), &extended))
+}
+
+pub(super) async fn delete(
+    pool: &PgPool,
+    lane: &QueueName,
+    receipts: &[Receipt],
+) -> Result<Vec<EntryFailure>, Error> {
+    let columns = receipt::read(receipts);
+    let deleted = sqlx::query_scalar!(
+        r#"
+        delete from outbox o
+        using unnest($2::int8[], $3::uuid[], $4::timestamptz[], $5::int4[])
+            as receipt (index, job_id, enqueued_at, receive_count),
+            generate_series(1, $6) as one, generate_series(1, $6) as same
+        where o.queue = $1 and o.job_id = receipt.job_id and o.enqueued_at = receipt.enqueued_at
+          and o.receive_count = receipt.receive_count
+        returning receipt.index as "index!"
+        "#,
+        lane.as_str(),
+        &columns.indexes,
+        &columns.job_ids,
+        &columns.enqueued_at,
+        &columns.receive_counts,
+        1,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(all_but(receipts.len(), &deleted))
+}
+
+/// Whatever was not found is stale: it was received again, or its row is gone.
+fn all_but(len: usize, found: &[i64]) -> Vec<EntryFailure> {
+    let found: std::collections::HashSet<i64> = found.iter().copied().collect();
+    let stale = (0..len).zip(0..).filter(|(_, key)| !found.contains(key));
+    stale
+        .map(|(index, _)| EntryFailure {
+            index,
+            error: Error::StaleReceipt,
+        })
+        .collect()
+}
+
+pub(super) async fn move_dead(pool: &PgPool, lane: &QueueName, dead: &DeadLetters) -> Result<(), Error> {
+    sqlx::query!(
+        r#"
+        update outbox set queue = $3, visible_at = now()
+        where job_id in (
+            select job_id from outbox
+            where queue = $1 and visible_at <= now() and receive_count >= $2
+            order by visible_at limit 100
+            for update skip locked
+        )
+        "#,
+        lane.as_str(),
+        i32::try_from(dead.max_receives).unwrap_or(i32::MAX),
+        dead.lane.as_str(),
+    )
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn check(pool: &PgPool, lane: &QueueName) -> Result<(), Error> {
+    sqlx::query_scalar!(
+        "select exists (select from outbox where queue = $1)",
+        lane.as_str()
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Both backends against real servers.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod postgres;
+mod postgres_backend;
+mod sqs;
+mod sqs_backend;

@@ -1,0 +1,87 @@
+//! The SQS backend: the suite, and what only SQS has.
+
+use std::time::Duration;
+
+use domain::{JobId, TenantId};
+use queue::conformance::Backend;
+use queue::sqs::SqsQueue;
+use queue::{Envelope, Error, Message, Queue, Receive};
+use uuid::Uuid;
+
+use crate::sqs_backend::{SqsBackend, client, conform, endpoint, run};
+
+queue::conformance_tests!(conform);
+
+const ONE: Receive = Receive {
+    max: 1,
+    wait: Duration::from_secs(10),
+    visibility: Duration::from_secs(60),
+};
+
+fn envelope() -> Envelope {
+    let message = Message {
+        job_id: JobId(Uuid::from_u128(1)),
+        tenant_id: TenantId(Uuid::from_u128(2)),
+        traceparent: None,
+    };
+    Envelope {
+        message,
+        delay: Duration::ZERO,
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_ours_is_delivered_as_unreadable_and_can_be_deleted() {
+    run(async |backend: &SqsBackend| {
+        let send = backend
+            .client
+            .send_message()
+            .queue_url(&backend.url)
+            .message_body("hello");
+        let id = send.send().await.unwrap().message_id.unwrap();
+        let delivery = backend.queue().receive(ONE).await.unwrap().remove(0);
+        assert_eq!(delivery.message.unwrap_err().backend_id, id);
+        assert!(
+            backend
+                .queue()
+                .delete(&[delivery.receipt])
+                .await
+                .unwrap()
+                .is_empty()
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_missing_queue_is_a_refusal() {
+    run(async |backend: &SqsBackend| {
+        let missing = SqsQueue::new(&backend.client, format!("{}-missing", backend.url));
+        assert!(matches!(missing.check().await, Err(Error::Rejected(_))));
+        assert!(matches!(missing.receive(ONE).await, Err(Error::Rejected(_))));
+        assert!(matches!(
+            missing.send(&[envelope()]).await,
+            Err(Error::Rejected(_))
+        ));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_unavailable() {
+    // Nothing listens on the port of a listener that is gone.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let queue = SqsQueue::new(
+        &client(&format!("http://127.0.0.1:{port}")),
+        format!("{}/0/gone", endpoint()),
+    );
+    assert!(matches!(queue.check().await, Err(Error::Unavailable(_))));
+    assert!(matches!(
+        queue.send(&[envelope()]).await,
+        Err(Error::Unavailable(_))
+    ));
+}

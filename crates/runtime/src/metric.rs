@@ -1,0 +1,210 @@
+//! The only list of metrics: names, kinds, units, labels.
+//!
+//! A metric is used through its constant, so that no name or label is ever misspelt:
+//!
+//! ```
+//! use runtime::metric;
+//!
+//! metric::CLAIMS.with(["started".into()]).increment(1);
+//! metric::JOBS_RUNNING.with([]).set(4.0);
+//! ```
+//!
+//! Label values must come from a small set that we decide on. So there is no label for the tenant, and `kind`
+//! is one that a worker has a handler for, never what a client sent.
+
+pub use metrics::SharedString;
+use metrics::{Key, KeyName, Label, Level, Metadata, Unit};
+
+static METADATA: Metadata<'static> = Metadata::new("tandem", Level::INFO, None);
+
+/// What a metric measures, and how.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricKind {
+    /// Only grows; the name ends in `_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// The distribution of a measurement; the name ends in its unit.
+    Histogram,
+}
+
+/// All there is to know about a metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Definition {
+    /// The name in Prometheus.
+    pub name: &'static str,
+    /// What it measures, and how.
+    pub kind: MetricKind,
+    /// The unit of its values.
+    pub unit: Unit,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it means, as a sentence.
+    pub help: &'static str,
+}
+
+impl Definition {
+    fn key<const N: usize>(&self, values: [SharedString; N]) -> Key {
+        let labels = self
+            .labels
+            .iter()
+            .zip(values)
+            .map(|(name, value)| Label::new(*name, value));
+        Key::from_parts(self.name, labels.collect::<Vec<_>>())
+    }
+
+    fn describe(&self) {
+        let (name, unit, help) = (
+            KeyName::from_const_str(self.name),
+            Some(self.unit),
+            self.help.into(),
+        );
+        metrics::with_recorder(|recorder| match self.kind {
+            MetricKind::Counter => recorder.describe_counter(name, unit, help),
+            MetricKind::Gauge => recorder.describe_gauge(name, unit, help),
+            MetricKind::Histogram => recorder.describe_histogram(name, unit, help),
+        });
+    }
+}
+
+/// Tells the recorder what each metric means.
+pub fn describe_all() {
+    ALL.iter().for_each(Definition::describe);
+}
+
+macro_rules! kinds {
+    ($($kind:ident, $register:ident, $doc:literal;)*) => {$(
+        #[doc = $doc]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $kind<const LABELS: usize>(Definition);
+
+        impl<const LABELS: usize> $kind<LABELS> {
+            /// The series with these label values, in the order of the list. Where it is used often, keep it.
+            pub fn with(&self, values: [SharedString; LABELS]) -> metrics::$kind {
+                let key = self.0.key(values);
+                metrics::with_recorder(|recorder| recorder.$register(&key, &METADATA))
+            }
+
+            /// What is known about this metric.
+            pub const fn definition(&self) -> Definition {
+                self.0
+            }
+        }
+    )*};
+}
+
+kinds! {
+    Counter, register_counter, "A metric that only grows.";
+    Gauge, register_gauge, "A metric that goes up and down.";
+    Histogram, register_histogram, "The distribution of a measurement.";
+}
+
+macro_rules! metrics {
+    ($($kind:ident $constant:ident = $name:literal [$($label:ident),*] $unit:ident, $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub const $constant: $kind<{ <[&str]>::len(&[$(stringify!($label)),*]) }> = $kind(Definition {
+                name: $name,
+                kind: MetricKind::$kind,
+                unit: Unit::$unit,
+                labels: &[$(stringify!($label)),*],
+                help: $help,
+            });
+        )*
+
+        /// Every metric.
+        pub const ALL: &[Definition] = &[$($constant.definition()),*];
+    };
+}
+
+metrics! {
+    Counter HTTP_REQUESTS = "tandem_http_requests_total" [route, method, status] Count,
+        "Requests that were answered.";
+    Histogram HTTP_REQUEST_DURATION = "tandem_http_request_duration_seconds" [route, method] Seconds,
+        "Time from a request's arrival to its answer.";
+    Counter JOBS_SUBMITTED = "tandem_jobs_submitted_total" [via] Count,
+        "Jobs that were accepted, by way: `single`, `batch` or `schedule`.";
+    Counter DISPATCHED = "tandem_dispatched_total" [] Count,
+        "Messages that announced a job on the queue.";
+    Counter DELIVERIES = "tandem_deliveries_total" [] Count,
+        "Messages that were received from the queue.";
+    Counter UNREADABLE_MESSAGES = "tandem_unreadable_messages_total" [] Count,
+        "Messages that were not ours to read.";
+    Counter CLAIMS = "tandem_claims_total" [answer] Count,
+        "Answers of the database to claims: `started`, `finished`, `held`, `not_due` or `unknown`.";
+    Histogram PICKUP = "tandem_pickup_seconds" [] Seconds,
+        "Time from when a job was due to when its attempt started.";
+    Counter ATTEMPTS = "tandem_attempts_total" [kind, event] Count,
+        "Attempts by the event that ended them.";
+    Histogram ATTEMPT_DURATION = "tandem_attempt_duration_seconds" [kind] Seconds,
+        "Time that a handler took.";
+    Gauge JOBS_RUNNING = "tandem_jobs_running" [] Count,
+        "Attempts that run in this process now.";
+    Counter FINISHES = "tandem_finishes_total" [answer] Count,
+        "Answers of the database to finished attempts: `recorded` or `lease_lost`.";
+    Counter HEARTBEATS = "tandem_heartbeats_total" [result] Count,
+        "Heartbeats of this process: `ok` or `failed`.";
+    Counter MAINTENANCE = "tandem_maintenance_total" [pass] Count,
+        "Rows that a maintenance pass changed.";
+    Histogram MAINTENANCE_DURATION = "tandem_maintenance_duration_seconds" [pass] Seconds,
+        "Time that a maintenance pass took.";
+    Counter MAINTENANCE_FAILURES = "tandem_maintenance_failures_total" [pass] Count,
+        "Maintenance passes that failed; the next one tries again.";
+    Gauge DB_POOL_CONNECTIONS = "tandem_db_pool_connections" [state] Count,
+        "Connections to the database: `idle` or `busy`.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn is_snake_case(name: &str) -> bool {
+        let word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        name.split('_').all(word)
+    }
+
+    #[test]
+    fn names_are_unique_and_follow_the_conventions() {
+        let names: HashSet<&str> = ALL.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for metric in ALL {
+            let name = metric.name;
+            assert!(name.starts_with("tandem_") && is_snake_case(name), "{name}");
+            assert!(
+                metric
+                    .labels
+                    .iter()
+                    .all(|label| is_snake_case(label) && *label != "tenant"),
+                "{name}"
+            );
+            assert!(metric.help.ends_with('.'), "{name}");
+            assert_eq!(
+                name.ends_with("_total"),
+                metric.kind == MetricKind::Counter,
+                "{name}"
+            );
+            assert_eq!(name.ends_with("_seconds"), metric.unit == Unit::Seconds, "{name}");
+            assert_eq!(
+                metric.kind == MetricKind::Histogram,
+                metric.unit == Unit::Seconds,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_series_has_the_labels_of_the_list_in_order() {
+        let definition = HTTP_REQUESTS.definition();
+        let key = definition.key(["/api/jobs".into(), "POST".into(), "202".to_owned().into()]);
+        let labels: Vec<(&str, &str)> = key.labels().map(|label| (label.key(), label.value())).collect();
+        assert_eq!(key.name(), "tandem_http_requests_total");
+        assert_eq!(
+            labels,
+            [("route", "/api/jobs"), ("method", "POST"), ("status", "202")]
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! What every service of ours does before its own work: `--help`, `healthcheck`, settings, logs.
+
+use std::error::Error;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use crate::env::{self, Env, Setting};
+use crate::telemetry::Logging;
+use crate::{error_chain, metric, ops};
+
+/// The exit code for wrong settings or a wrong command line.
+const USAGE: u8 = 2;
+
+/// A service, as its `--help` tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    /// The binary's name.
+    pub name: &'static str,
+    /// What it does, as a sentence.
+    pub about: &'static str,
+    /// What can be set, in groups.
+    pub settings: &'static [&'static [&'static Setting]],
+}
+
+/// What a service's settings come to: how it logs, and the rest. Each is absent when something is wrong with it.
+pub type Read<S> = fn(&mut Env<'_>) -> (Option<Logging>, Option<S>);
+
+/// Runs a service: reads its settings, sets up its logs, and serves. `health_addr` says where `healthcheck` asks.
+pub fn main<S, F>(
+    process: &Process,
+    read: Read<S>,
+    health_addr: fn(&S) -> Option<SocketAddr>,
+    serve: fn(S) -> F,
+) -> ExitCode
+where
+    F: Future<Output = Result<ExitCode, Box<dyn Error + Send + Sync>>>,
+{
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["--help" | "-h" | "help"] => {
+            print(&help(process));
+            return ExitCode::SUCCESS;
+        }
+        ["--version" | "-V"] => {
+            print(&format!("{} {}\n", process.name, env!("CARGO_PKG_VERSION")));
+            return ExitCode::SUCCESS;
+        }
+        [] | ["healthcheck" | "--check-config"] => {}
+        _ => return usage(&format!("unknown arguments; see {} --help", process.name)),
+    }
+    let mut env = Env::from_process();
+    let (logging, settings) = read(&mut env);
+    let (logging, settings) = match env.finish(|| Some((logging?, settings?))) {
+        Ok(both) => both,
+        Err(problems) => {
+            return usage(&format!(
+                "{} can't start with these settings:\n{problems}",
+                process.name
+            ));
+        }
+    };
+    match arguments[..] {
+        ["--check-config"] => ExitCode::SUCCESS,
+        ["healthcheck"] => healthcheck(health_addr(&settings)),
+        _ => start(process, logging, serve(settings)),
+    }
+}
+
+fn start<F>(process: &Process, logging: Logging, serving: F) -> ExitCode
+where
+    F: Future<Output = Result<ExitCode, Box<dyn Error + Send + Sync>>>,
+{
+    if let Err(error) = logging.init() {
+        return usage(&error.to_string());
+    }
+    let settings: Vec<&Setting> = process.settings.iter().copied().flatten().copied().collect();
+    for warning in env::likely_typos(&settings, Env::process_names()) {
+        tracing::warn!("{warning}");
+    }
+    metric::describe_all();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return usage(&format!("no threads can be made: {error}")),
+    };
+    match runtime.block_on(serving) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!(error = %error_chain(&*error), "{} has failed", process.name);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn healthcheck(addr: Option<SocketAddr>) -> ExitCode {
+    let Some(mut addr) = addr else {
+        return usage("no address is set at which health could be asked");
+    };
+    // Who listens on all addresses is asked on the loopback one.
+    if addr.ip().is_unspecified() {
+        addr.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    match ops::healthcheck(addr) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            usage(&format!("not healthy: {error}"));
+            // Container engines take 1 for unhealthy and reserve 2.
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help(process: &Process) -> String {
+    let settings: Vec<&Setting> = process.settings.iter().copied().flatten().copied().collect();
+    format!(
+        "{about}\n\nUsage: {name} [healthcheck | --check-config | --help | --version]\n\n\
+         Without arguments it serves until SIGTERM. Everything is set by environment variables:\n\n{table}\n\
+         AWS credentials, the region and AWS_ENDPOINT_URL are read as every AWS SDK reads them.\n",
+        about = process.about,
+        name = process.name,
+        table = env::help(&settings),
+    )
+}
+
+#[expect(clippy::print_stdout, reason = "what was asked for goes to standard output")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[expect(clippy::print_stderr, reason = "logging is not set up when this is needed")]
+fn usage(message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::from(USAGE)
+}

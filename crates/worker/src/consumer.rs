@@ -1,0 +1,258 @@
+//! Takes messages of one lane and claims their jobs. The loop is trivial; the step is in [`crate::step`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{JobId, QueueName};
+use futures::future::join_all;
+use queue::postgres::Bell;
+use queue::{Delivery, Queue, Receive};
+use store::{Claim, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backoff::Backoff;
+use crate::config::Config;
+use crate::error::{Error, within};
+use crate::finisher::Finisher;
+use crate::identity::Identity;
+use crate::messages::Messages;
+use crate::meters::Meters;
+use crate::registry::Handlers;
+use crate::running::Running;
+use crate::step::{Received, StepOutcome};
+use crate::visibility::Hidden;
+
+/// The most messages of one receive, and jobs of one claim.
+const MAX_BATCH: usize = 100;
+/// The most slots that a lane holds while it waits and its last receive found nothing: the others are for lanes that
+/// have work. Also the most that SQS delivers at once.
+const MAX_IDLE: usize = 10;
+/// How long a claim may take; longer than Postgres itself lets it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A lane that a worker takes jobs from.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Its name.
+    pub name: QueueName,
+    /// Its messages.
+    pub queue: Arc<dyn Queue>,
+    /// How many receives may be under way at once. One is enough for the embedded queue; SQS gives ten messages at a
+    /// time, so a busy lane needs a few.
+    pub receivers: usize,
+}
+
+/// What all lanes of a worker share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) store: Store,
+    pub(crate) bell: Bell,
+    pub(crate) handlers: Handlers,
+    pub(crate) identity: Identity,
+    pub(crate) running: Arc<Running>,
+    pub(crate) finisher: Finisher,
+    pub(crate) meters: Meters,
+    pub(crate) slots: Arc<Semaphore>,
+}
+
+/// Takes and runs the jobs of one lane.
+pub struct Consumer {
+    pub(crate) lane: Lane,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) messages: Messages,
+    /// Where messages of running jobs are kept hidden; absent where a claim consumes them.
+    pub(crate) hidden: Option<Arc<Hidden>>,
+    /// The most slots that one receive takes while the lane has no work.
+    pub(crate) idle_slots: usize,
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumer")
+            .field("lane", &self.lane)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The share of the slots that an idle lane may hold: all lanes together at most a quarter.
+pub(crate) fn idle_slots(concurrency: usize, receivers: usize) -> usize {
+    (concurrency / (4 * receivers.max(1))).clamp(1, MAX_IDLE)
+}
+
+impl Consumer {
+    /// Receives up to `max` messages, claims and runs their jobs, and records the outcomes. Waits for a free slot and
+    /// for the registration of this worker first.
+    ///
+    /// # Errors
+    /// When nothing was received or claimed because the queue or the database did not answer.
+    pub async fn run_once(&self, max: usize) -> Result<Vec<StepOutcome>, Error> {
+        let slots = self.free_slots(max).await;
+        let deliveries = self.receive(&slots).await?;
+        let claimed = self.claim(deliveries, slots).await?;
+        let steps = claimed
+            .started
+            .into_iter()
+            .chain(claimed.others)
+            .map(|(received, claim)| self.step(received, claim));
+        let mut outcomes = join_all(steps).await;
+        outcomes.extend(claimed.settled);
+        Ok(outcomes)
+    }
+
+    /// Takes and runs jobs until `stop` is cancelled. Attempts go to `attempts`, and go on after that.
+    pub(crate) async fn run(self: Arc<Self>, attempts: TaskTracker, stop: CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut max = self.idle_slots;
+        while !stop.is_cancelled() {
+            let error = match self.take(max, &stop).await {
+                Ok(None) => return,
+                Ok(Some(claimed)) => {
+                    backoff.succeeded();
+                    max = if claimed.is_empty() {
+                        self.idle_slots
+                    } else {
+                        MAX_BATCH
+                    };
+                    self.spawn(claimed, &attempts).await;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let wait = backoff.failed(runtime::random::jitter());
+            tracing::warn!(error.chain = %runtime::error_chain(&error), queue = %self.lane.name, wait_ms = wait.as_millis(), "no jobs can be taken");
+            stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+        }
+    }
+
+    /// One receive and one claim; `None` when stopped. What was received is claimed or left, but not dropped between.
+    async fn take(&self, max: usize, stop: &CancellationToken) -> Result<Option<Claimed>, Error> {
+        let receiving = async {
+            let slots = self.free_slots(max).await;
+            (self.receive(&slots).await, slots)
+        };
+        let Some((deliveries, slots)) = stop.run_until_cancelled(receiving).await else {
+            return Ok(None);
+        };
+        self.claim(deliveries?, slots).await.map(Some)
+    }
+
+    async fn spawn(self: &Arc<Self>, claimed: Claimed, attempts: &TaskTracker) {
+        for (received, claim) in claimed.started {
+            let consumer = Arc::clone(self);
+            attempts.spawn(async move { consumer.step(received, claim).await });
+        }
+        for (received, claim) in claimed.others {
+            self.step(received, claim).await;
+        }
+    }
+
+    /// At least one slot, and all free ones up to `max`, once this worker is registered.
+    async fn free_slots(&self, max: usize) -> OwnedSemaphorePermit {
+        self.shared.identity.registered().await;
+        let slots = &self.shared.slots;
+        let mut taken = Arc::clone(slots)
+            .acquire_owned()
+            .await
+            .expect("the semaphore is never closed");
+        // Attempts that are about to end, end now: a few microseconds that make one receive out of many.
+        tokio::task::yield_now().await;
+        let more = slots
+            .available_permits()
+            .min(max.min(MAX_BATCH).saturating_sub(1));
+        let more = u32::try_from(more).expect("a batch is small");
+        if let Ok(others) = Arc::clone(slots).try_acquire_many_owned(more) {
+            taken.merge(others);
+        }
+        taken
+    }
+
+    async fn receive(&self, slots: &OwnedSemaphorePermit) -> Result<Vec<Delivery>, Error> {
+        let config = &self.shared.config;
+        let receive = Receive {
+            max: slots.num_permits(),
+            wait: config.receive_wait,
+            visibility: config.visibility,
+        };
+        // The backends bound their own waits; this is for a connection that went silent.
+        let deliveries = within(config.receive_wait + PATIENCE, self.lane.queue.receive(receive)).await?;
+        self.shared.meters.deliveries.increment(deliveries.len() as u64);
+        Ok(deliveries)
+    }
+
+    /// Claims the jobs of all deliveries in one statement.
+    async fn claim(
+        &self,
+        deliveries: Vec<Delivery>,
+        mut slots: OwnedSemaphorePermit,
+    ) -> Result<Claimed, Error> {
+        let mut claimed = Claimed::default();
+        let (mut ids, mut received): (Vec<JobId>, Vec<Received>) = Default::default();
+        for delivery in deliveries {
+            match &delivery.message {
+                Err(unreadable) => claimed
+                    .settled
+                    .push(self.unreadable(unreadable, delivery.receipt)),
+                Ok(message) => {
+                    // A backend that gives more than it was asked for is not trusted with the rest.
+                    let Some(slot) = slots.split(1) else { break };
+                    ids.push(message.job_id);
+                    received.push(Received { delivery, slot });
+                }
+            }
+        }
+        if ids.is_empty() {
+            return Ok(claimed);
+        }
+        let Some(worker_id) = self.shared.identity.current() else {
+            // The lease was lost during the receive. Nothing can be started as nobody.
+            let receipts = received.into_iter().map(|received| received.delivery.receipt);
+            claimed
+                .settled
+                .extend(receipts.map(|receipt| self.not_started(receipt)));
+            return Ok(claimed);
+        };
+        let answers = within(PATIENCE, self.shared.store.claim(worker_id, &ids)).await?;
+        for (received, claim) in received.into_iter().zip(answers) {
+            match claim {
+                Claim::Started(_) => claimed.started.push((received, claim)),
+                Claim::Finished(_)
+                | Claim::Held { .. }
+                | Claim::NotDue { .. }
+                | Claim::NotStarted
+                | Claim::Unknown => claimed.others.push((received, claim)),
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// What a receive and its claim came to.
+#[derive(Default)]
+struct Claimed {
+    /// To be run.
+    started: Vec<(Received, Claim)>,
+    /// Only their messages have to be cared for, which takes no time.
+    others: Vec<(Received, Claim)>,
+    /// Done with, without a claim.
+    settled: Vec<StepOutcome>,
+}
+
+impl Claimed {
+    fn is_empty(&self) -> bool {
+        self.started.is_empty() && self.others.is_empty() && self.settled.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn idle_lanes_hold_a_quarter_of_the_slots_at_most() {
+        assert_eq!(idle_slots(100, 1), 10);
+        assert_eq!(idle_slots(100, 5), 5);
+        assert_eq!(idle_slots(2, 4), 1);
+    }
+}

@@ -1,0 +1,43 @@
+//! What can go wrong around the jobs; what goes wrong within one is a [`crate::JobError`].
+
+use std::time::Duration;
+
+/// Why the worker could not do something. Everything but [`Error::Config`] is tried again by the loops.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused, or could not be asked.
+    #[error("the database did not do it")]
+    Store(#[from] store::Error),
+    /// The queue refused, or could not be asked.
+    #[error("the queue did not do it")]
+    Queue(#[from] queue::Error),
+    /// Nobody answered in time.
+    #[error("no answer within {} ms", .0.as_millis())]
+    NoAnswer(Duration),
+    /// The worker was put together wrongly: a defect of the program or of its settings.
+    #[error("{}", .0.join("; "))]
+    Config(Vec<String>),
+}
+
+impl Error {
+    /// Whether the same call may succeed later, unchanged.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Queue(_) | Self::NoAnswer(_) => true,
+            Self::Config(_) => false,
+        }
+    }
+}
+
+/// Waits for an answer, but not for ever: a connection whose peer has vanished without a word gives none.
+pub(crate) async fn within<T, E: Into<Error>>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(Error::NoAnswer(limit)),
+    }
+}

@@ -1,0 +1,161 @@
+//! What a handler is, what it gets and what it answers.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::{Failure, FailureCode, JobId, Kind, QueueName, TenantId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Does the work of one kind of job. Registered once, called for every attempt.
+///
+/// An attempt may be repeated: its worker can die after the work was done and before that was recorded. So a handler's
+/// effects must be repeatable, or made so with the job's id, which stays the same.
+pub trait Handler: Send + Sync + 'static {
+    /// The kind of job that it takes, e.g. `invoice.send`.
+    const KIND: &'static str;
+
+    /// What it takes. A payload that does not deserialize fails the job for good, with the path of the fault.
+    type Payload: DeserializeOwned + Send;
+
+    /// Does the work. Must not block the thread. It is dropped when it takes longer than the job's timeout, when it
+    /// does not stop soon after [`JobScope::cancelled`], and at once when the lease is lost; a panic fails the attempt.
+    fn run(
+        &self,
+        payload: Self::Payload,
+        scope: JobScope,
+    ) -> impl Future<Output = Result<Done, JobError>> + Send;
+}
+
+/// What a handler may want to know about its attempt.
+#[derive(Clone, Debug)]
+pub struct JobScope {
+    /// The job; the same on every attempt.
+    pub job_id: JobId,
+    /// The owner.
+    pub tenant_id: TenantId,
+    /// The kind.
+    pub kind: Kind,
+    /// The lane.
+    pub queue: QueueName,
+    /// The attempt's number, from 1; grows with every start.
+    pub attempt: u32,
+    /// Attempts spent, this one included. Less than `attempt` when some were given back.
+    pub spent: u32,
+    /// The most attempts that may be spent.
+    pub max_attempts: u32,
+    /// When the job was submitted.
+    pub created_at: DateTime<Utc>,
+    /// When this attempt is stopped.
+    pub deadline: Instant,
+    /// Cancelled when the handler should stop: the job was cancelled, the worker ends, the time is up or the lease is
+    /// lost. A handler that takes no notice is dropped.
+    pub cancelled: CancellationToken,
+    /// The W3C trace context of the submit.
+    pub traceparent: Option<String>,
+    /// The request that submitted it.
+    pub request_id: Option<String>,
+}
+
+impl JobScope {
+    /// The time that is left to this attempt.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// The work is done.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub(crate) result: Option<Box<RawValue>>,
+}
+
+impl Done {
+    /// The longest result that is kept, in bytes. A longer one is replaced by a note, and the job succeeds all the
+    /// same: its work is done, and doing it again would not make the result shorter.
+    pub const MAX_RESULT_BYTES: usize = 256 * 1024;
+
+    /// Done, with nothing to tell.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// Done, with a result that is kept with the job.
+    ///
+    /// # Errors
+    /// When the value can't be written as JSON.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Self, serde_json::Error> {
+        Ok(Self::raw(to_raw_value(value)?))
+    }
+
+    /// Done, with a result that is JSON already.
+    #[must_use]
+    pub fn raw(result: Box<RawValue>) -> Self {
+        Self { result: Some(result) }
+    }
+}
+
+/// The work is not done. Made from any error by `?`, which asks for another attempt.
+#[derive(Debug)]
+pub enum JobError {
+    /// Another attempt may succeed.
+    Retry {
+        /// What went wrong.
+        failure: Failure,
+        /// The least time to wait before it, as far as the job's policy allows.
+        after: Option<Duration>,
+    },
+    /// No other attempt can succeed: the job fails now.
+    Abort(Failure),
+    /// Not now: start again after this time, without spending the attempt.
+    Snooze(Duration),
+}
+
+impl JobError {
+    /// Asks for another attempt.
+    #[must_use]
+    pub fn retry(message: impl Into<String>) -> Self {
+        Self::retry_as(FailureCode::HandlerError, message)
+    }
+
+    /// Fails the job for good.
+    #[must_use]
+    pub fn abort(message: impl Into<String>) -> Self {
+        Self::abort_as(FailureCode::HandlerError, message)
+    }
+
+    pub(crate) fn retry_as(code: FailureCode, message: impl Into<String>) -> Self {
+        Self::Retry {
+            failure: Failure::new(code, message),
+            after: None,
+        }
+    }
+
+    pub(crate) fn abort_as(code: FailureCode, message: impl Into<String>) -> Self {
+        Self::Abort(Failure::new(code, message))
+    }
+
+    /// The same, but not before this time has passed. Without effect on [`JobError::Abort`].
+    #[must_use]
+    pub fn after(self, wait: Duration) -> Self {
+        match self {
+            Self::Retry { failure, .. } => Self::Retry {
+                failure,
+                after: Some(wait),
+            },
+            Self::Snooze(_) => Self::Snooze(wait),
+            abort @ Self::Abort(_) => abort,
+        }
+    }
+}
+
+impl<E: std::error::Error> From<E> for JobError {
+    fn from(error: E) -> Self {
+        Self::retry(runtime::error_chain(&error).to_string())
+    }
+}

@@ -1,0 +1,3 @@
+//! The handlers that every worker has.
+
+pub mod test;

@@ -1,0 +1,89 @@
+//! Handlers for trying things out: registered on request only, never in production.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::handler::{Done, Handler, JobError, JobScope};
+use crate::registry::Registry;
+
+/// Adds `test.echo`, `test.sleep` and `test.fail`.
+#[must_use]
+pub fn register(registry: Registry) -> Registry {
+    registry.register(Echo).register(Sleep).register(Fail)
+}
+
+/// `test.echo`: succeeds with its payload as the result.
+#[derive(Clone, Copy, Debug)]
+pub struct Echo;
+
+impl Handler for Echo {
+    const KIND: &'static str = "test.echo";
+    type Payload = Box<RawValue>;
+
+    async fn run(&self, payload: Box<RawValue>, _scope: JobScope) -> Result<Done, JobError> {
+        Ok(Done::raw(payload))
+    }
+}
+
+/// `test.sleep`: succeeds after a while; stops at once when it is told to.
+#[derive(Clone, Copy, Debug)]
+pub struct Sleep;
+
+/// What `test.sleep` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SleepPayload {
+    ms: u64,
+}
+
+impl Handler for Sleep {
+    const KIND: &'static str = "test.sleep";
+    type Payload = SleepPayload;
+
+    async fn run(&self, payload: SleepPayload, scope: JobScope) -> Result<Done, JobError> {
+        let sleeping = tokio::time::sleep(Duration::from_millis(payload.ms));
+        match scope.cancelled.run_until_cancelled(sleeping).await {
+            Some(()) => Ok(Done::empty()),
+            None => Err(JobError::retry("it was told to stop")),
+        }
+    }
+}
+
+/// `test.fail`: fails.
+#[derive(Clone, Copy, Debug)]
+pub struct Fail;
+
+/// What `test.fail` takes.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailPayload {
+    /// The error.
+    message: String,
+    /// How many attempts fail before one succeeds; all of them, if absent.
+    times: Option<u32>,
+    /// Whether the job fails for good.
+    #[serde(default)]
+    abort: bool,
+    /// Whether the handler panics.
+    #[serde(default)]
+    panic: bool,
+}
+
+impl Handler for Fail {
+    const KIND: &'static str = "test.fail";
+    type Payload = FailPayload;
+
+    async fn run(&self, payload: FailPayload, scope: JobScope) -> Result<Done, JobError> {
+        if payload.times.is_some_and(|times| scope.spent > times) {
+            return Ok(Done::empty());
+        }
+        assert!(!payload.panic, "{}", payload.message);
+        Err(if payload.abort {
+            JobError::abort(payload.message)
+        } else {
+            JobError::retry(payload.message)
+        })
+    }
+}

@@ -1,0 +1,67 @@
+//! Who does the sweeps: whoever gets the lock first, for as long as its connection lives.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use store::Leadership;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{Maintenance, pass};
+use crate::backoff::around;
+use crate::error::within;
+
+/// How long the database may take to answer about the leadership.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Maintenance {
+    /// Tries to lead, and does the sweeps while it does, until `stop` is cancelled; then resigns. `leads` tells.
+    pub(crate) async fn run(self, leads: watch::Sender<bool>, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            match stop
+                .run_until_cancelled(within(PATIENCE, self.store.try_lead()))
+                .await
+            {
+                None => return,
+                Some(Ok(Some(leadership))) => {
+                    tracing::info!("this worker leads the maintenance");
+                    leads.send_replace(true);
+                    self.lead(leadership, &stop).await;
+                    leads.send_replace(false);
+                }
+                Some(Ok(None)) => {}
+                Some(Err(error)) => {
+                    tracing::debug!(error.chain = %runtime::error_chain(&error), "the leadership can't be asked for");
+                }
+            }
+            let wait = around(self.config.leader_check, runtime::random::jitter());
+            stop.run_until_cancelled(sleep(wait)).await;
+        }
+    }
+
+    async fn lead(&self, mut leadership: Leadership, stop: &CancellationToken) {
+        let over = stop.child_token();
+        let sweeping = join_all(
+            self.passes
+                .iter()
+                .map(|pass| pass::run(&**pass, self.config.batch, &over)),
+        );
+        let holding = async {
+            while over
+                .run_until_cancelled(sleep(self.config.leader_check))
+                .await
+                .is_some()
+            {
+                if !timeout(PATIENCE, leadership.holds()).await.unwrap_or(false) {
+                    tracing::warn!("the leadership is lost");
+                    break;
+                }
+            }
+            over.cancel();
+        };
+        futures::future::join(sweeping, holding).await;
+        // Without an answer the connection is dropped, which gives the lock up as well.
+        drop(timeout(PATIENCE, leadership.resign()).await);
+    }
+}

@@ -1,0 +1,31 @@
+//! The repository's own commands: `cargo xtask test`, `services`, `sqlx` and `tidy`.
+//!
+//! They need the Rust toolchain, Python 3 and, on a machine without Postgres, the right to install it.
+//! Whatever they set up lies in `.testenv/` and `target/`.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "talking to the developer is what these commands are for"
+)]
+
+pub mod counts;
+pub mod interrupt;
+pub mod machine;
+pub mod metadata;
+pub mod ministack;
+pub mod phases;
+pub mod psql;
+pub mod python;
+pub mod services;
+pub mod sqlx;
+pub mod test;
+pub mod tidy;
+
+use std::path::Path;
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask is a folder of the repository")
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask`: see the library for what the commands do.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use xtask::interrupt::Interrupts;
+use xtask::{root, services, sqlx, test, tidy};
+
+/// Checks and tests of this repository.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs all tests against a private Postgres and a local SQS server.
+    Test {
+        /// Passed on to `cargo test`, e.g. `-- -p store -- --nocapture`. With -p only those packages are
+        /// built.
+        #[arg(last = true)]
+        cargo_args: Vec<String>,
+    },
+    /// Starts the test services and runs a command with their addresses, or waits for Ctrl-C.
+    Services {
+        /// The command and its arguments.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// The offline cache of the SQL statements in `.sqlx`.
+    Sqlx {
+        /// Use this server instead of starting one; a scratch database is created there and dropped again.
+        #[arg(long, env = "TANDEM_TEST_POSTGRES_URL", hide_env_values = true, global = true)]
+        server: Option<String>,
+        #[command(subcommand)]
+        action: Sqlx,
+    },
+    /// Checks the repository's own rules.
+    Tidy,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Sqlx {
+    /// Writes the cache anew from the migrations and the statements in the code.
+    Prepare,
+    /// Fails when the cache is not what `prepare` would write.
+    Check,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            #[expect(
+                clippy::print_stderr,
+                reason = "the last word of a command line tool that failed"
+            )]
+            {
+                eprintln!("error: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Test { cargo_args } => Ok(test::run(root(), &Interrupts::catch()?, &cargo_args)),
+        Command::Services { command } => services::run(root(), &Interrupts::catch()?, &command),
+        Command::Sqlx { server, action } => {
+            let workspace = sqlx::Workspace {
+                root: root(),
+                interrupts: &Interrupts::catch()?,
+                server,
+            };
+            match action {
+                Sqlx::Prepare => workspace.prepare(),
+                Sqlx::Check => workspace.check(),
+            }
+        }
+        Command::Tidy => tidy::run(root()),
+    }
+}

@@ -1,0 +1,126 @@
+//! The local server that speaks the protocol of SQS.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+const START_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How often a free port may be lost to somebody else between finding and taking it.
+const TRIES: u32 = 3;
+
+/// A running server. It ends when this value is dropped or this process dies, whichever way.
+#[derive(Debug)]
+pub struct Ministack {
+    child: Child,
+    port: u16,
+}
+
+impl Ministack {
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// When it does not; the message ends with its log.
+    pub fn start(root: &Path, python: &Path) -> Result<Self> {
+        let log_file = root.join(".testenv/ministack.log");
+        for _ in 0..TRIES {
+            if let Some(started) = Self::try_start(root, python, &log_file)? {
+                return Ok(started);
+            }
+        }
+        let log = fs::read_to_string(&log_file).unwrap_or_default();
+        bail!("ministack did not start. Its log:\n{}", log.trim_end());
+    }
+
+    /// Where clients find it.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn try_start(root: &Path, python: &Path, log_file: &Path) -> Result<Option<Self>> {
+        let temp_dir = temp_dir(root)?;
+        let log =
+            File::create(log_file).with_context(|| format!("could not create {}", log_file.display()))?;
+        let errors = log.try_clone().context("could not open ministack's log")?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
+        let port = port.context("could not find a free port")?.port();
+        let child = Command::new(python)
+            .arg(root.join("tools/sqs_server.py"))
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            .env("LOG_LEVEL", "WARNING")
+            .env("TMPDIR", temp_dir)
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0)
+            .spawn()
+            .context("could not run Python")?;
+        let mut started = Self { child, port };
+        Ok(started.answers_in_time()?.then_some(started))
+    }
+
+    /// Answers false when the server has ended instead, and fails when it does neither.
+    fn answers_in_time(&mut self) -> Result<bool> {
+        let deadline = Instant::now() + START_LIMIT;
+        while Instant::now() < deadline {
+            if self
+                .child
+                .try_wait()
+                .context("could not wait for ministack")?
+                .is_some()
+            {
+                return Ok(false);
+            }
+            if is_healthy(self.port) {
+                return Ok(true);
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        bail!("ministack did not answer within {} s", START_LIMIT.as_secs());
+    }
+}
+
+impl Drop for Ministack {
+    fn drop(&mut self) {
+        // The end of its input is its signal to end.
+        drop(self.child.stdin.take());
+        let deadline = Instant::now() + STOP_LIMIT;
+        while Instant::now() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(POLL_INTERVAL);
+        }
+        // Both fail only if it has ended by itself after all.
+        drop(self.child.kill().and_then(|()| self.child.wait()));
+    }
+}
+
+fn temp_dir(root: &Path) -> Result<PathBuf> {
+    let dir = root.join(".testenv/ministack");
+    fs::create_dir_all(&dir).with_context(|| format!("could not create {}", dir.display()))?;
+    Ok(dir)
+}
+
+fn is_healthy(port: u16) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream =
+            TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), POLL_INTERVAL)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream
+            .write_all(b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut status = [0; "HTTP/1.1 200".len()];
+        stream.read_exact(&mut status)?;
+        Ok(String::from_utf8_lossy(&status).into_owned())
+    };
+    ask().is_ok_and(|status| status.ends_with(" 200"))
+}

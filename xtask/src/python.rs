@@ -1,0 +1,79 @@
+//! The Python environment with the tools that the tests need.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::interrupt::Interrupts;
+use crate::machine;
+
+/// Makes sure that `.testenv/venv` holds exactly what `tools/requirements.txt` pins, and gives its
+/// interpreter.
+///
+/// # Errors
+///
+/// When Python or its venv module are missing, or the packages cannot be installed.
+pub fn ensure_venv(root: &Path, interrupts: &Interrupts) -> Result<PathBuf> {
+    let requirements = root.join("tools/requirements.txt");
+    let venv = root.join(".testenv/venv");
+    let python = venv.join("bin/python");
+    let pinned = fs::read_to_string(&requirements)
+        .with_context(|| format!("could not read {}", requirements.display()))?;
+    // An environment knows its own path, so it also has to be made anew when the checkout moves.
+    let wanted = format!("# {}\n{pinned}", venv.display());
+    let stamp = venv.join("installed.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted)
+        && machine::answers(&python.to_string_lossy(), "--version")
+    {
+        return Ok(python);
+    }
+    create(&venv, interrupts)?;
+    println!("Installing tools/requirements.txt into .testenv/venv.");
+    let status = interrupts.run(
+        Command::new(&python)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-input",
+                "--disable-pip-version-check",
+            ])
+            .args(["--require-hashes", "--requirement"])
+            .arg(&requirements),
+    )?;
+    if !status.success() {
+        bail!("pip could not install tools/requirements.txt ({status})");
+    }
+    fs::write(&stamp, wanted).with_context(|| format!("could not write {}", stamp.display()))?;
+    Ok(python)
+}
+
+fn create(venv: &Path, interrupts: &Interrupts) -> Result<()> {
+    if try_create(venv)? {
+        return Ok(());
+    }
+    // Debian splits the venv module off its Python.
+    if machine::install(interrupts, &["python3", "python3-venv"])? && try_create(venv)? {
+        return Ok(());
+    }
+    bail!(
+        "Python 3.10 or newer with its venv module is needed for the local SQS server. Debian, Ubuntu: \
+         sudo apt-get install python3 python3-venv. Fedora: sudo dnf install python3. \
+         macOS: brew install python"
+    );
+}
+
+/// Answers false when this Python cannot make environments.
+fn try_create(venv: &Path) -> Result<bool> {
+    if venv.exists() {
+        fs::remove_dir_all(venv).with_context(|| format!("could not remove {}", venv.display()))?;
+    }
+    Ok(Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(venv)
+        .output()
+        .is_ok_and(|output| output.status.success()))
+}

@@ -1,0 +1,125 @@
+//! What the tests need to be running: a private Postgres and a local SQS server.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use local_postgres::{Config, LocalPostgres, StopMode};
+
+use crate::interrupt::{Interrupts, exit_code};
+use crate::ministack::Ministack;
+use crate::{machine, python};
+
+/// Both servers. Dropping them stops them.
+#[derive(Debug)]
+pub struct Services {
+    postgres: LocalPostgres,
+    ministack: Ministack,
+}
+
+impl Services {
+    /// Installs what is missing, starts both servers and waits until they answer.
+    ///
+    /// # Errors
+    ///
+    /// When the machine lacks something or a server does not start.
+    pub fn start(root: &Path, interrupts: &Interrupts) -> Result<Self> {
+        let python = python::ensure_venv(root, interrupts)?;
+        let postgres = start_postgres(root, interrupts)?;
+        interrupts.check()?;
+        let ministack = Ministack::start(root, &python)?;
+        Ok(Self { postgres, ministack })
+    }
+
+    /// What the tests read from their environment.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("TANDEM_TEST_POSTGRES_URL", self.postgres.url("postgres")),
+            ("TANDEM_TEST_SQS_ENDPOINT", self.ministack.endpoint()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+        ]
+    }
+
+    /// The private Postgres.
+    pub fn postgres(&self) -> &LocalPostgres {
+        &self.postgres
+    }
+
+    /// Stops both.
+    ///
+    /// # Errors
+    ///
+    /// When Postgres does not stop.
+    pub fn stop(self) -> Result<()> {
+        drop(self.ministack);
+        // Nothing in it is worth an orderly end, and tests that were interrupted may still hold connections.
+        self.postgres
+            .stop(StopMode::Immediate)
+            .context("could not stop Postgres")
+    }
+}
+
+/// Starts the private Postgres in `.testenv/postgres`.
+///
+/// # Errors
+///
+/// When there is no Postgres on the machine or it does not start.
+pub fn start_postgres(root: &Path, interrupts: &Interrupts) -> Result<LocalPostgres> {
+    machine::ensure_postgres(interrupts)?;
+    // Every test has its own database and pool, so there are many connections but little data. Nothing has to
+    // survive a power cut; a killed server process loses nothing with these settings.
+    let settings = [
+        ("fsync", "off"),
+        ("max_connections", "400"),
+        ("shared_buffers", "128MB"),
+    ];
+    let settings = settings
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+    let config = Config {
+        data_dir: root.join(".testenv/postgres"),
+        port: None,
+        settings,
+    };
+    let postgres = LocalPostgres::start(&config).or_else(|error| {
+        // Without fsync a power cut may well damage the files, and there is nothing in them to be kept.
+        let Some(folder) = error.unusable_folder() else {
+            return Err(error.into());
+        };
+        println!("{error}\nStarting over with an empty cluster.");
+        fs::remove_dir_all(folder).with_context(|| format!("could not remove {}", folder.display()))?;
+        LocalPostgres::start(&config).map_err(anyhow::Error::from)
+    })?;
+    if let Some(note) = postgres.note() {
+        println!("{note}");
+    }
+    Ok(postgres)
+}
+
+/// `cargo xtask services`: runs a command with the services' addresses in its environment, or waits for
+/// Ctrl-C.
+///
+/// # Errors
+///
+/// When the services or the command cannot be started.
+pub fn run(root: &Path, interrupts: &Interrupts, command: &[String]) -> Result<ExitCode> {
+    let services = Services::start(root, interrupts)?;
+    for (name, value) in services.variables() {
+        println!("export {name}={value}");
+    }
+    let result = match command {
+        [] => {
+            println!("Ctrl-C stops the services.");
+            interrupts.wait_for_one();
+            Ok(ExitCode::SUCCESS)
+        }
+        [program, arguments @ ..] => interrupts
+            .run_interactive(Command::new(program).args(arguments).envs(services.variables()))
+            .map(|status| ExitCode::from(exit_code(status))),
+    };
+    services.stop()?;
+    result
+}

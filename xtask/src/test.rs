@@ -1,0 +1,155 @@
+//! `cargo xtask test`: everything from an empty machine to one line of counts.
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::counts::Counts;
+use crate::interrupt::Interrupts;
+use crate::phases::Phases;
+use crate::psql::Psql;
+use crate::services::Services;
+
+/// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
+/// whatever happens; what kept the tests from running at all counts as one failure.
+pub fn run(root: &Path, interrupts: &Interrupts, cargo_args: &[String]) -> ExitCode {
+    let mut phases = Phases::default();
+    let counts =
+        run_phases(&mut phases, root, interrupts, &Selection::from(cargo_args)).unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            let mut counts = Counts::default();
+            counts.finish(false);
+            counts
+        });
+    for failure in counts.failures() {
+        println!("failed: {failure}");
+    }
+    println!("{phases}");
+    println!("{counts}");
+    if counts.is_success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run_phases(
+    phases: &mut Phases,
+    root: &Path,
+    interrupts: &Interrupts,
+    selection: &Selection<'_>,
+) -> Result<Counts> {
+    let services = phases.run("services", || {
+        let services = Services::start(root, interrupts)?;
+        drop_old_databases(&services)?;
+        Ok(services)
+    })?;
+    let counts = phases
+        .run("build", || selection.build(root, interrupts))
+        .and_then(|()| phases.run("tests", || selection.test(root, interrupts, &services)));
+    phases.run("stop", || services.stop())?;
+    counts
+}
+
+/// Which packages to build and what to hand to `cargo test`.
+struct Selection<'a> {
+    packages: Vec<&'a str>,
+    arguments: &'a [String],
+}
+
+impl<'a> Selection<'a> {
+    fn from(arguments: &'a [String]) -> Self {
+        let of_cargo = arguments.split(|it| it == "--").next().unwrap_or_default();
+        let mut packages = Vec::new();
+        let mut rest = of_cargo.iter();
+        while let Some(argument) = rest.next() {
+            let attached = argument
+                .strip_prefix("--package=")
+                .or_else(|| argument.strip_prefix("-p"));
+            match (argument.as_str(), attached) {
+                ("-p" | "--package", _) => packages.extend(rest.next().map(String::as_str)),
+                (_, Some(package)) => packages.push(package),
+                _ => {}
+            }
+        }
+        Self { packages, arguments }
+    }
+
+    /// The arguments that select packages, as far as the caller's do not.
+    fn scope(&self) -> &'static [&'static str] {
+        if self.packages.is_empty() {
+            &["--workspace"]
+        } else {
+            &[]
+        }
+    }
+
+    /// The binaries first: tests of the whole system run them, and `cargo test` would not build them for
+    /// that.
+    fn build(&self, root: &Path, interrupts: &Interrupts) -> Result<()> {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(root)
+            .args(["build", "--bins"])
+            .args(self.scope());
+        for package in &self.packages {
+            cargo.args(["--package", package]);
+        }
+        let status = interrupts.run(&mut cargo)?;
+        if !status.success() {
+            bail!("the binaries do not build");
+        }
+        Ok(())
+    }
+
+    fn test(&self, root: &Path, interrupts: &Interrupts, services: &Services) -> Result<Counts> {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(root)
+            .args(["test", "--no-fail-fast"])
+            .args(self.scope())
+            .args(self.arguments);
+        cargo.envs(services.variables());
+        let mut counts = Counts::default();
+        let status = interrupts.run_by_line(&mut cargo, |line| {
+            println!("{line}");
+            counts.add_line(line);
+        })?;
+        counts.finish(status.success());
+        Ok(counts)
+    }
+}
+
+/// Drops the databases that killed test runs left behind; nobody else uses this server.
+fn drop_old_databases(services: &Services) -> Result<()> {
+    let postgres = services.postgres();
+    let psql = Psql::new(postgres.bin_dir(), &postgres.url("postgres"));
+    psql.execute(
+        "select format('drop database %I with (force)', datname) \
+         from pg_database where not datistemplate and datname <> 'postgres' \\gexec\n",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packages(arguments: &[&str]) -> Vec<String> {
+        let arguments: Vec<String> = arguments.iter().map(|&it| it.to_owned()).collect();
+        Selection::from(&arguments)
+            .packages
+            .iter()
+            .map(|&it| it.to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn packages_are_found_in_every_spelling_but_not_among_the_tests_arguments() {
+        assert_eq!(
+            packages(&["-p", "a", "--package", "b", "--package=c", "-pd", "name"]),
+            ["a", "b", "c", "d"]
+        );
+        assert_eq!(packages(&["--lib", "--", "-p", "a"]), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,73 @@
+//! Files stay small enough to be read in one go.
+
+use std::path::Path;
+
+use super::files::Files;
+
+const RUST_LINES: usize = 400;
+const ARCHITECTURE_LINES: usize = 250;
+
+/// Rust files that may be longer, each with the reason.
+pub const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Checks the sizes, and that every exception is still needed.
+pub fn check(files: &Files, exceptions: &[(&str, &str)]) -> Vec<String> {
+    let excepted = |path: &Path| {
+        exceptions
+            .iter()
+            .any(|(exception, _)| path == Path::new(exception))
+    };
+    let too_long = |text: &str, limit: usize| text.lines().count() > limit;
+    let mut complaints: Vec<String> = files
+        .with_extension("rs")
+        .filter(|(path, text)| too_long(text, RUST_LINES) && !excepted(path))
+        .map(|(path, _)| format!("{} has more than {RUST_LINES} lines; split it", path.display()))
+        .collect();
+    for (exception, _) in exceptions {
+        let needed = |(path, text): (&Path, &str)| path == Path::new(exception) && too_long(text, RUST_LINES);
+        if !files.iter().any(needed) {
+            complaints.push(format!(
+                "{exception} is no longer too long; take it off the list of exceptions"
+            ));
+        }
+    }
+    let architecture = files
+        .iter()
+        .find(|(path, _)| *path == Path::new("ARCHITECTURE.md"));
+    if architecture.is_some_and(|(_, text)| too_long(text, ARCHITECTURE_LINES)) {
+        complaints.push(format!(
+            "ARCHITECTURE.md has more than {ARCHITECTURE_LINES} lines; it is an overview"
+        ));
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_exact() {
+        let (longest, too_long) = ("x\n".repeat(RUST_LINES), "x\n".repeat(RUST_LINES + 1));
+        let files = Files::from([("a.rs", &*longest), ("b.rs", &*too_long), ("c.sql", &*too_long)]);
+        assert_eq!(check(&files, &[]), ["b.rs has more than 400 lines; split it"]);
+        assert_eq!(check(&files, &[("b.rs", "a table")]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_exception_that_is_not_needed_is_found() {
+        let files = Files::from([("a.rs", "fn main() {}\n")]);
+        let complaints = check(&files, &[("a.rs", "was long once")]);
+        assert_eq!(
+            complaints,
+            ["a.rs is no longer too long; take it off the list of exceptions"]
+        );
+    }
+
+    #[test]
+    fn the_overview_stays_one() {
+        let files = |lines| Files::from([("ARCHITECTURE.md", &*"x\n".repeat(lines))]);
+        assert_eq!(check(&files(250), &[]), Vec::<String>::new());
+        assert_eq!(check(&files(251), &[]).len(), 1);
+    }
+}
