@@ -33,7 +33,7 @@ create table api_key (
     tenant_id uuid not null constraint api_key_tenant_fkey references tenant (id) on delete cascade,
     user_id bigint constraint api_key_user_fkey references users (id) on delete cascade,
     name text not null constraint api_key_name_length check (length(name) between 1 and 100),
-    -- HMAC-SHA-256 of the secret under the pepper; the secret itself is shown once and never stored.
+    -- HMAC-SHA-256 of the whole key under the pepper; the key itself is shown once and never stored.
     secret_hash bytea not null constraint api_key_secret_hash_length check (length(secret_hash) = 32),
     scopes text[] not null,
     created_at timestamptz not null default now(),

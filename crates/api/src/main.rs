@@ -16,6 +16,7 @@ use runtime::telemetry::metrics_handle;
 use runtime::{Shutdown, random};
 use store::{Role, Store};
 use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
 
 use crate::settings::Settings;
 
@@ -30,7 +31,8 @@ async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error
     announce(settings.addr);
     let metrics = metrics_handle();
     let app = api::App::build(api::Parts {
-        bell: Bell::start(store.pool().clone(), shutdown.tasks(), shutdown.abort().clone()),
+        // Rings until the end, so nobody waits for its task.
+        bell: Bell::start(store.pool().clone(), &TaskTracker::new(), shutdown.abort().clone()),
         queues: queues(&settings.lanes).await,
         lanes: settings.lanes.names,
         store: store.clone(),

@@ -2,12 +2,12 @@
 
 use std::error::Error;
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::env::{self, Env, Setting};
-use crate::telemetry::Logging;
-use crate::{error_chain, metric, ops};
+use crate::telemetry::{Logging, metrics_handle};
+use crate::{error_chain, ops};
 
 /// The exit code for wrong settings or a wrong command line.
 const USAGE: u8 = 2;
@@ -79,7 +79,8 @@ where
     for warning in env::likely_typos(&settings, Env::process_names()) {
         tracing::warn!("{warning}");
     }
-    metric::describe_all();
+    // From here on what is counted is kept, also before anybody asks for it.
+    drop(metrics_handle());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return usage(&format!("no threads can be made: {error}")),
@@ -94,13 +95,9 @@ where
 }
 
 fn healthcheck(addr: Option<SocketAddr>) -> ExitCode {
-    let Some(mut addr) = addr else {
+    let Some(addr) = addr else {
         return usage("no address is set at which health could be asked");
     };
-    // Who listens on all addresses is asked on the loopback one.
-    if addr.ip().is_unspecified() {
-        addr.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
     match ops::healthcheck(addr) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -98,6 +98,7 @@ impl Queue for PostgresQueue {
         if !sendable.is_empty() {
             rows::upsert(&self.pool, &self.lane, &sendable).await?;
             // Also when all are delayed: those who wait must learn how long.
+            self.ring().await;
         }
         Ok(failures)
     }

@@ -1,0 +1,12 @@
+//! The handlers, a file per resource. A handler's name is its operation id.
+
+pub(crate) mod control;
+pub(crate) mod docs;
+pub(crate) mod history;
+mod job_path;
+pub(crate) mod jobs;
+pub(crate) mod ops;
+mod page;
+pub(crate) mod submit;
+
+pub(crate) use job_path::JobPath;

@@ -1,0 +1,145 @@
+//! Group commit: many submits, one transaction.
+//!
+//! A commit costs the same for one job as for hundreds. So submits wait in one line, and each of a few lanes takes
+//! whatever waits there at the moment: one submit when there is little to do, many when there is much. Nobody waits for
+//! others to come.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use domain::{JobState, QueueName};
+use futures::FutureExt;
+use queue::postgres::Bell;
+use runtime::Shutdown;
+use store::{Error, Store, Submission, Submitted};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::body::ReservedMemory;
+use crate::config::SubmitConfig;
+use crate::problem::{Problem, ProblemType};
+
+/// The most requests in one transaction.
+const MAX_REQUESTS: usize = 64;
+
+/// A transaction takes no further request once it has this many jobs.
+const ENOUGH_JOBS: usize = 1_000;
+
+/// Where submits are handed in.
+pub(crate) struct Submitter {
+    line: mpsc::Sender<Waiting>,
+}
+
+/// A submit in the line.
+struct Waiting {
+    submission: Submission,
+    answer: oneshot::Sender<Result<Submitted, Error>>,
+    /// Its client may leave before it is stored, but what it sent is still held.
+    memory: ReservedMemory,
+}
+
+type Line = Arc<Mutex<mpsc::Receiver<Waiting>>>;
+
+impl Submitter {
+    /// Starts the lanes. They end when nobody can hand in any more, or when the process aborts, and first store what
+    /// was handed in until then.
+    pub(crate) fn start(store: Store, bell: Bell, config: SubmitConfig, shutdown: &Shutdown) -> Self {
+        let (sender, line) = mpsc::channel(config.queue_len.max(1));
+        let line: Line = Arc::new(Mutex::new(line));
+        for _ in 0..config.lanes.max(1) {
+            let abort = shutdown.abort().clone();
+            let lane = Lane { store: store.clone(), bell: bell.clone(), line: Arc::clone(&line), abort };
+            shutdown.tasks().spawn(lane.run());
+        }
+        Self { line: sender }
+    }
+
+    /// Stores the jobs of one request. Once this has begun the jobs are stored, even if nobody waits for the answer.
+    pub(crate) async fn submit(
+        &self,
+        submission: Submission,
+        memory: ReservedMemory,
+    ) -> Result<Submitted, Problem> {
+        let (answer, answered) = oneshot::channel();
+        self.line.try_send(Waiting { submission, answer, memory }).map_err(|error| match error {
+            TrySendError::Full(_) => Problem::new(ProblemType::Overloaded, "Too many submits are under way."),
+            TrySendError::Closed(_) => Problem::new(ProblemType::Unavailable, "The process is stopping."),
+        })?;
+        Ok(answered.await.map_err(|lost| Problem::internal(&lost))??)
+    }
+}
+
+struct Lane {
+    store: Store,
+    bell: Bell,
+    line: Line,
+    abort: CancellationToken,
+}
+
+impl Lane {
+    async fn run(self) {
+        loop {
+            let group = self.next_group().await;
+            if group.is_empty() {
+                return;
+            }
+            // A defect must not take the lane with it. The group's requests then read that something failed.
+            if AssertUnwindSafe(self.store_group(group)).catch_unwind().await.is_err() {
+                tracing::error!("storing a group of submits panicked");
+            }
+        }
+    }
+
+    /// Waits for submits. Once the process aborts, only those that stand in the line already are taken.
+    async fn next_group(&self) -> Vec<Waiting> {
+        // The lock is held while waiting: the other idle lanes wait behind it, in turn.
+        let mut line = self.line.lock().await;
+        if let Some(group) = self.abort.run_until_cancelled(take_group(&mut line)).await {
+            return group;
+        }
+        line.close();
+        take_group(&mut line).await
+    }
+
+    async fn store_group(&self, group: Vec<Waiting>) {
+        let (mut submissions, mut answers) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        for Waiting { submission, answer, memory } in group {
+            submissions.push(submission);
+            answers.push((answer, memory));
+        }
+        let results = self.store.submit(&submissions).await;
+        self.ring(&submissions, &results);
+        for ((answer, _memory), result) in answers.into_iter().zip(results) {
+            // A client that has left reads the jobs later, or repeats the submit with its key.
+            drop(answer.send(result));
+        }
+    }
+
+    /// Rings the lanes that have new jobs.
+    fn ring(&self, submissions: &[Submission], results: &[Result<Submitted, Error>]) {
+        for (submission, result) in submissions.iter().zip(results) {
+            let Ok(Submitted::Accepted(stored)) = result else { continue };
+            let jobs = submission.jobs.iter().zip(stored);
+            let queued = jobs.filter(|(_, stored)| stored.state == JobState::Queued);
+            let mut lanes: Vec<&QueueName> = queued.map(|(job, _)| &job.queue).collect();
+            lanes.sort_unstable();
+            lanes.dedup();
+            lanes.into_iter().for_each(|lane| self.bell.ring(lane));
+        }
+    }
+}
+
+/// Waits for a submit, and takes what stands behind it; nothing when no more can come. Dropping the future loses
+/// nothing, since it ends as soon as it has taken something.
+async fn take_group(line: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
+    let Some(first) = line.recv().await else { return Vec::new() };
+    let mut jobs = first.submission.jobs.len();
+    let mut group = vec![first];
+    while group.len() < MAX_REQUESTS && jobs < ENOUGH_JOBS {
+        let Ok(next) = line.try_recv() else { break };
+        jobs += next.submission.jobs.len();
+        group.push(next);
+    }
+    group
+}

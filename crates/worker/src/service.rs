@@ -1,0 +1,118 @@
+//! A worker as a service: the queues of its lanes, the built-in handlers, and its answers to health checks.
+
+use std::sync::Arc;
+
+use queue::Queue;
+use queue::postgres::{Bell, Listener, PostgresQueue};
+use queue::sqs::{self, SqsQueue};
+use runtime::Shutdown;
+use runtime::lanes::{Backend, Lanes};
+use runtime::ops::{Check, Probe, probe};
+use store::Store;
+use tokio_util::task::TaskTracker;
+
+use crate::handlers::{self, HttpRequest};
+use crate::{Config, Error, Handle, Lane, Parts, Registry, Worker};
+
+/// The receives of a busy SQS lane: each brings ten messages at most.
+const SQS_RECEIVERS: usize = 4;
+
+/// What a worker process is made of.
+#[derive(Debug)]
+pub struct Service {
+    /// The database, as [`store::Role::Worker`].
+    pub store: Store,
+    /// The lanes to take jobs from.
+    pub lanes: Lanes,
+    /// The settings.
+    pub config: Config,
+    /// Whether `test.echo`, `test.sleep` and `test.fail` are there.
+    pub test_handlers: bool,
+    /// Where this process runs, for people.
+    pub host: String,
+}
+
+impl Service {
+    /// Puts the worker together, with the built-in handlers and those of the caller.
+    ///
+    /// # Errors
+    /// As [`Worker::build`], and when the HTTP client can't be made.
+    pub async fn build(self, registry: Registry, shutdown: &Shutdown) -> Result<Worker, Error> {
+        let pool = self.store.pool();
+        // They serve the drain too, so the drain does not wait for their tasks.
+        let tasks = TaskTracker::new();
+        let bell = Bell::start(pool.clone(), &tasks, shutdown.abort().clone());
+        let listener = Listener::start(pool.clone(), &tasks, shutdown.draining().clone());
+        let mut registry = registry.register(HttpRequest::new(self.store.clone())?);
+        if self.test_handlers {
+            registry = handlers::test::register(registry);
+        }
+        Worker::build(Parts {
+            lanes: queues(&self.lanes, &self.store, &listener).await,
+            store: self.store,
+            bell,
+            listener,
+            registry,
+            config: self.config,
+            host: self.host,
+        })
+    }
+}
+
+async fn queues(lanes: &Lanes, store: &Store, listener: &Listener) -> Vec<Lane> {
+    match &lanes.backend {
+        Backend::Postgres => {
+            let queue = |name: &domain::QueueName| {
+                PostgresQueue::new(store.pool().clone(), name.clone(), listener.clone())
+            };
+            let lane = |name| Lane { name: Clone::clone(name), queue: Arc::new(queue(name)), receivers: 1 };
+            lanes.names.iter().map(lane).collect()
+        }
+        Backend::Sqs(urls) => {
+            let client = sqs::client().await;
+            let lane = |name: &domain::QueueName| {
+                let queue = SqsQueue::new(&client, urls.get(name)?.as_str());
+                Some(Lane { name: name.clone(), queue: Arc::new(queue), receivers: SQS_RECEIVERS })
+            };
+            lanes.names.iter().filter_map(lane).collect()
+        }
+    }
+}
+
+/// Whether the process works at all: what a restart would cure.
+#[must_use]
+pub fn health() -> Probe {
+    probe(|| async { Vec::new() })
+}
+
+/// Whether the worker takes jobs: it is registered, the database answers with the schema that this program was built
+/// for, the lanes' queues answer, and it does not drain.
+#[must_use]
+pub fn readiness(handle: Handle, store: Store, queues: Vec<Arc<dyn Queue>>, shutdown: Shutdown) -> Probe {
+    probe(move || {
+        let (handle, store, queues) = (handle.clone(), store.clone(), queues.clone());
+        let draining = Check::not_draining(&shutdown);
+        async move {
+            let registered = handle.status().worker_id.ok_or_else(|| "not registered".to_owned()).map(drop);
+            let mut checks = vec![
+                draining,
+                Check { name: "registration", result: registered },
+                Check { name: "database", result: schema(&store).await },
+            ];
+            for queue in queues {
+                let result = queue.check().await.map_err(|error| runtime::error_chain(&error).to_string());
+                checks.push(Check { name: "queue", result });
+            }
+            checks
+        }
+    })
+}
+
+async fn schema(store: &Store) -> Result<(), String> {
+    let expected = Store::expected_schema_version();
+    match store.schema_version().await {
+        Ok(Some(version)) if version == expected => Ok(()),
+        Ok(version) => Err(format!("the schema is at version {version:?}, this program needs {expected}")),
+        Err(error) => Err(runtime::error_chain(&error).to_string()),
+    }
+}
