@@ -60,14 +60,12 @@ pub struct App;
 impl App {
     /// Puts the api together. Its tasks, which commit submits and listen for finished jobs, start here and end with
     /// the shutdown's phases.
-    #[must_use]
     pub fn build(parts: Parts) -> Router {
         let state = AppState::new(parts);
         middleware::around(router::routes(&state), &state)
     }
 
     /// As [`App::build`], with routes of the caller's own behind the same middleware.
-    #[must_use]
     pub fn build_with(parts: Parts, routes: Router) -> Router {
         let state = AppState::new(parts);
         middleware::around(router::routes(&state).merge(routes), &state)
@@ -109,7 +107,7 @@ impl AppState {
         let Config { auth, limits, submit, server: _ } = parts.config;
         let store = parts.store;
         Self(Arc::new(Shared {
-            submitter: Submitter::start(store.clone(), parts.bell.clone(), submit, &parts.shutdown),
+            submitter: Submitter::start(&store, &parts.bell, submit, &parts.shutdown),
             authenticator: Authenticator::new(store.clone(), parts.hasher, auth.key_cache_ttl),
             rate_limits: RateLimits::new(auth.rate_limit),
             watch: WatchHub::start(&store, limits.max_waiting, &parts.shutdown),

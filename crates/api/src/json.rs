@@ -1,15 +1,19 @@
 //! From bytes to a document, with errors that say where.
 
+mod object;
+
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
+
+pub(crate) use object::Object;
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 
 /// Objects and arrays within each other. Postgres reads payloads by recursion, and so do most programs that get them.
 const MAX_DEPTH: usize = 128;
 
-/// Reads a document that must be the whole text.
+/// Reads a document that must be an object, and the whole text.
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     // A payload is taken as it is, so the parser itself does not count what it skips.
     if depth(text) > MAX_DEPTH {
@@ -17,7 +21,7 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
         return Err(Problem::new(ProblemType::MalformedJson, detail));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let document = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(document) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().clone();
         problem(&path, &error.into_inner())
     })?;
@@ -31,8 +35,9 @@ fn problem(path: &Path, error: &serde_json::Error) -> Problem {
         Category::Data => {
             let message = without_position(error);
             let mut pointer = pointer(path);
-            // The parser stands on the object then, not on what it lacks.
-            if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            // The parser stands on the object then, not on what it lacks or has twice.
+            let of_object = ["missing field `", "duplicate field `"];
+            if let Some(name) = of_object.iter().find_map(|start| message.strip_prefix(start)?.strip_suffix('`')) {
                 push(&mut pointer, name);
             }
             let error = FieldError::new(Place::Pointer(pointer), code(&message), message);
@@ -130,6 +135,7 @@ mod tests {
             (r#"{"list":[],"list":[]}"#, "/list", "duplicate_field"),
             (r#"{"list":[],"more":1}"#, "/more", "unknown_field"),
             ("7", "", "wrong_type"),
+            ("[[],null]", "", "wrong_type"),
         ] {
             let told = told(text);
             assert!(told.contains(&format!("Pointer({pointer:?})")) && told.contains(code), "{text}: {told}");
@@ -139,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_says_line_and_column() {
-        for text in ["", "{", "{\"list\":[],}", "[1,2", "{\"list\":[]} 7", "{\"raw\":\"\u{1}\"}", "nul", "{\"raw\":01}"] {
+        for text in ["", "{", "{\"list\":[],}", "{\"list\":[{}", "{\"list\":[]} 7", "{\"raw\":\"\u{1}\"}", "nul", "{\"raw\":01}"] {
             let told = told(text);
             assert!(told.contains("MalformedJson") && told.contains("line 1 column"), "{text}: {told}");
         }

@@ -44,7 +44,7 @@ type Line = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 impl Submitter {
     /// Starts the lanes. They end when nobody can hand in any more, or when the process aborts, and first store what
     /// was handed in until then.
-    pub(crate) fn start(store: Store, bell: Bell, config: SubmitConfig, shutdown: &Shutdown) -> Self {
+    pub(crate) fn start(store: &Store, bell: &Bell, config: SubmitConfig, shutdown: &Shutdown) -> Self {
         let (sender, line) = mpsc::channel(config.queue_len.max(1));
         let line: Line = Arc::new(Mutex::new(line));
         for _ in 0..config.lanes.max(1) {

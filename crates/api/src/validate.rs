@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::body::Document;
+use crate::json::Object;
 use crate::middleware::RequestContext;
 use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
@@ -49,7 +50,7 @@ impl Rules<'_> {
             findings.add("jobs", "out_of_range", format!("must have 1 to {MAX_BATCH} jobs"));
         }
         let mut jobs = Vec::with_capacity(body.jobs.len());
-        for (index, job) in body.jobs.into_iter().take(MAX_BATCH).enumerate() {
+        for (index, Object(job)) in body.jobs.into_iter().take(MAX_BATCH).enumerate() {
             findings.enter(format!("/jobs/{index}"));
             jobs.extend(self.check(job, &mut findings));
         }
@@ -152,9 +153,9 @@ fn payload(payload: Option<Box<RawValue>>, found: &mut Findings) -> Option<Box<R
     Some(payload)
 }
 
-fn backoff(body: Option<SubmitBackoff>, found: &mut Findings) -> Option<Backoff> {
+fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<Backoff> {
     let default = Backoff::default();
-    let Some(body) = body else { return Some(default) };
+    let Some(Object(body)) = body else { return Some(default) };
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let factor = body.factor.unwrap_or(default.factor);
     if !BACKOFF_FACTOR.contains(&factor) {

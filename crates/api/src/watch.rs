@@ -96,17 +96,18 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Waits until the job's end was announced since the last call, or since the watch began.
+    /// Waits until the job's end was announced since the last call, or since the watch began, or until waiting is over.
     pub(crate) async fn ended(&mut self) {
-        if self.ended.changed().await.is_err() {
-            // Can't be, as long as this watch keeps the job's entry. But if, then nothing is announced any more.
-            std::future::pending::<()>().await;
+        // An error means that nothing is announced any more, which can't be while this watch keeps the job's entry.
+        let announced = self.draining.run_until_cancelled(self.ended.changed()).await;
+        if let Some(Err(_)) = announced {
+            self.draining.cancelled().await;
         }
     }
 
-    /// Waits until the process drains: then waiting is over.
-    pub(crate) async fn draining(&self) {
-        self.draining.cancelled().await;
+    /// Whether the process drains, so that nobody should wait any longer.
+    pub(crate) fn is_over(&self) -> bool {
+        self.draining.is_cancelled()
     }
 }
 

@@ -4,6 +4,6 @@ mod history;
 mod job;
 mod submit;
 
-pub(crate) use history::{AttemptBody, AttemptList, EventBody, EventList};
-pub(crate) use job::{BackoffBody, ErrorBody, JobBody, JobList, JobSummary, State};
+pub(crate) use history::{AttemptList, EventList};
+pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};

@@ -50,7 +50,9 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<ExitStatus, Failure> {
             if !known {
                 return Err(Failure::new(format!("there is no key {id}")));
             }
-            output::note(&format!("key {id} is revoked; every api process refuses it within five seconds"));
+            output::note(&format!(
+                "key {id} is revoked; every api process refuses it within five seconds"
+            ));
             Ok(ExitStatus::Done)
         }
     }
@@ -59,10 +61,12 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<ExitStatus, Failure> {
 async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
     let keyring = Keyring::from_process()?;
     let store = open_owner(&args.database.database_url).await?;
-    let tenant = store
-        .tenant_by_name(&args.tenant)
-        .await?
-        .ok_or_else(|| Failure::new(format!("there is no tenant {:?}; tandem tenants create makes one", args.tenant)))?;
+    let tenant = store.tenant_by_name(&args.tenant).await?.ok_or_else(|| {
+        Failure::new(format!(
+            "there is no tenant {:?}; tandem tenants create makes one",
+            args.tenant
+        ))
+    })?;
     let new = KeyRequest {
         tenant_id: tenant.id,
         name: &args.name,
@@ -72,7 +76,9 @@ async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
     let key = create_key(&store, &keyring, &new).await?;
     store.close().await;
     if args.json {
-        output::json(&json!({ "api_key": key.expose(), "tenant": tenant.name, "scopes": new.scopes.to_strings() }));
+        output::json(
+            &json!({ "api_key": key.expose(), "tenant": tenant.name, "scopes": new.scopes.to_strings() }),
+        );
     } else {
         output::line(key.expose());
         output::note("Keep it safe: it can't be read again.");
@@ -81,7 +87,11 @@ async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
 }
 
 pub(crate) async fn open_owner(database_url: &str) -> Result<Store, Failure> {
-    let config = PoolConfig { max_connections: 2, min_connections: 0, ..PoolConfig::default() };
+    let config = PoolConfig {
+        max_connections: 2,
+        min_connections: 0,
+        ..PoolConfig::default()
+    };
     Ok(Store::open_url(database_url, Role::Owner, config).await?)
 }
 
@@ -94,7 +104,11 @@ pub(crate) async fn create_tenant(store: &Store, name: &str) -> Result<CreatedTe
     let id = TenantId(runtime::random::id());
     let secret = base64::engine::general_purpose::STANDARD.encode(runtime::random::secret_bytes::<32>());
     let webhook_secret = format!("whsec_{secret}");
-    let new = NewTenant { id, name, webhook_secret: &webhook_secret };
+    let new = NewTenant {
+        id,
+        name,
+        webhook_secret: &webhook_secret,
+    };
     store.create_tenant(&new).await.map_err(|error| match error {
         store::Error::Conflict { constraint } if constraint == "tenant_name_key" => {
             Failure::new(format!("there is a tenant {name:?} already"))
@@ -117,8 +131,15 @@ impl Keyring {
     fn from_process() -> Result<Self, Failure> {
         let mut env = Env::from_process();
         let environment: Option<KeyEnvironment> = env.get(&KEY_ENVIRONMENT);
-        let hasher = environment.as_ref().and_then(|environment| KeyHasher::from_env(&mut env, environment));
-        Ok(env.finish(|| Some(Self { environment: environment?, hasher: hasher? }))?)
+        let hasher = environment
+            .as_ref()
+            .and_then(|environment| KeyHasher::from_env(&mut env, environment));
+        Ok(env.finish(|| {
+            Some(Self {
+                environment: environment?,
+                hasher: hasher?,
+            })
+        })?)
     }
 }
 

@@ -140,10 +140,21 @@ pub(crate) struct CreateKeyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct JobsArgs {
     /// Where the api is
-    #[arg(long, env = "TANDEM_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    #[arg(
+        long,
+        env = "TANDEM_URL",
+        default_value = "http://127.0.0.1:8080",
+        global = true
+    )]
     pub(crate) url: String,
     /// The API key
-    #[arg(long, env = "TANDEM_API_KEY", hide_env_values = true, default_value = "", global = true)]
+    #[arg(
+        long,
+        env = "TANDEM_API_KEY",
+        hide_env_values = true,
+        default_value = "",
+        global = true
+    )]
     pub(crate) api_key: String,
     /// Print JSON instead of a table
     #[arg(long, global = true)]

@@ -29,7 +29,11 @@ impl Client {
             .connect_timeout(Duration::from_secs(5))
             .timeout(Duration::from_secs(60))
             .build()?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), api_key: api_key.to_owned() })
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+            api_key: api_key.to_owned(),
+        })
     }
 
     pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
@@ -39,7 +43,11 @@ impl Client {
     /// Reads a job, waiting up to `wait` for its end.
     pub(crate) async fn job(&self, id: &str, wait: Duration) -> Result<Value, Failure> {
         let prefer = format!("wait={}", wait.as_secs());
-        self.send(|| self.request(Method::GET, &format!("/api/jobs/{id}")).header("prefer", &prefer)).await
+        self.send(|| {
+            self.request(Method::GET, &format!("/api/jobs/{id}"))
+                .header("prefer", &prefer)
+        })
+        .await
     }
 
     /// Posts without a body, to what is harmless to repeat.
@@ -59,7 +67,9 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).header("x-api-key", &self.api_key)
+        self.http
+            .request(method, format!("{}{path}", self.url))
+            .header("x-api-key", &self.api_key)
     }
 
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
@@ -69,7 +79,9 @@ impl Client {
             let last = tries == TRIES;
             match outcome {
                 Ok(response) if response.status().is_success() => return Ok(response.json().await?),
-                Ok(response) if !last && is_busy(response.status()) => pause(retry_after(&response), tries).await,
+                Ok(response) if !last && is_busy(response.status()) => {
+                    pause(retry_after(&response), tries).await
+                }
                 Ok(response) => return Err(refusal(response).await),
                 Err(error) if !last && error.is_connect() => pause(None, tries).await,
                 Err(error) => return Err(error.into()),
@@ -80,11 +92,20 @@ impl Client {
 }
 
 fn is_busy(status: StatusCode) -> bool {
-    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY)
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE | StatusCode::BAD_GATEWAY
+    )
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    let seconds = response
+        .headers()
+        .get("retry-after")?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds))
 }
 
@@ -99,7 +120,10 @@ async fn refusal(response: Response) -> Failure {
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
     let Ok(problem) = serde_json::from_str::<Value>(&text) else {
-        return Failure::new(format!("the api answered {status}: {}", text.chars().take(200).collect::<String>()));
+        return Failure::new(format!(
+            "the api answered {status}: {}",
+            text.chars().take(200).collect::<String>()
+        ));
     };
     let part = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
     let mut message = part("title");

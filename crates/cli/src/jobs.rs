@@ -25,13 +25,18 @@ pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
             let job = client.post(&format!("/api/jobs/{id}/cancel")).await?;
             print_job(&job, args.json);
         }
-        JobsCommand::Retry { id } => print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, args.json),
+        JobsCommand::Retry { id } => {
+            print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, args.json)
+        }
     }
     Ok(ExitStatus::Done)
 }
 
 async fn submit_job(client: &Client, args: SubmitArgs, json: bool) -> Result<ExitStatus, Failure> {
-    let key = args.idempotency_key.clone().unwrap_or_else(|| runtime::random::id().to_string());
+    let key = args
+        .idempotency_key
+        .clone()
+        .unwrap_or_else(|| runtime::random::id().to_string());
     let wait = args.wait;
     let job = client.submit(&submit_body(args)?, &key).await?;
     if wait {
@@ -61,7 +66,11 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     optional("tags", (!args.tags.is_empty()).then(|| args.tags.into()));
     // The payload goes in as text, so that its numbers and the order of its keys stay as they are.
     let envelope = Value::Object(body).to_string();
-    Ok(format!("{},\"payload\":{}}}", &envelope[..envelope.len() - 1], payload.get()))
+    Ok(format!(
+        "{},\"payload\":{}}}",
+        &envelope[..envelope.len() - 1],
+        payload.get()
+    ))
 }
 
 fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
@@ -86,7 +95,10 @@ async fn list_jobs(client: &Client, args: &ListArgs) -> Result<Vec<Value>, Failu
     optional("queue", args.queue.clone());
     optional("tag", args.tag.clone());
     optional("created_after", args.created_after.map(|time| time.to_rfc3339()));
-    optional("created_before", args.created_before.map(|time| time.to_rfc3339()));
+    optional(
+        "created_before",
+        args.created_before.map(|time| time.to_rfc3339()),
+    );
     let mut jobs: Vec<Value> = Vec::new();
     let mut cursor = None;
     while jobs.len() < args.limit {
@@ -110,7 +122,12 @@ async fn show(client: &Client, id: &str, json: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let attempts = client.get(&format!("/api/jobs/{id}/attempts"), &[]).await?;
-    for (name, value) in job.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
+    for (name, value) in job
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_null())
+    {
         output::line(&format!("{name:<20}{}", plain(value)));
     }
     let attempts = attempts["attempts"].as_array().cloned().unwrap_or_default();
@@ -163,13 +180,31 @@ mod tests {
 
     fn body(arguments: &[&str]) -> String {
         let cli = Cli::try_parse_from([&["tandem", "jobs", "submit"], arguments].concat()).unwrap();
-        let Command::Jobs(JobsArgs { command: JobsCommand::Submit(submit), .. }) = cli.command else { panic!() };
-        submit_body(*submit).map_err(|failure| failure.to_string()).unwrap()
+        let Command::Jobs(JobsArgs {
+            command: JobsCommand::Submit(submit),
+            ..
+        }) = cli.command
+        else {
+            panic!()
+        };
+        submit_body(*submit)
+            .map_err(|failure| failure.to_string())
+            .unwrap()
     }
 
     #[test]
     fn the_body_holds_what_was_given_and_the_payload_as_it_was_written() {
-        let arguments = ["a.b", "-p", r#"{"z":1e400,"a":2}"#, "--delay", "5s", "--tag", "x", "--tag", "y"];
+        let arguments = [
+            "a.b",
+            "-p",
+            r#"{"z":1e400,"a":2}"#,
+            "--delay",
+            "5s",
+            "--tag",
+            "x",
+            "--tag",
+            "y",
+        ];
         assert_eq!(
             body(&arguments),
             r#"{"delay_ms":5000,"kind":"a.b","tags":["x","y"],"payload":{"z":1e400,"a":2}}"#
@@ -179,7 +214,9 @@ mod tests {
 
     #[test]
     fn a_payload_that_is_no_json_is_refused_here() {
-        let Err(failure) = read_payload("{oops") else { panic!() };
+        let Err(failure) = read_payload("{oops") else {
+            panic!()
+        };
         assert!(failure.to_string().contains("no JSON"));
     }
 }

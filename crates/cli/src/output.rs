@@ -33,8 +33,11 @@ pub(crate) fn json(value: &impl Serialize) {
 /// The answer as a table without lines, which `awk` reads as well as people do.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header.to_vec());
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
     table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     for row in table.to_string().lines() {
         line(row.trim_end());
     }

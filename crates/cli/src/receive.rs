@@ -31,9 +31,15 @@ pub(crate) async fn run(args: ReceiveArgs) -> Result<ExitStatus, Failure> {
         Some(secret) => Some(Webhook::new(secret)?),
         None => None,
     };
-    let receiver = Arc::new(Receiver { status: StatusCode::from_u16(args.status)?, webhook });
+    let receiver = Arc::new(Receiver {
+        status: StatusCode::from_u16(args.status)?,
+        webhook,
+    });
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port))).await?;
-    output::note(&format!("receiving on http://{}/; Ctrl-C ends", listener.local_addr()?));
+    output::note(&format!(
+        "receiving on http://{}/; Ctrl-C ends",
+        listener.local_addr()?
+    ));
     tokio::select! {
         () = serve(listener, receiver) => {}
         ended = tokio::signal::ctrl_c() => ended?,
@@ -60,13 +66,25 @@ async fn serve(listener: TcpListener, receiver: Arc<Receiver>) {
     }
 }
 
-async fn answer(receiver: &Receiver, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    receiver: &Receiver,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY_BYTES).collect().await else {
-        return Ok(respond(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large or broke off"));
+        return Ok(respond(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is too large or broke off",
+        ));
     };
     let body = body.to_bytes();
-    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("-").to_owned();
+    let header = |name: &str| {
+        head.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("-")
+            .to_owned()
+    };
     let signature = match &receiver.webhook {
         None => "not checked",
         Some(webhook) if webhook.verify(&body, &head.headers).is_ok() => "valid",
@@ -80,12 +98,18 @@ async fn answer(receiver: &Receiver, request: Request<Incoming>) -> Result<Respo
         header("tandem-attempt"),
         String::from_utf8_lossy(&body),
     ));
-    Ok(respond(receiver.status, &json!({ "received_bytes": body.len() }).to_string()))
+    Ok(respond(
+        receiver.status,
+        &json!({ "received_bytes": body.len() }).to_string(),
+    ))
 }
 
 fn respond(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::from(body.to_owned()));
     *response.status_mut() = status;
-    response.headers_mut().insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(
+        "content-type",
+        hyper::header::HeaderValue::from_static("application/json"),
+    );
     response
 }

@@ -18,7 +18,10 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400_000,
         _ => return Err(hint()),
     };
-    number.checked_mul(unit_ms).map(Duration::from_millis).ok_or_else(hint)
+    number
+        .checked_mul(unit_ms)
+        .map(Duration::from_millis)
+        .ok_or_else(hint)
 }
 
 /// Reads an RFC 3339 time like `2027-01-31T09:30:00Z`.
@@ -37,7 +40,15 @@ mod tests {
         assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse_duration("1d"), Ok(Duration::from_hours(24)));
-        for wrong in ["", "5", "s", "-1s", "1.5h", "99999999999999999999s", "18446744073709551615d"] {
+        for wrong in [
+            "",
+            "5",
+            "s",
+            "-1s",
+            "1.5h",
+            "99999999999999999999s",
+            "18446744073709551615d",
+        ] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

@@ -27,7 +27,11 @@ pub(crate) async fn run(
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         // The first answer comes at once, so that the person sees where the job stands.
-        let step = if told_version.is_none() { Duration::ZERO } else { STEP.min(left.unwrap_or(STEP)) };
+        let step = if told_version.is_none() {
+            Duration::ZERO
+        } else {
+            STEP.min(left.unwrap_or(STEP))
+        };
         let job = client.job(id, step).await?;
         if told_version.as_ref() != Some(&job["version"]) {
             progress.tell(&job);
@@ -38,7 +42,11 @@ pub(crate) async fn run(
             progress.clear();
             jobs::print_job(&job, json);
             let succeeded = state == Some(JobState::Succeeded);
-            return Ok(if succeeded { ExitStatus::Done } else { ExitStatus::JobNotSucceeded });
+            return Ok(if succeeded {
+                ExitStatus::Done
+            } else {
+                ExitStatus::JobNotSucceeded
+            });
         }
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             progress.clear();
@@ -66,7 +74,10 @@ impl Progress {
         let text = |name: &str| job[name].as_str().unwrap_or_default();
         let mut message = text("state").to_owned();
         if job["attempt"].as_u64().is_some_and(|attempt| attempt > 0) {
-            message = format!("{message}, attempt {} of {}", job["attempts_spent"], job["max_attempts"]);
+            message = format!(
+                "{message}, attempt {} of {}",
+                job["attempts_spent"], job["max_attempts"]
+            );
         }
         if message.starts_with("scheduled") {
             message = format!("{message}, due {}", text("run_at"));

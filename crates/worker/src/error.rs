@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Why the worker could not do something. Everything but [`Error::Config`] is tried again by the loops.
+/// Why the worker could not do something. The loops try again whatever may pass.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database refused, or could not be asked.
@@ -14,6 +14,9 @@ pub enum Error {
     /// Nobody answered in time.
     #[error("no answer within {} ms", .0.as_millis())]
     NoAnswer(Duration),
+    /// Requests can't be sent from this machine at all.
+    #[error("the HTTP client can't be made")]
+    HttpClient(#[source] reqwest::Error),
     /// The worker was put together wrongly: a defect of the program or of its settings.
     #[error("{}", .0.join("; "))]
     Config(Vec<String>),
@@ -26,18 +29,22 @@ impl Error {
         match self {
             Self::Store(error) => error.is_transient(),
             Self::Queue(_) | Self::NoAnswer(_) => true,
-            Self::Config(_) => false,
+            Self::HttpClient(_) | Self::Config(_) => false,
         }
     }
 }
 
 /// Waits for an answer, but not for ever: a connection whose peer has vanished without a word gives none.
-pub(crate) async fn within<T, E: Into<Error>>(
+pub(crate) fn within<T, E: Into<Error>>(
     limit: Duration,
     call: impl Future<Output = Result<T, E>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(limit, call).await {
-        Ok(answer) => answer.map_err(Into::into),
-        Err(_) => Err(Error::NoAnswer(limit)),
+) -> impl Future<Output = Result<T, Error>> {
+    // Statements make large futures; here they leave the stack.
+    let answer = tokio::time::timeout(limit, Box::pin(call));
+    async move {
+        match answer.await {
+            Ok(answer) => answer.map_err(Into::into),
+            Err(_) => Err(Error::NoAnswer(limit)),
+        }
     }
 }

@@ -39,6 +39,7 @@ mod meters;
 mod news;
 mod registry;
 mod running;
+pub mod service;
 mod step;
 mod visibility;
 mod worker;

@@ -17,7 +17,12 @@ use worker::{Config, Registry};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    process::main(&settings::PROCESS, settings::read, |settings| settings.ops_addr, serve)
+    process::main(
+        &settings::PROCESS,
+        settings::read,
+        |settings| settings.ops_addr,
+        serve,
+    )
 }
 
 async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
@@ -28,6 +33,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error
         lanes: settings.lanes,
         config: settings.config.clone(),
         test_handlers: settings.test_handlers,
+        targets: settings.targets,
         host: settings.host,
     };
     let worker = service.build(Registry::new(), &shutdown).await?;
@@ -62,8 +68,13 @@ async fn run(
 ) -> ExitCode {
     let (drained_told, drained) = tokio::sync::oneshot::channel();
     let for_worker = shutdown.clone();
-    shutdown.tasks().spawn(async move { drained_told.send(worker.run(for_worker).await) });
-    let limits = DrainLimits { finish: drain, hand_back: config.hand_back + config.stop_grace };
+    shutdown
+        .tasks()
+        .spawn(async move { drained_told.send(worker.run(for_worker).await) });
+    let limits = DrainLimits {
+        finish: drain,
+        hand_back: config.hand_back + config.stop_grace,
+    };
     let drain = shutdown.wait_for_tasks(limits).await;
     match drained.await {
         Ok(drained) if drained.abandoned == 0 => ExitCode::from(u8::try_from(drain.exit_code()).unwrap_or(1)),

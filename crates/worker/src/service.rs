@@ -11,7 +11,7 @@ use runtime::ops::{Check, Probe, probe};
 use store::Store;
 use tokio_util::task::TaskTracker;
 
-use crate::handlers::{self, HttpRequest};
+use crate::handlers::{self, HttpRequest, Targets};
 use crate::{Config, Error, Handle, Lane, Parts, Registry, Worker};
 
 /// The receives of a busy SQS lane: each brings ten messages at most.
@@ -28,6 +28,8 @@ pub struct Service {
     pub config: Config,
     /// Whether `test.echo`, `test.sleep` and `test.fail` are there.
     pub test_handlers: bool,
+    /// Where `http.request` may send.
+    pub targets: Targets,
     /// Where this process runs, for people.
     pub host: String,
 }
@@ -43,7 +45,7 @@ impl Service {
         let tasks = TaskTracker::new();
         let bell = Bell::start(pool.clone(), &tasks, shutdown.abort().clone());
         let listener = Listener::start(pool.clone(), &tasks, shutdown.draining().clone());
-        let mut registry = registry.register(HttpRequest::new(self.store.clone())?);
+        let mut registry = registry.register(HttpRequest::with_targets(self.store.clone(), self.targets)?);
         if self.test_handlers {
             registry = handlers::test::register(registry);
         }
@@ -65,14 +67,22 @@ async fn queues(lanes: &Lanes, store: &Store, listener: &Listener) -> Vec<Lane> 
             let queue = |name: &domain::QueueName| {
                 PostgresQueue::new(store.pool().clone(), name.clone(), listener.clone())
             };
-            let lane = |name| Lane { name: Clone::clone(name), queue: Arc::new(queue(name)), receivers: 1 };
+            let lane = |name| Lane {
+                name: Clone::clone(name),
+                queue: Arc::new(queue(name)),
+                receivers: 1,
+            };
             lanes.names.iter().map(lane).collect()
         }
         Backend::Sqs(urls) => {
             let client = sqs::client().await;
             let lane = |name: &domain::QueueName| {
                 let queue = SqsQueue::new(&client, urls.get(name)?.as_str());
-                Some(Lane { name: name.clone(), queue: Arc::new(queue), receivers: SQS_RECEIVERS })
+                Some(Lane {
+                    name: name.clone(),
+                    queue: Arc::new(queue),
+                    receivers: SQS_RECEIVERS,
+                })
             };
             lanes.names.iter().filter_map(lane).collect()
         }
@@ -93,15 +103,31 @@ pub fn readiness(handle: Handle, store: Store, queues: Vec<Arc<dyn Queue>>, shut
         let (handle, store, queues) = (handle.clone(), store.clone(), queues.clone());
         let draining = Check::not_draining(&shutdown);
         async move {
-            let registered = handle.status().worker_id.ok_or_else(|| "not registered".to_owned()).map(drop);
+            let registered = handle
+                .status()
+                .worker_id
+                .ok_or_else(|| "not registered".to_owned())
+                .map(drop);
             let mut checks = vec![
                 draining,
-                Check { name: "registration", result: registered },
-                Check { name: "database", result: schema(&store).await },
+                Check {
+                    name: "registration",
+                    result: registered,
+                },
+                Check {
+                    name: "database",
+                    result: schema(&store).await,
+                },
             ];
             for queue in queues {
-                let result = queue.check().await.map_err(|error| runtime::error_chain(&error).to_string());
-                checks.push(Check { name: "queue", result });
+                let result = queue
+                    .check()
+                    .await
+                    .map_err(|error| runtime::error_chain(&error).to_string());
+                checks.push(Check {
+                    name: "queue",
+                    result,
+                });
             }
             checks
         }
@@ -112,7 +138,9 @@ async fn schema(store: &Store) -> Result<(), String> {
     let expected = Store::expected_schema_version();
     match store.schema_version().await {
         Ok(Some(version)) if version == expected => Ok(()),
-        Ok(version) => Err(format!("the schema is at version {version:?}, this program needs {expected}")),
+        Ok(version) => Err(format!(
+            "the schema is at version {version:?}, this program needs {expected}"
+        )),
         Err(error) => Err(runtime::error_chain(&error).to_string()),
     }
 }

@@ -4,16 +4,21 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use runtime::database::{Connections, DatabaseSource};
+use runtime::env::one_of;
 use runtime::lanes::Lanes;
 use runtime::process::Process;
 use runtime::telemetry::Logging;
 use runtime::{Env, Setting, database, lanes, telemetry};
 use store::PoolConfig;
+use worker::handlers::Targets;
 use worker::{Config, MaintenanceConfig};
 
-const CONCURRENCY: Setting =
-    Setting::with_default("TANDEM_WORKER_CONCURRENCY", "100", "How many jobs run at a time, over all lanes.")
-        .range(1, 10_000);
+const CONCURRENCY: Setting = Setting::with_default(
+    "TANDEM_WORKER_CONCURRENCY",
+    "100",
+    "How many jobs run at a time, over all lanes.",
+)
+.range(1, 10_000);
 const LEASE: Setting = Setting::with_default(
     "TANDEM_LEASE_SECS",
     "30",
@@ -52,11 +57,19 @@ const TEST_HANDLERS: Setting = Setting::with_default(
     "false",
     "Whether jobs of the kinds test.echo, test.sleep and test.fail are run. For development.",
 );
+const HTTP_TARGETS: Setting = Setting::with_default(
+    "TANDEM_HTTP_TARGETS",
+    "public",
+    "Where http.request may send: public, or any, which reaches this network too (metadata services, databases).",
+);
 const OPS_ADDR: Setting = Setting::optional(
     "TANDEM_OPS_ADDR",
     "Where /health, /ready and /metrics are answered, such as 0.0.0.0:9090; nowhere, if not set.",
 );
-const HOST: Setting = Setting::optional("HOSTNAME", "Where this process runs, for people who read the database.");
+const HOST: Setting = Setting::optional(
+    "HOSTNAME",
+    "Where this process runs, for people who read the database.",
+);
 
 /// What `--help` says.
 pub(crate) const PROCESS: Process = Process {
@@ -74,6 +87,7 @@ pub(crate) const PROCESS: Process = Process {
             &STOP_TIMEOUT,
             &RETENTION,
             &TEST_HANDLERS,
+            &HTTP_TARGETS,
             &OPS_ADDR,
             &HOST,
         ],
@@ -89,6 +103,7 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     pub(crate) drain: Duration,
     pub(crate) test_handlers: bool,
+    pub(crate) targets: Targets,
     pub(crate) ops_addr: Option<SocketAddr>,
     pub(crate) host: String,
 }
@@ -98,11 +113,16 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let database = DatabaseSource::from_env(env);
     let lanes = Lanes::from_env(env);
     // One listens, one leads, and each lane receives while outcomes and heartbeats are recorded.
-    let lane_count = lanes.as_ref().map_or(1, |lanes| u32::try_from(lanes.names.len()).unwrap_or(u32::MAX));
+    let lane_count = lanes
+        .as_ref()
+        .map_or(1, |lanes| u32::try_from(lanes.names.len()).unwrap_or(u32::MAX));
     let connections = Connections::from_env(env, lane_count.saturating_add(4));
     let config = read_config(env, lane_count);
     let drain = read_drain(env);
     let test_handlers = env.get(&TEST_HANDLERS);
+    let targets = env.get_with(&HTTP_TARGETS, |text| {
+        one_of(text, &[("public", Targets::Public), ("any", Targets::Any)])
+    });
     let ops_addr = env.get(&OPS_ADDR);
     let host: Option<String> = env.get(&HOST);
     let logging = Logging::from_env(env);
@@ -119,6 +139,7 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             config: config?,
             drain: drain?,
             test_handlers: test_handlers?,
+            targets: targets?,
             ops_addr,
             host: host.unwrap_or_else(|| "unknown".to_owned()),
         })
@@ -132,7 +153,10 @@ fn read_config(env: &mut Env<'_>, lane_count: u32) -> Option<Config> {
     let visibility: Option<Duration> = env.get(&VISIBILITY);
     let keep_days: Option<u32> = env.get(&RETENTION);
     if concurrency.is_some_and(|concurrency| concurrency < lane_count as usize) {
-        env.contradiction(&[&CONCURRENCY, &lanes::QUEUES], "there must be at least one job at a time for each lane");
+        env.contradiction(
+            &[&CONCURRENCY, &lanes::QUEUES],
+            "there must be at least one job at a time for each lane",
+        );
     }
     if let (Some(lease), Some(heartbeat)) = (lease, heartbeat)
         && heartbeat * 3 > lease
@@ -146,7 +170,10 @@ fn read_config(env: &mut Env<'_>, lane_count: u32) -> Option<Config> {
         lease: lease?,
         heartbeat: heartbeat?,
         visibility: visibility?,
-        maintenance: MaintenanceConfig { keep_days: keep_days?, ..MaintenanceConfig::default() },
+        maintenance: MaintenanceConfig {
+            keep_days: keep_days?,
+            ..MaintenanceConfig::default()
+        },
         ..Config::default()
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{QueueName, WorkerId};
 use futures::FutureExt as _;
+use queue::Queue;
 use queue::postgres::{Bell, Listener};
 use runtime::Shutdown;
 use store::Store;
@@ -187,6 +188,15 @@ impl Worker {
     #[must_use]
     pub fn handle(&self) -> Handle {
         self.handle.clone()
+    }
+
+    /// The queues of all lanes, for readiness.
+    #[must_use]
+    pub fn queues(&self) -> Vec<Arc<dyn Queue>> {
+        self.consumers
+            .iter()
+            .map(|consumer| Arc::clone(&consumer.lane.queue))
+            .collect()
     }
 
     /// The consumer of a lane.

@@ -59,7 +59,7 @@ impl IdempotencyKey {
 
 fn parse(value: &[u8]) -> Option<String> {
     let key = match value {
-        [b'"', quoted @ .., b'"'] => unquote(quoted)?,
+        [b'"', quoted @ ..] => unquote(quoted.strip_suffix(b"\"")?)?,
         plain => plain.to_vec(),
     };
     let fits = (1..=MAX_LEN).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic);

@@ -86,12 +86,11 @@ fn is_error_without_body(response: &Response) -> bool {
 
 impl Problem {
     fn of_status(status: StatusCode) -> Self {
-        let kind = ProblemType::of_status(status);
-        let detail = match kind {
-            ProblemType::NotFound => "There is no such route; /docs lists all of them.",
-            ProblemType::MethodNotAllowed => "The Allow header lists the methods that this route has.",
-            _ => status.canonical_reason().unwrap_or("The request failed."),
+        let detail = match status {
+            StatusCode::NOT_FOUND => "There is no such route; /docs lists all of them.",
+            StatusCode::METHOD_NOT_ALLOWED => "The Allow header lists the methods that this route has.",
+            other => other.canonical_reason().unwrap_or("The request failed."),
         };
-        Self::new(kind, detail)
+        Self::new(ProblemType::of_status(status), detail)
     }
 }

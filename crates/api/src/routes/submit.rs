@@ -3,43 +3,35 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::NewJob;
 use http::header::LOCATION;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use runtime::metric;
 use store::{Submission, Submitted, SubmittedJob};
 
 use crate::app::AppState;
-use crate::auth::{Caller, Writer};
+use crate::auth::Writer;
 use crate::body::JsonBody;
 use crate::header::idempotency_key::IdempotencyKey;
 use crate::middleware::RequestContext;
-use crate::openapi::CommonProblems;
-use crate::problem::{Problem, ProblemBody, ProblemType};
+use crate::openapi::{CommonProblems, SubmitProblems};
+use crate::problem::{Problem, ProblemType};
 use crate::validate::Rules;
 use crate::wire::{SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
-
-const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Submit a job
 ///
 /// The job is stored when the answer comes, and reaches exactly one terminal state from then on. With an
-/// `Idempotency-Key` the submit may be repeated for 24 hours: the same body gives the same job.
+/// `Idempotency-Key` the request may be repeated for 24 hours: the same body gives the same job.
 #[utoipa::path(
     post, path = "/api/jobs", tag = "jobs",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes repeating the request harmless.",
-            min_length = 1, max_length = 255)),
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes repeating the request harmless.")),
     request_body = SubmitJob,
     responses(
         (status = 202, description = "Accepted.", body = SubmittedBody, headers(
             ("Location" = String, description = "The job."),
             ("Idempotency-Replayed" = bool, description = "`true` when an earlier request made the job."))),
-        (status = 400, description = "Not JSON, or a bad header.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "A request with this key is in progress.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "The body has more than 262,144 bytes.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "The body is not declared as JSON.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The body is not valid, or the key belongs to another one.", body = ProblemBody, content_type = "application/problem+json"),
-        CommonProblems,
+        SubmitProblems, CommonProblems,
     ),
 )]
 pub(crate) async fn submit_job(
@@ -52,12 +44,79 @@ pub(crate) async fn submit_job(
     let idempotency = key.bind(&body.bytes)?;
     let jobs = rules(&app, &context).job(body.value)?;
     let submission = Submission { tenant_id: caller.tenant_id, idempotency, jobs };
-    let accepted = accept(app.submitter.submit(submission, body.memory).await?, "single")?;
-    let Some(job) = accepted.jobs.into_iter().next() else {
-        return Err(Problem::new(ProblemType::JobNotFound, "The job of this key is not kept any more."));
-    };
+    let accepted = Accepted::of(app.submitter.submit(submission, body.memory).await?, "single")?;
+    let [job] = &accepted.jobs[..] else { return Err(not_kept()) };
     let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
-    let mut response = (StatusCode::ACCEPTED, Json(SubmittedBody::from(job))).into_response();
-    response.headers_mut().insert(LOCATION, location);
-    Ok(accepted.replayed.mark(response))
+    let body = Json(SubmittedBody::from(job.clone()));
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], accepted.told(), body).into_response())
+}
+
+/// Submit many jobs
+///
+/// All jobs are accepted, or none. Otherwise as submitting one.
+#[utoipa::path(
+    post, path = "/api/jobs/batch", tag = "jobs",
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "Makes repeating the request harmless.")),
+    request_body = SubmitBatch,
+    responses(
+        (status = 202, description = "Accepted, in the order of the request.", body = SubmittedBatch, headers(
+            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request made the jobs."))),
+        SubmitProblems, CommonProblems,
+    ),
+)]
+pub(crate) async fn submit_batch(
+    State(app): State<AppState>,
+    Writer(caller): Writer,
+    context: RequestContext,
+    key: IdempotencyKey,
+    body: JsonBody<SubmitBatch>,
+) -> Result<Response, Problem> {
+    let idempotency = key.bind(&body.bytes)?;
+    let jobs = rules(&app, &context).batch(body.value)?;
+    let submission = Submission { tenant_id: caller.tenant_id, idempotency, jobs };
+    let accepted = Accepted::of(app.submitter.submit(submission, body.memory).await?, "batch")?;
+    let replayed = accepted.told();
+    let jobs = accepted.jobs.into_iter().map(SubmittedBody::from).collect();
+    Ok((StatusCode::ACCEPTED, replayed, Json(SubmittedBatch { jobs })).into_response())
+}
+
+fn rules<'a>(app: &'a AppState, context: &'a RequestContext) -> Rules<'a> {
+    Rules { lanes: &app.lanes, context, now: (app.now)(), new_id: app.new_id }
+}
+
+/// Jobs that are stored, by this request or by an earlier one with the same key.
+struct Accepted {
+    jobs: Vec<SubmittedJob>,
+    replayed: bool,
+}
+
+impl Accepted {
+    fn of(submitted: Submitted, via: &'static str) -> Result<Self, Problem> {
+        match submitted {
+            Submitted::Accepted(jobs) => {
+                metric::JOBS_SUBMITTED.with([via.into()]).increment(jobs.len() as u64);
+                Ok(Self { jobs, replayed: false })
+            }
+            Submitted::Replayed(jobs) => Ok(Self { jobs, replayed: true }),
+            Submitted::KeyReused => Err(Problem::new(
+                ProblemType::IdempotencyKeyReused,
+                "This Idempotency-Key was used for another body, within the last 24 hours.",
+            )),
+            Submitted::InProgress => Err(Problem::new(
+                ProblemType::IdempotencyInProgress,
+                "The first request with this Idempotency-Key has not ended yet.",
+            )),
+        }
+    }
+
+    /// The header that tells a replay.
+    fn told(&self) -> Option<[(&'static str, &'static str); 1]> {
+        self.replayed.then_some([("idempotency-replayed", "true")])
+    }
+}
+
+/// Keys are forgotten sooner than jobs, so this is not seen unless somebody changed retention.
+fn not_kept() -> Problem {
+    Problem::new(ProblemType::JobNotFound, "The job of this Idempotency-Key is not kept any more.")
 }

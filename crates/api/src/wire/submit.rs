@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::State;
 use crate::body::Document;
+use crate::json::Object;
 
 /// A job to be run. What is left out has its default.
 #[derive(Deserialize, ToSchema)]
@@ -36,7 +37,8 @@ pub(crate) struct SubmitJob {
     #[schema(minimum = 1, maximum = 1000)]
     pub(crate) max_attempts: Option<u64>,
     /// The waits between attempts.
-    pub(crate) backoff: Option<SubmitBackoff>,
+    #[schema(value_type = Option<SubmitBackoff>)]
+    pub(crate) backoff: Option<Object<SubmitBackoff>>,
     /// How long one attempt may take; 300,000 by default.
     #[schema(minimum = 1000, maximum = 86_400_000)]
     pub(crate) timeout_ms: Option<u64>,
@@ -64,8 +66,8 @@ pub(crate) struct SubmitBackoff {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitBatch {
-    #[schema(min_items = 1, max_items = 1000)]
-    pub(crate) jobs: Vec<SubmitJob>,
+    #[schema(value_type = Vec<SubmitJob>, min_items = 1, max_items = 1000)]
+    pub(crate) jobs: Vec<Object<SubmitJob>>,
 }
 
 impl Document for SubmitJob {

@@ -156,7 +156,7 @@ impl Ear {
         loop {
             match timeout(SILENCE, connection.try_recv()).await {
                 Ok(Ok(Some(notification))) => self.lanes.announce(notification.payload()),
-                Ok(Ok(None)) => {}
+                Ok(Ok(None)) => return Ok(()),
                 Ok(Err(error)) => return Err(error),
                 Err(_silent) => {
                     timeout(PATIENCE, connection.execute("select"))

@@ -39,7 +39,7 @@ pub struct PostgresQueue {
 /// What becomes of a message that nobody deletes.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
-    /// A message that was received this often is not received again.
+    /// A message that was received this often moves away when a receiver next looks, instead of being received again.
     pub max_receives: u32,
     /// The lane it moves to.
     pub lane: QueueName,
@@ -70,14 +70,10 @@ impl PostgresQueue {
 
     /// Takes what is visible now.
     async fn take(&self, receive: &Receive) -> Result<rows::Taken, Error> {
-        let max_receives = match &self.dead_letters {
-            Some(dead_letters) => {
-                rows::move_dead(&self.pool, &self.lane, dead_letters).await?;
-                dead_letters.max_receives
-            }
-            None => u32::MAX,
-        };
-        rows::take(&self.pool, &self.lane, receive, max_receives).await
+        if let Some(dead_letters) = &self.dead_letters {
+            rows::move_dead(&self.pool, &self.lane, dead_letters).await?;
+        }
+        rows::take(&self.pool, &self.lane, receive).await
     }
 
     /// Tells the lane's receivers in all processes to look. Failing that they look by themselves, so a caller whose

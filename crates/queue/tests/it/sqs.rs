@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use aws_sdk_sqs::types::QueueAttributeName;
 use domain::{JobId, TenantId};
 use queue::conformance::Backend;
 use queue::sqs::SqsQueue;
-use queue::{Envelope, Error, Message, Queue, Receive};
+use queue::{Envelope, Error, MAX_DELAY, Message, Queue, Receive};
 use uuid::Uuid;
 
 use crate::sqs_backend::{SqsBackend, client, conform, endpoint, run};
@@ -49,6 +50,43 @@ async fn a_body_that_is_not_ours_is_delivered_as_unreadable_and_can_be_deleted()
                 .unwrap()
                 .is_empty()
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_entry_that_sqs_refuses_is_told_by_its_index() {
+    run(async |backend: &SqsBackend| {
+        let limit = backend.client.set_queue_attributes().queue_url(&backend.url);
+        limit
+            .attributes(QueueAttributeName::MaximumMessageSize, "1024")
+            .send()
+            .await
+            .unwrap();
+        let too_late = Envelope {
+            delay: MAX_DELAY * 2,
+            ..envelope()
+        };
+        let mut too_large = envelope();
+        too_large.message.traceparent = Some("0".repeat(2_000));
+
+        let mut failures = backend
+            .queue()
+            .send(&[too_late, envelope(), too_large])
+            .await
+            .unwrap();
+        failures.sort_by_key(|failure| failure.index);
+        assert_eq!(
+            failures.iter().map(|failure| failure.index).collect::<Vec<_>>(),
+            [0, 2]
+        );
+        assert!(
+            failures
+                .iter()
+                .all(|failure| matches!(failure.error, Error::Rejected(_))),
+            "{failures:?}"
+        );
+        assert_eq!(backend.queue().receive(ONE).await.unwrap().len(), 1);
     })
     .await;
 }

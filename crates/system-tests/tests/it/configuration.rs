@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::process::Process;
 
 async fn refused(binary: &str, settings: &[(&str, &str)]) -> String {
-    let environment: Vec<(String, String)> =
-        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment: Vec<(String, String)> = settings
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let mut process = Process::start(binary, &environment);
     let status = process.ended(Duration::from_secs(10)).await;
     assert_eq!(status.code(), Some(2), "{}", process.log());
@@ -38,20 +40,62 @@ async fn all_problems_are_told_at_once_and_no_secret_is() {
 #[tokio::test]
 async fn contradictions_between_timeouts_are_fatal() {
     let url = ("DATABASE_URL", "postgres://user@127.0.0.1:1/db");
-    let log = refused("worker", &[url, ("TANDEM_LEASE_SECS", "10"), ("TANDEM_HEARTBEAT_SECS", "9")]).await;
-    assert!(log.contains("TANDEM_LEASE_SECS") && log.contains("TANDEM_HEARTBEAT_SECS"), "{log}");
-    let log = refused("worker", &[url, ("TANDEM_DRAIN_SECS", "120"), ("TANDEM_STOP_TIMEOUT_SECS", "120")]).await;
-    assert!(log.contains("TANDEM_DRAIN_SECS") && log.contains("TANDEM_STOP_TIMEOUT_SECS"), "{log}");
+    let log = refused(
+        "worker",
+        &[url, ("TANDEM_LEASE_SECS", "10"), ("TANDEM_HEARTBEAT_SECS", "9")],
+    )
+    .await;
+    assert!(
+        log.contains("TANDEM_LEASE_SECS") && log.contains("TANDEM_HEARTBEAT_SECS"),
+        "{log}"
+    );
+    let log = refused(
+        "worker",
+        &[
+            url,
+            ("TANDEM_DRAIN_SECS", "120"),
+            ("TANDEM_STOP_TIMEOUT_SECS", "120"),
+        ],
+    )
+    .await;
+    assert!(
+        log.contains("TANDEM_DRAIN_SECS") && log.contains("TANDEM_STOP_TIMEOUT_SECS"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
 async fn help_documents_each_variable() {
     for (binary, names) in [
-        ("api", ["DATABASE_URL", "TANDEM_API_ADDR", "TANDEM_KEY_PEPPER", "TANDEM_SQS_QUEUE_URLS"]),
-        ("worker", ["DATABASE_URL", "TANDEM_WORKER_CONCURRENCY", "TANDEM_LEASE_SECS", "TANDEM_SQS_QUEUE_URLS"]),
+        (
+            "api",
+            [
+                "DATABASE_URL",
+                "TANDEM_API_ADDR",
+                "TANDEM_KEY_PEPPER",
+                "TANDEM_SQS_QUEUE_URLS",
+            ],
+        ),
+        (
+            "worker",
+            [
+                "DATABASE_URL",
+                "TANDEM_WORKER_CONCURRENCY",
+                "TANDEM_LEASE_SECS",
+                "TANDEM_SQS_QUEUE_URLS",
+            ],
+        ),
     ] {
-        let folder = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_path_buf();
-        let output = std::process::Command::new(folder.join(binary)).arg("--help").output().unwrap();
+        let folder = std::env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .to_path_buf();
+        let output = std::process::Command::new(folder.join(binary))
+            .arg("--help")
+            .output()
+            .unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success());
         assert!(names.iter().all(|name| help.contains(name)), "{help}");

@@ -18,7 +18,9 @@ async fn a_killed_workers_jobs_start_again(system: System) {
     let slots = [("TANDEM_WORKER_CONCURRENCY", "200")];
     let mut victim = system.worker_with(&slots);
     let call = json!({"kind": "http.request", "payload": {"url": receiver.url()}});
-    system.submit_batch(vec![call; usize::try_from(JOBS).unwrap()]).await;
+    system
+        .submit_batch(vec![call; usize::try_from(JOBS).unwrap()])
+        .await;
     eventually("all jobs running", Duration::from_secs(30), || async {
         (system.count("select count(*) from claim").await == JOBS).then_some(())
     })
@@ -58,7 +60,9 @@ async fn a_killed_workers_jobs_start_again_through_sqs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_job_survives_the_death_of_the_api() {
     let mut system = System::embedded().await;
-    let response = system.post("/api/jobs", &json!({"kind": "test.echo", "payload": 1})).await;
+    let response = system
+        .post("/api/jobs", &json!({"kind": "test.echo", "payload": 1}))
+        .await;
     assert_eq!(response.status(), 202);
     system.api.kill();
     let _worker = system.worker();

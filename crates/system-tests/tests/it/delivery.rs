@@ -30,7 +30,10 @@ async fn one_job_and_a_thousand(system: System) {
     system.all_succeed(1_001, Duration::from_secs(60)).await;
     let received = receiver.received().await;
     assert_eq!(received.len(), 1_001);
-    assert!(ids.iter().all(|id| received[id] == 1), "every job was delivered once");
+    assert!(
+        ids.iter().all(|id| received[id] == 1),
+        "every job was delivered once"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,9 +85,16 @@ async fn a_job_that_always_fails_ends_failed_with_every_error_to_be_read() {
         (job["state"] == "failed").then_some(job)
     })
     .await;
-    assert_eq!((job["attempt"].as_u64(), job["attempts_spent"].as_u64()), (Some(4), Some(4)));
+    assert_eq!(
+        (job["attempt"].as_u64(), job["attempts_spent"].as_u64()),
+        (Some(4), Some(4))
+    );
     let attempts = system.get(&format!("{location}/attempts")).await;
-    let errors: Vec<&str> =
-        attempts["attempts"].as_array().unwrap().iter().map(|a| a["error"]["message"].as_str().unwrap()).collect();
+    let errors: Vec<&str> = attempts["attempts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| a["error"]["message"].as_str().unwrap())
+        .collect();
     assert_eq!(errors, ["it never works"; 4]);
 }

@@ -21,9 +21,18 @@ async fn a_worker_drains(system: System) {
     let status = worker.ended(Duration::from_secs(20)).await;
     assert_eq!(status.code(), Some(0), "{}", worker.log());
 
-    assert_eq!(system.count("select count(*) from job where state = 'succeeded'").await, 1);
+    assert_eq!(
+        system
+            .count("select count(*) from job where state = 'succeeded'")
+            .await,
+        1
+    );
     let given_back = "select count(*) from job where state = 'queued' and attempts_spent = 0 and attempt = 1";
-    assert_eq!(system.count(given_back).await, 1, "handed back, and the attempt is not spent");
+    assert_eq!(
+        system.count(given_back).await,
+        1,
+        "handed back, and the attempt is not spent"
+    );
     assert_eq!(system.count("select count(*) from worker").await, 0);
 
     // Its only attempt is still there, so another worker runs it to its end.

@@ -17,7 +17,12 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one of the workspace's binaries, which lie beside the tests'.
     pub(crate) fn start(name: &str, environment: &[(String, String)]) -> Self {
-        let folder = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_path_buf();
+        let folder = std::env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .to_path_buf();
         let log = std::env::temp_dir().join(format!("tandem-{name}-{}.log", uuid()));
         let output = std::fs::File::create(&log).unwrap();
         let binary = folder.join(name);
@@ -28,7 +33,12 @@ impl Process {
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()
-            .unwrap_or_else(|error| panic!("{} can't be started: {error}; run `cargo xtask test`", binary.display()));
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{} can't be started: {error}; run `cargo xtask test`",
+                    binary.display()
+                )
+            });
         Self { child, log }
     }
 
@@ -49,7 +59,10 @@ impl Process {
     /// Waits for it to end by itself.
     pub(crate) async fn ended(&mut self, limit: Duration) -> ExitStatus {
         let child = std::sync::Mutex::new(&mut self.child);
-        eventually("the process's end", limit, || async { child.lock().unwrap().try_wait().unwrap() }).await
+        eventually("the process's end", limit, || async {
+            child.lock().unwrap().try_wait().unwrap()
+        })
+        .await
     }
 }
 
@@ -68,7 +81,10 @@ impl Drop for Process {
 #[expect(clippy::print_stderr, reason = "a failed test shows what the processes said")]
 fn print_log(log: &str) {
     let lines: Vec<&str> = log.lines().collect();
-    eprintln!("--- the last lines of a process:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+    eprintln!(
+        "--- the last lines of a process:\n{}",
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    );
 }
 
 /// An address that was free a moment ago.

@@ -18,7 +18,10 @@ impl Receiver {
 
     pub(crate) async fn slow(delay: Duration) -> Self {
         let server = MockServer::start().await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(204).set_delay(delay)).mount(&server).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(204).set_delay(delay))
+            .mount(&server)
+            .await;
         Self(server)
     }
 
@@ -26,7 +29,10 @@ impl Receiver {
     pub(crate) async fn start_at(addr: std::net::SocketAddr) -> Self {
         let listener = std::net::TcpListener::bind(addr).unwrap();
         let server = MockServer::builder().listener(listener).start().await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(200))
+            .mount(&server)
+            .await;
         Self(server)
     }
 

@@ -2,9 +2,13 @@
 
 use crate::process::uuid;
 
-#[expect(clippy::disallowed_methods, reason = "tests are configured by whoever runs them")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are configured by whoever runs them"
+)]
 pub(crate) fn endpoint() -> String {
-    std::env::var("TANDEM_TEST_SQS_ENDPOINT").expect("TANDEM_TEST_SQS_ENDPOINT is not set: run `cargo xtask test`")
+    std::env::var("TANDEM_TEST_SQS_ENDPOINT")
+        .expect("TANDEM_TEST_SQS_ENDPOINT is not set: run `cargo xtask test`")
 }
 
 /// Makes a queue and gives its URL.
@@ -14,7 +18,10 @@ pub(crate) async fn create_queue() -> String {
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", "AmazonSQS.CreateQueue")
         // The server routes by the credential's scope and checks no signature.
-        .header("authorization", "AWS4-HMAC-SHA256 Credential=test/20270101/us-east-1/sqs/aws4_request")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=test/20270101/us-east-1/sqs/aws4_request",
+        )
         .body(serde_json::json!({ "QueueName": format!("system-{}", uuid()) }).to_string())
         .send()
         .await
@@ -22,5 +29,8 @@ pub(crate) async fn create_queue() -> String {
         .json()
         .await
         .unwrap();
-    answer["QueueUrl"].as_str().unwrap_or_else(|| panic!("no queue: {answer}")).to_owned()
+    answer["QueueUrl"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no queue: {answer}"))
+        .to_owned()
 }

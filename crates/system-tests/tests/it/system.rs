@@ -38,7 +38,12 @@ impl System {
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
         ];
-        Self::start(settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec()).await
+        Self::start(
+            settings
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
+        )
+        .await
     }
 
     async fn start(mut environment: Vec<(String, String)>) -> Self {
@@ -49,13 +54,21 @@ impl System {
         set("TANDEM_RATE_LIMIT_PER_SECOND", "100000");
         set("TANDEM_RATE_LIMIT_BURST", "100000");
         set("TANDEM_TEST_HANDLERS", "true");
+        set("TANDEM_HTTP_TARGETS", "any");
         let addr = free_addr();
         let mut for_api = environment.clone();
         for_api.push(("TANDEM_API_ADDR".to_owned(), addr.to_string()));
         let api = Process::start("api", &for_api);
         let api_key = create_key(&environment).await;
         let url = format!("http://{addr}");
-        let system = Self { db, api, url, api_key, environment, http: reqwest::Client::new() };
+        let system = Self {
+            db,
+            api,
+            url,
+            api_key,
+            environment,
+            http: reqwest::Client::new(),
+        };
         system.ready().await;
         system
     }
@@ -74,19 +87,29 @@ impl System {
 
     pub(crate) fn worker_with(&self, settings: &[(&str, &str)]) -> Process {
         let mut environment = self.environment.clone();
-        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        environment.extend(
+            settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
         Process::start("worker", &environment)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let request = self.http.get(format!("{}{path}", self.url)).header("x-api-key", &self.api_key);
+        let request = self
+            .http
+            .get(format!("{}{path}", self.url))
+            .header("x-api-key", &self.api_key);
         let response = request.send().await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.status());
         response.json().await.unwrap()
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
-        let request = self.http.post(format!("{}{path}", self.url)).header("x-api-key", &self.api_key);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .header("x-api-key", &self.api_key);
         request.json(body).send().await.unwrap()
     }
 
@@ -95,7 +118,12 @@ impl System {
         let response = self.post("/api/jobs/batch", &json!({ "jobs": jobs })).await;
         assert_eq!(response.status(), 202);
         let answer: Value = response.json().await.unwrap();
-        answer["jobs"].as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect()
+        answer["jobs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|job| job["id"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// Asks the database, as the superuser who sees everything.
@@ -106,7 +134,11 @@ impl System {
 
     pub(crate) async fn all_succeed(&self, jobs: i64, limit: Duration) {
         eventually("success of all jobs", limit, || async {
-            (self.count("select count(*) from job where state = 'succeeded'").await == jobs).then_some(())
+            (self
+                .count("select count(*) from job where state = 'succeeded'")
+                .await
+                == jobs)
+                .then_some(())
         })
         .await;
     }
@@ -114,17 +146,28 @@ impl System {
 
 /// Makes a tenant and a key as an operator does: by the command line.
 async fn create_key(environment: &[(String, String)]) -> String {
-    let mut tandem = |arguments: &[&str]| {
-        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("tandem");
+    let tandem = |arguments: &[&str]| {
+        let binary = std::env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(2)
+            .unwrap()
+            .join("tandem");
         let output = std::process::Command::new(binary)
             .args(arguments)
             .env_clear()
             .envs(environment.iter().cloned())
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     };
     tandem(&["tenants", "create", "acme"]);
-    tandem(&["keys", "create", "--tenant", "acme", "--name", "tests"]).trim().to_owned()
+    tandem(&["keys", "create", "--tenant", "acme", "--name", "tests"])
+        .trim()
+        .to_owned()
 }

@@ -1,0 +1,120 @@
+//! The description of the api: what the handlers' own descriptions don't say.
+
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use crate::auth::API_KEY_HEADER;
+use crate::problem::ProblemBody;
+
+/// The frame that the routes are put into.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tandem",
+        description = "Jobs that run once in effect, whatever dies on the way. Errors are problem details (RFC 9457); \
+            `X-Request-Id` names a request in both directions, `traceparent` (W3C) goes on to the job's run, and \
+            `RateLimit` tells how many requests the key has left.",
+    ),
+    tags(
+        (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
+        (name = "operations", description = "For load balancers, orchestrators and Prometheus."),
+        (name = "documentation", description = "What the api says about itself."),
+    ),
+    security(("api_key" = [])),
+    modifiers(&ApiKeyScheme),
+)]
+pub(crate) struct Frame;
+
+struct ApiKeyScheme;
+
+impl Modify for ApiKeyScheme {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = ApiKeyValue::with_description(
+            API_KEY_HEADER,
+            "A key of your tenant. Reading needs the scope `jobs:read`, everything else `jobs:write`.",
+        );
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));
+    }
+}
+
+/// What every route with authentication may answer.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum CommonProblems {
+    /// The API key is missing or not valid.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(ProblemBody),
+    /// The API key lacks the scope.
+    #[response(status = 403, content_type = "application/problem+json")]
+    MissingScope(ProblemBody),
+    /// The API key asks too often; `Retry-After` tells when to go on.
+    #[response(status = 429, content_type = "application/problem+json")]
+    RateLimited(ProblemBody),
+    /// A defect of ours.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(ProblemBody),
+    /// Too much to do, or the database does not answer; `Retry-After` tells when to go on.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemBody),
+}
+
+/// What submits may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum SubmitProblems {
+    /// The body is not JSON, or a header is not valid.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(ProblemBody),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    BodyTimeout(ProblemBody),
+    /// A request with this `Idempotency-Key` is in progress.
+    #[response(status = 409, content_type = "application/problem+json")]
+    InProgress(ProblemBody),
+    /// The body is too large: 262,144 bytes for a job, 8,388,608 for a batch.
+    #[response(status = 413, content_type = "application/problem+json")]
+    BodyTooLarge(ProblemBody),
+    /// The body is not declared as JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(ProblemBody),
+    /// The body is not valid, or the `Idempotency-Key` belongs to another one.
+    #[response(status = 422, content_type = "application/problem+json")]
+    InvalidBody(ProblemBody),
+}
+
+/// What routes of one job may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum JobProblems {
+    /// The id is no UUID.
+    #[response(status = 400, content_type = "application/problem+json")]
+    InvalidId(ProblemBody),
+    /// There is no such job.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
+}
+
+/// What routes that change one job may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum ControlProblems {
+    /// The id is no UUID.
+    #[response(status = 400, content_type = "application/problem+json")]
+    InvalidId(ProblemBody),
+    /// There is no such job.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
+    /// The job is in a state that does not allow it.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemBody),
+}
+
+/// What lists may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum ListProblems {
+    /// A parameter is not valid, or the cursor belongs to other filters.
+    #[response(status = 400, content_type = "application/problem+json")]
+    InvalidParameter(ProblemBody),
+}

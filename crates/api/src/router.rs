@@ -1,0 +1,40 @@
+//! Every route.
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::AppState;
+use crate::auth::authenticate;
+use crate::middleware::limit_in_flight;
+use crate::openapi::Frame;
+use crate::routes::{control, docs, history, jobs, ops, submit};
+
+/// The routes, each behind what it needs.
+pub(crate) fn routes(state: &AppState) -> Router {
+    let tenants = OpenApiRouter::new()
+        .routes(routes!(submit::submit_job, jobs::list_jobs))
+        .routes(routes!(submit::submit_batch))
+        .routes(routes!(jobs::get_job))
+        .routes(routes!(history::list_attempts))
+        .routes(routes!(history::list_events))
+        .routes(routes!(control::cancel_job))
+        .routes(routes!(control::retry_job))
+        .route_layer(from_fn_with_state(state.clone(), authenticate));
+
+    let limited = OpenApiRouter::new()
+        .merge(tenants)
+        .routes(routes!(docs::get_problem))
+        .route_layer(from_fn_with_state(state.clone(), limit_in_flight));
+
+    // Answered also when there is too much to do: a busy process must not be taken for a dead one.
+    let (router, openapi) = OpenApiRouter::with_openapi(Frame::openapi())
+        .merge(limited)
+        .routes(routes!(ops::health))
+        .routes(routes!(ops::ready))
+        .routes(routes!(ops::metrics))
+        .split_for_parts();
+    router.merge(docs::pages(openapi)).with_state(state.clone())
+}

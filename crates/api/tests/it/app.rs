@@ -1,0 +1,298 @@
+//! An api with a database of its own, and the people who use it.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{App, Config, Parts, RateLimit};
+use axum::Router;
+use axum::body::Body;
+use domain::{QueueName, Scope, Scopes, TenantId};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use queue::postgres::{Bell, Listener};
+use runtime::credential::{ApiKey, KeyHasher};
+use runtime::{Secret, Shutdown, clock, random};
+use serde_json::Value;
+use sqlx::{Executor, PgConnection};
+use store::{NewApiKey, PoolConfig, Role, Store};
+use testkit::TestDb;
+use tower::ServiceExt;
+
+use crate::worker::Worker;
+
+/// How long a test waits for what should happen at once.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) struct TestApp {
+    pub(crate) router: Router,
+    pub(crate) store: Store,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) config: Config,
+    hasher: KeyHasher,
+    db: TestDb,
+}
+
+impl TestApp {
+    pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings than the defaults, or than the rate limit of tests, which nobody reaches.
+    pub(crate) async fn with(set: impl FnOnce(&mut Parts)) -> Self {
+        Self::with_routes(set, Router::new()).await
+    }
+
+    pub(crate) async fn with_routes(set: impl FnOnce(&mut Parts), routes: Router) -> Self {
+        let db = TestDb::create().await;
+        let store = db.store(Role::Api).await;
+        let mut parts = parts(store.clone());
+        set(&mut parts);
+        let (shutdown, config, hasher) = (parts.shutdown.clone(), parts.config, parts.hasher.clone());
+        let router = App::build_with(parts, routes);
+        Self { router, store, shutdown, config, hasher, db }
+    }
+
+    /// Somebody without a key.
+    pub(crate) fn anon(&self) -> User<'_> {
+        User { router: &self.router, key: None }
+    }
+
+    /// Somebody with a key of a tenant.
+    pub(crate) async fn key(&self, tenant_id: TenantId, scopes: &[Scope]) -> User<'_> {
+        self.with_key(self.make_key(tenant_id, scopes, None).await)
+    }
+
+    pub(crate) fn with_key(&self, key: ApiKey) -> User<'_> {
+        User { router: &self.router, key: Some(key) }
+    }
+
+    /// Somebody of a new tenant, who may read and write jobs.
+    pub(crate) async fn user(&self) -> User<'_> {
+        self.key(self.tenant().await, &[Scope::JobsRead, Scope::JobsWrite]).await
+    }
+
+    pub(crate) async fn tenant(&self) -> TenantId {
+        self.db.tenant().await
+    }
+
+    pub(crate) async fn make_key(
+        &self,
+        tenant_id: TenantId,
+        scopes: &[Scope],
+        lifetime: Option<chrono::TimeDelta>,
+    ) -> ApiKey {
+        let key = ApiKey::generate(&"test".parse().unwrap());
+        let scopes: Scopes = scopes.iter().copied().collect();
+        let new = NewApiKey {
+            id: key.id(),
+            tenant_id,
+            name: "test",
+            secret_hash: &self.hasher.hash(&key),
+            scopes: &scopes,
+            expires_at: lifetime.map(|lifetime| clock::now() + lifetime),
+        };
+        self.owner().await.create_api_key(&new).await.unwrap();
+        key
+    }
+
+    pub(crate) async fn owner(&self) -> Store {
+        self.db.store(Role::Owner).await
+    }
+
+    pub(crate) async fn worker(&self) -> Worker {
+        Worker::register(self.db.store(Role::Worker).await).await
+    }
+
+    /// The number of jobs of all tenants.
+    pub(crate) async fn stored_jobs(&self) -> i64 {
+        let mut superuser = self.db.superuser().await;
+        sqlx::query_scalar("select count(*) from job").fetch_one(&mut superuser).await.unwrap()
+    }
+
+    pub(crate) async fn terminate(&self, pid: i32) {
+        let mut superuser = self.db.superuser().await;
+        sqlx::query("select pg_terminate_backend($1)").bind(pid).execute(&mut superuser).await.unwrap();
+    }
+
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        let mut superuser = self.db.superuser().await;
+        sqlx::raw_sql(statement).execute(&mut superuser).await.unwrap();
+    }
+
+    /// Lets nobody store a job until it is released.
+    pub(crate) async fn block_submits(&self) -> Blocker {
+        let mut connection = self.db.superuser().await;
+        connection.execute("begin; lock table job in exclusive mode").await.unwrap();
+        Blocker(connection)
+    }
+
+    /// Waits until so many transactions wait for the blocker.
+    pub(crate) async fn submits_are_blocked(&self, transactions: i64) {
+        let mut superuser = self.db.superuser().await;
+        let mut waiting = async || {
+            let waiting = sqlx::query_scalar::<_, i64>("select count(*) from pg_locks where not granted");
+            waiting.fetch_one(&mut superuser).await.unwrap()
+        };
+        while waiting().await < transactions {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The connections that listen for ended jobs.
+    pub(crate) async fn listener_pids(&self) -> Vec<i32> {
+        let mut superuser = self.db.superuser().await;
+        let listening = "select pid from pg_stat_activity
+             where datname = current_database() and query = 'LISTEN \"tandem_finished\"'";
+        sqlx::query_scalar(listening).fetch_all(&mut superuser).await.unwrap()
+    }
+
+    /// How many transactions stored jobs.
+    pub(crate) async fn submit_transactions(&self) -> i64 {
+        let mut superuser = self.db.superuser().await;
+        let count = sqlx::query_scalar("select count(distinct xmin::text) from job");
+        count.fetch_one(&mut superuser).await.unwrap()
+    }
+
+    /// Hears the doorbells.
+    pub(crate) async fn listener(&self) -> Listener {
+        let listener = Listener::start(
+            self.store.pool().clone(),
+            self.shutdown.tasks(),
+            self.shutdown.draining().clone(),
+        );
+        listener.listening().await;
+        listener
+    }
+}
+
+/// A transaction that keeps others from storing jobs.
+pub(crate) struct Blocker(PgConnection);
+
+impl Blocker {
+    pub(crate) async fn release(mut self) {
+        self.0.execute("commit").await.unwrap();
+    }
+}
+
+/// Everything but the routes, for this store.
+pub(crate) fn parts(store: Store) -> Parts {
+    let shutdown = Shutdown::new();
+    let mut config = Config::default();
+    let plenty = NonZeroU32::new(1_000_000).unwrap();
+    config.auth.rate_limit = RateLimit { per_second: plenty, burst: plenty };
+    Parts {
+        bell: Bell::start(store.pool().clone(), shutdown.tasks(), shutdown.draining().clone()),
+        store,
+        queues: Vec::new(),
+        lanes: vec![QueueName::default_lane(), "slow".parse().unwrap()],
+        hasher: KeyHasher::new(&Secret::new("a pepper for tests".to_owned())),
+        render_metrics: Arc::new(|| "tandem_up 1\n".to_owned()),
+        new_id: random::id,
+        now: clock::now,
+        shutdown,
+        config,
+    }
+}
+
+/// A store whose database does not answer.
+pub(crate) async fn no_database() -> Store {
+    let config = PoolConfig {
+        min_connections: 0,
+        acquire_timeout: Duration::from_millis(300),
+        ..PoolConfig::default()
+    };
+    Store::open_url("postgres://nobody@127.0.0.1:1/nothing", Role::Api, config).await.unwrap()
+}
+
+/// Somebody who sends requests.
+#[derive(Clone)]
+pub(crate) struct User<'a> {
+    router: &'a Router,
+    key: Option<ApiKey>,
+}
+
+impl User<'_> {
+    pub(crate) fn key_text(&self) -> &str {
+        self.key.as_ref().unwrap().expose()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends JSON.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.post_text(path, body.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.send(self.json_request(path).body(body.into()).unwrap()).await
+    }
+
+    /// Submits a job and gives its id.
+    pub(crate) async fn submit(&self, body: &Value) -> String {
+        let answer = self.post("/api/jobs", body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn json_request(&self, path: &str) -> http::request::Builder {
+        self.request(Method::POST, path).header("content-type", "application/json")
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
+        let request = Request::builder().method(method).uri(path);
+        match &self.key {
+            Some(key) => request.header("x-api-key", key.expose()),
+            None => request,
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}")).to_str().unwrap()
+    }
+
+    /// The body, if the answer is this status.
+    #[track_caller]
+    pub(crate) fn ok(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        self.json()
+    }
+
+    /// The body, if the answer is this problem, complete and consistent.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        let body = self.json();
+        assert_eq!((&body["code"], &body["status"]), (&code.into(), &status.into()), "{self:?}");
+        assert_eq!(body["type"], format!("/problems/{code}"), "{self:?}");
+        assert_eq!(body["request_id"], self.header("x-request-id"), "{self:?}");
+        assert!(!body["title"].as_str().unwrap().is_empty() && !body["detail"].as_str().unwrap().is_empty());
+        assert!(body["instance"].as_str().unwrap().starts_with('/'), "{self:?}");
+        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503) || code == "idempotency_in_progress");
+        body
+    }
+}

@@ -1,0 +1,22 @@
+//! The api against a real Postgres: requests in, answers out.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
+
+mod app;
+mod auth;
+mod bad_input;
+mod control;
+mod fuzz;
+mod idempotency;
+mod list;
+mod logs;
+mod openapi;
+mod ops;
+mod overload;
+mod problems;
+mod rate_limit;
+mod read;
+mod server;
+mod submit;
+mod wait;
+mod worker;

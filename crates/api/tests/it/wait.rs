@@ -1,0 +1,149 @@
+//! `Prefer: wait`: the answer comes when the job has ended.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use domain::JobId;
+use futures::future::join_all;
+use http::Method;
+use serde_json::{Value, json};
+use testkit::eventually;
+
+use crate::app::{Answer, SOON, TestApp, User};
+
+async fn wait(user: &User<'_>, id: &str, preference: &str) -> Answer {
+    let request = user.request(Method::GET, &format!("/api/jobs/{id}")).header("prefer", preference);
+    user.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// An api that does not look by itself while a test lasts, so that only an announcement can wake.
+async fn without_sweep() -> TestApp {
+    TestApp::with(|parts| parts.config.limits.wait_sweep_interval = Duration::from_secs(600)).await
+}
+
+/// Waits until the api listens, which shows in what Postgres runs for it.
+async fn listening(app: &TestApp) {
+    eventually("the api listens", SOON, async || (app.listener_pids().await.len() == 1).then_some(())).await;
+}
+
+fn job_id(id: &str) -> JobId {
+    id.parse().unwrap()
+}
+
+#[tokio::test]
+async fn the_end_of_the_job_is_announced() {
+    let app = without_sweep().await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    listening(&app).await;
+    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), async {
+        worker.succeed(&id).await;
+        // Announced among others, as a worker does it.
+        let mut ended: Vec<JobId> = (0..500).map(|_| JobId(runtime::random::id())).collect();
+        ended.insert(250, job_id(&id));
+        worker.store.notify_finished(&ended).await.unwrap();
+    });
+    assert_eq!(answer.ok(200)["state"], "succeeded");
+    assert_eq!(answer.header("preference-applied"), "wait=60");
+}
+
+#[tokio::test]
+async fn a_cancelled_job_is_announced_too() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    listening(&app).await;
+    let cancel = format!("/api/jobs/{id}/cancel");
+    let (answer, _) = tokio::join!(wait(&user, &id, "wait=60"), user.post(&cancel, &Value::Null));
+    assert_eq!(answer.ok(200)["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn an_end_that_nobody_announced_is_found() {
+    let app = TestApp::with(|parts| parts.config.limits.wait_sweep_interval = Duration::from_millis(20)).await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), worker.succeed(&id));
+    assert_eq!(answer.ok(200)["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn after_a_lost_connection_ends_are_heard_again() {
+    let app = without_sweep().await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    listening(&app).await;
+    let before = app.listener_pids().await;
+    app.terminate(before[0]).await;
+    eventually("another connection listens", SOON, async || {
+        let now = app.listener_pids().await;
+        (now.len() == 1 && now != before).then_some(())
+    })
+    .await;
+    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), async {
+        worker.succeed(&id).await;
+        worker.store.notify_finished(&[job_id(&id)]).await.unwrap();
+    });
+    assert_eq!(answer.ok(200)["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn when_the_time_is_over_the_job_is_shown_as_it_stands() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    let begun = Instant::now();
+    let answer = wait(&user, &id, "wait=1").await;
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert_eq!(answer.ok(200)["state"], "queued");
+    assert_eq!(answer.header("preference-applied"), "wait=1");
+}
+
+#[tokio::test]
+async fn who_need_not_or_may_not_wait_does_not() {
+    let app = without_sweep().await;
+    let (user, stranger, worker) = (app.user().await, app.user().await, app.worker().await);
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    worker.succeed(&id).await;
+    assert_eq!(wait(&user, &id, "wait=60").await.ok(200)["state"], "succeeded");
+    wait(&stranger, &id, "wait=60").await.problem(404, "job_not_found");
+    let answer = wait(&user, &id, "return=minimal").await;
+    assert!(!answer.headers.contains_key("preference-applied"));
+}
+
+#[tokio::test]
+async fn a_thousand_who_wait_hold_no_connection() {
+    // The pool has five.
+    let app = without_sweep().await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    listening(&app).await;
+    let waiting = join_all((0..1_000).map(|_| wait(&user, &id, "wait=60")));
+    let (answers, ()) = tokio::join!(waiting, async {
+        for _ in 0..20 {
+            user.submit(&json!({ "kind": "k" })).await;
+        }
+        worker.succeed(&id).await;
+        worker.store.notify_finished(&[job_id(&id)]).await.unwrap();
+    });
+    assert!(answers.iter().all(|answer| answer.ok(200)["state"] == "succeeded"));
+}
+
+#[tokio::test]
+async fn who_finds_no_place_to_wait_is_answered_at_once() {
+    let app = TestApp::with(|parts| parts.config.limits.max_waiting = 0).await;
+    let user = app.user().await;
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    let answer = wait(&user, &id, "wait=60").await;
+    assert_eq!(answer.ok(200)["state"], "queued");
+    assert!(!answer.headers.contains_key("preference-applied"));
+}
+
+#[tokio::test]
+async fn nobody_waits_while_the_process_drains() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), async { app.shutdown.begin() });
+    assert_eq!(answer.ok(200)["state"], "queued");
+}

@@ -1,0 +1,19 @@
+//! The worker against a real database, a real queue and real HTTP receivers.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod attempts;
+mod cancel;
+mod claims;
+mod drain;
+mod handlers;
+mod http_receiver;
+mod http_request;
+mod lease;
+mod maintenance;
+mod many;
+mod outage;
+mod proxy;
+mod sqs;
+mod sqs_world;
+mod world;
