@@ -49,7 +49,9 @@ pub struct Parts {
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parts").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Parts")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 
@@ -104,7 +106,12 @@ impl Deref for AppState {
 
 impl AppState {
     fn new(parts: Parts) -> Self {
-        let Config { auth, limits, submit, server: _ } = parts.config;
+        let Config {
+            auth,
+            limits,
+            submit,
+            server: _,
+        } = parts.config;
         let store = parts.store;
         Self(Arc::new(Shared {
             submitter: Submitter::start(&store, &parts.bell, submit, &parts.shutdown),

@@ -51,9 +51,8 @@ impl BodyMemory {
     fn reserve(&self, bytes: usize) -> Result<ReservedMemory, Problem> {
         let permits = u32::try_from(bytes.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.0).try_acquire_many_owned(permits);
-        let permit = permit.map_err(|_| {
-            Problem::new(ProblemType::Overloaded, "Too many large requests are under way.")
-        })?;
+        let permit = permit
+            .map_err(|_| Problem::new(ProblemType::Overloaded, "Too many large requests are under way."))?;
         Ok(ReservedMemory { _permit: permit })
     }
 }
@@ -65,34 +64,56 @@ impl<T: Document> FromRequest<AppState> for JsonBody<T> {
         check_media_type(request.headers())?;
         let body = request.into_body();
         // Without a Content-Length the body may be as long as the limit.
-        let announced = body.size_hint().exact().map_or(T::MAX_BYTES, |len| usize::try_from(len).unwrap_or(usize::MAX));
+        let announced = body
+            .size_hint()
+            .exact()
+            .map_or(T::MAX_BYTES, |len| usize::try_from(len).unwrap_or(usize::MAX));
         if announced > T::MAX_BYTES {
             return Err(too_large::<T>());
         }
         let memory = app.body_memory.reserve(announced)?;
-        let reading = timeout(app.limits.body_timeout, Limited::new(body, T::MAX_BYTES).collect());
+        let reading = timeout(
+            app.limits.body_timeout,
+            Limited::new(body, T::MAX_BYTES).collect(),
+        );
         let bytes = match reading.await {
             Ok(Ok(body)) => body.to_bytes(),
             Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large::<T>()),
             Ok(Err(_broken)) => {
-                return Err(Problem::new(ProblemType::BadRequest, "The body could not be read to its end."));
+                return Err(Problem::new(
+                    ProblemType::BadRequest,
+                    "The body could not be read to its end.",
+                ));
             }
             Err(_late) => {
-                let detail = format!("The body must arrive within {} s.", app.limits.body_timeout.as_secs_f64());
+                let detail = format!(
+                    "The body must arrive within {} s.",
+                    app.limits.body_timeout.as_secs_f64()
+                );
                 return Err(Problem::new(ProblemType::BodyTimeout, detail));
             }
         };
-        Ok(Self { value: json::parse(&bytes)?, bytes, memory })
+        Ok(Self {
+            value: json::parse(&bytes)?,
+            bytes,
+            memory,
+        })
     }
 }
 
 fn too_large<T: Document>() -> Problem {
-    Problem::new(ProblemType::BodyTooLarge, format!("The body may have at most {} bytes.", T::MAX_BYTES))
+    Problem::new(
+        ProblemType::BodyTooLarge,
+        format!("The body may have at most {} bytes.", T::MAX_BYTES),
+    )
 }
 
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let refuse = |detail| Err(Problem::new(ProblemType::UnsupportedMediaType, detail));
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+    {
         return refuse("The body must not be compressed.");
     }
     match headers.get(CONTENT_TYPE) {
@@ -103,8 +124,15 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn is_json(content_type: &HeaderValue) -> bool {
-    let Ok(text) = content_type.to_str() else { return false };
-    let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let Ok(text) = content_type.to_str() else {
+        return false;
+    };
+    let essence = text
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
@@ -117,7 +145,13 @@ mod tests {
         let accepted = |text: &'static str| is_json(&HeaderValue::from_static(text));
         assert!(accepted("application/json") && accepted("Application/JSON; charset=utf-8"));
         assert!(accepted("application/vnd.tandem+json"));
-        for other in ["", "text/plain", "text/json", "application/jsonx", "application/x-www-form-urlencoded"] {
+        for other in [
+            "",
+            "text/plain",
+            "text/json",
+            "application/jsonx",
+            "application/x-www-form-urlencoded",
+        ] {
             assert!(!accepted(other), "{other}");
         }
     }

@@ -75,7 +75,10 @@ pub struct ServerConfig {
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        Self { key_cache_ttl: Duration::from_secs(3), rate_limit: RateLimit::default() }
+        Self {
+            key_cache_ttl: Duration::from_secs(3),
+            rate_limit: RateLimit::default(),
+        }
     }
 }
 
@@ -103,12 +106,19 @@ impl Default for Limits {
 
 impl Default for SubmitConfig {
     fn default() -> Self {
-        Self { lanes: 3, queue_len: 1_024 }
+        Self {
+            lanes: 3,
+            queue_len: 1_024,
+        }
     }
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self { max_connections: 8_192, head_timeout: Duration::from_secs(75), drain: Duration::from_secs(30) }
+        Self {
+            max_connections: 8_192,
+            head_timeout: Duration::from_secs(75),
+            drain: Duration::from_secs(30),
+        }
     }
 }

@@ -28,7 +28,11 @@ pub(crate) fn read(cursor: &str, filters: &str) -> Option<JobId> {
 }
 
 fn check(after: JobId, filters: &str) -> [u8; CHECK_LEN] {
-    let hash = Sha256::new().chain_update([VERSION]).chain_update(after.0.as_bytes()).chain_update(filters).finalize();
+    let hash = Sha256::new()
+        .chain_update([VERSION])
+        .chain_update(after.0.as_bytes())
+        .chain_update(filters)
+        .finalize();
     std::array::from_fn(|index| hash[index])
 }
 

@@ -17,7 +17,8 @@ const MAX_DEPTH: usize = 128;
 pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
     // A payload is taken as it is, so the parser itself does not count what it skips.
     if depth(text) > MAX_DEPTH {
-        let detail = format!("Objects and arrays may be nested {MAX_DEPTH} deep, and these are nested deeper.");
+        let detail =
+            format!("Objects and arrays may be nested {MAX_DEPTH} deep, and these are nested deeper.");
         return Err(Problem::new(ProblemType::MalformedJson, detail));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
@@ -37,7 +38,10 @@ fn problem(path: &Path, error: &serde_json::Error) -> Problem {
             let mut pointer = pointer(path);
             // The parser stands on the object then, not on what it lacks or has twice.
             let of_object = ["missing field `", "duplicate field `"];
-            if let Some(name) = of_object.iter().find_map(|start| message.strip_prefix(start)?.strip_suffix('`')) {
+            if let Some(name) = of_object
+                .iter()
+                .find_map(|start| message.strip_prefix(start)?.strip_suffix('`'))
+            {
                 push(&mut pointer, name);
             }
             let error = FieldError::new(Place::Pointer(pointer), code(&message), message);
@@ -47,7 +51,10 @@ fn problem(path: &Path, error: &serde_json::Error) -> Problem {
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    Problem::new(ProblemType::MalformedJson, format!("The body is not JSON: {error}."))
+    Problem::new(
+        ProblemType::MalformedJson,
+        format!("The body is not JSON: {error}."),
+    )
 }
 
 /// What serde tells in words only.
@@ -129,7 +136,11 @@ mod tests {
     #[test]
     fn errors_say_where() {
         for (text, pointer, code) in [
-            (r#"{"list":[{},{"a":1,"b/c~d":"x"}]}"#, "/list/1/b~1c~0d", "wrong_type"),
+            (
+                r#"{"list":[{},{"a":1,"b/c~d":"x"}]}"#,
+                "/list/1/b~1c~0d",
+                "wrong_type",
+            ),
             (r#"{"list":[{"a":256}]}"#, "/list/0/a", "invalid_value"),
             (r#"{"raw":1}"#, "/list", "missing_field"),
             (r#"{"list":[],"list":[]}"#, "/list", "duplicate_field"),
@@ -138,28 +149,57 @@ mod tests {
             ("[[],null]", "", "wrong_type"),
         ] {
             let told = told(text);
-            assert!(told.contains(&format!("Pointer({pointer:?})")) && told.contains(code), "{text}: {told}");
+            assert!(
+                told.contains(&format!("Pointer({pointer:?})")) && told.contains(code),
+                "{text}: {told}"
+            );
             assert!(!told.contains(" at line"), "{told}");
         }
     }
 
     #[test]
     fn what_is_no_json_says_line_and_column() {
-        for text in ["", "{", "{\"list\":[],}", "{\"list\":[{}", "{\"list\":[]} 7", "{\"raw\":\"\u{1}\"}", "nul", "{\"raw\":01}"] {
+        for text in [
+            "",
+            "{",
+            "{\"list\":[],}",
+            "{\"list\":[{}",
+            "{\"list\":[]} 7",
+            "{\"raw\":\"\u{1}\"}",
+            "nul",
+            "{\"raw\":01}",
+        ] {
             let told = told(text);
-            assert!(told.contains("MalformedJson") && told.contains("line 1 column"), "{text}: {told}");
+            assert!(
+                told.contains("MalformedJson") && told.contains("line 1 column"),
+                "{text}: {told}"
+            );
         }
         assert!(format!("{:?}", parse::<Outer>(b"{\"raw\":\"\xff\"}")).contains("MalformedJson"));
     }
 
     #[test]
     fn depth_is_bounded_also_within_what_is_taken_as_it_is() {
-        let nested = |depth: usize| format!(r#"{{"list":[],"raw":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        let nested = |depth: usize| {
+            format!(
+                r#"{{"list":[],"raw":{}{}}}"#,
+                "[".repeat(depth),
+                "]".repeat(depth)
+            )
+        };
         assert!(parse::<Outer>(nested(MAX_DEPTH - 1).as_bytes()).is_ok());
         assert!(told(&nested(MAX_DEPTH)).contains("nested deeper"));
         assert!(told(&nested(100_000)).contains("nested deeper"));
         let in_a_string = format!(r#"{{"list":[],"raw":"\"{}"}}"#, "[".repeat(1_000));
-        assert_eq!(parse::<Outer>(in_a_string.as_bytes()).unwrap().raw.unwrap().get().len(), 1_004);
+        assert_eq!(
+            parse::<Outer>(in_a_string.as_bytes())
+                .unwrap()
+                .raw
+                .unwrap()
+                .get()
+                .len(),
+            1_004
+        );
     }
 
     #[test]

@@ -21,7 +21,12 @@ use tokio_util::task::TaskTracker;
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
-    runtime::process::main(&settings::PROCESS, settings::read, |settings| Some(settings.addr), serve)
+    runtime::process::main(
+        &settings::PROCESS,
+        settings::read,
+        |settings| Some(settings.addr),
+        serve,
+    )
 }
 
 async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
@@ -32,7 +37,11 @@ async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error
     let metrics = metrics_handle();
     let app = api::App::build(api::Parts {
         // Rings until the end, so nobody waits for its task.
-        bell: Bell::start(store.pool().clone(), &TaskTracker::new(), shutdown.abort().clone()),
+        bell: Bell::start(
+            store.pool().clone(),
+            &TaskTracker::new(),
+            shutdown.abort().clone(),
+        ),
         queues: queues(&settings.lanes).await,
         lanes: settings.lanes.names,
         store: store.clone(),
@@ -43,7 +52,10 @@ async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error
         shutdown: shutdown.clone(),
         config: settings.config,
     });
-    let limits = DrainLimits { finish: settings.config.server.drain, hand_back: settings.config.limits.request_timeout };
+    let limits = DrainLimits {
+        finish: settings.config.server.drain,
+        hand_back: settings.config.limits.request_timeout,
+    };
     let serving = api::serve(listener, app, settings.config.server, &shutdown);
     let (drain, ()) = tokio::join!(shutdown.wait_for_tasks(limits), serving);
     store.close().await;
@@ -52,9 +64,13 @@ async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error
 
 /// The queues that readiness checks. On Postgres that is the database itself, which is checked anyway.
 async fn queues(lanes: &Lanes) -> Vec<Arc<dyn Queue>> {
-    let Backend::Sqs(urls) = &lanes.backend else { return Vec::new() };
+    let Backend::Sqs(urls) = &lanes.backend else {
+        return Vec::new();
+    };
     let client = sqs::client().await;
-    urls.values().map(|url| Arc::new(SqsQueue::new(&client, url.as_str())) as Arc<dyn Queue>).collect()
+    urls.values()
+        .map(|url| Arc::new(SqsQueue::new(&client, url.as_str())) as Arc<dyn Queue>)
+        .collect()
 }
 
 fn announce(addr: SocketAddr) {

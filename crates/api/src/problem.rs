@@ -44,7 +44,13 @@ impl Problem {
     /// A problem with a sentence about this occurrence of it.
     pub(crate) fn new(kind: ProblemType, detail: impl Into<String>) -> Self {
         let retry_after = kind.is_transient().then_some(SOON);
-        Self(Box::new(Inner { kind, detail: detail.into(), errors: Vec::new(), retry_after, cause: None }))
+        Self(Box::new(Inner {
+            kind,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after,
+            cause: None,
+        }))
     }
 
     /// A problem with what is wrong where; the detail counts.
@@ -60,7 +66,11 @@ impl Problem {
 
     /// A defect of ours: the client learns nothing but that.
     pub(crate) fn internal(cause: &(dyn std::error::Error + 'static)) -> Self {
-        Self::new(ProblemType::Internal, "The request failed for a reason that is ours to mend.").caused_by(cause)
+        Self::new(
+            ProblemType::Internal,
+            "The request failed for a reason that is ours to mend.",
+        )
+        .caused_by(cause)
     }
 
     /// A job that does not exist, or not for this tenant.
@@ -85,7 +95,10 @@ impl Problem {
         let text = payload.downcast::<String>().map(|text| *text);
         let text = text.or_else(|payload| payload.downcast::<&'static str>().map(|text| (*text).to_owned()));
         let text = text.unwrap_or_else(|_| "something that is no text".to_owned());
-        let mut problem = Self::new(ProblemType::Internal, "The request failed for a reason that is ours to mend.");
+        let mut problem = Self::new(
+            ProblemType::Internal,
+            "The request failed for a reason that is ours to mend.",
+        );
         problem.0.cause = Some(format!("the handler panicked: {text}").into());
         problem.into_response()
     }
@@ -100,7 +113,11 @@ impl From<store::Error> for Problem {
 impl From<&store::Error> for Problem {
     fn from(error: &store::Error) -> Self {
         if error.is_transient() {
-            Self::new(ProblemType::Unavailable, "The database does not answer at the moment.").caused_by(error)
+            Self::new(
+                ProblemType::Unavailable,
+                "The database does not answer at the moment.",
+            )
+            .caused_by(error)
         } else {
             Self::internal(error)
         }

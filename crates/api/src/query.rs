@@ -26,7 +26,10 @@ impl<S: Sync> FromRequestParts<S> for Query {
 
 impl Query {
     fn parse(text: &str) -> Self {
-        Self { pairs: form_urlencoded::parse(text.as_bytes()).into_owned().collect(), errors: Vec::new() }
+        Self {
+            pairs: form_urlencoded::parse(text.as_bytes()).into_owned().collect(),
+            errors: Vec::new(),
+        }
     }
 
     /// Takes a parameter; `None` when it is absent, or wrong, which [`Query::finish`] tells.
@@ -35,7 +38,10 @@ impl Query {
         name: &'static str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let mut values = self.pairs.extract_if(.., |(key, _)| key == name).map(|(_, value)| value);
+        let mut values = self
+            .pairs
+            .extract_if(.., |(key, _)| key == name)
+            .map(|(_, value)| value);
         let value = values.next()?;
         if values.next().is_some() {
             drop(values);
@@ -43,12 +49,15 @@ impl Query {
             return None;
         }
         drop(values);
-        parse(&value).map_err(|error| self.refuse(name, "invalid_value", &error.to_string())).ok()
+        parse(&value)
+            .map_err(|error| self.refuse(name, "invalid_value", &error.to_string()))
+            .ok()
     }
 
     /// Refuses a parameter that was taken.
     pub(crate) fn refuse(&mut self, name: &str, code: &'static str, message: &str) {
-        self.errors.push(FieldError::new(Place::Parameter(name.to_owned()), code, message));
+        self.errors
+            .push(FieldError::new(Place::Parameter(name.to_owned()), code, message));
     }
 
     /// Succeeds when all was taken and nothing was wrong. An unknown parameter is a mistake: without the filter that
@@ -76,7 +85,12 @@ mod tests {
     fn parameters_are_decoded_and_taken() {
         let mut query = Query::parse("a=1&b=x+y%2Fz");
         assert_eq!(query.take("a", number), Some(1));
-        assert_eq!(query.take("b", |text| Ok::<_, Infallible>(text.to_owned())).as_deref(), Some("x y/z"));
+        assert_eq!(
+            query
+                .take("b", |text| Ok::<_, Infallible>(text.to_owned()))
+                .as_deref(),
+            Some("x y/z")
+        );
         assert_eq!(query.take("c", number), None);
         assert!(query.finish().is_ok());
     }
@@ -86,10 +100,16 @@ mod tests {
         let mut query = Query::parse("a=x&b=1&b=2&c=3&%00=4");
         assert!(query.take("a", number).is_none() && query.take("b", number).is_none());
         let told = format!("{:?}", query.finish().unwrap_err());
-        for (name, code) in
-            [("a", "invalid_value"), ("b", "duplicate"), ("c", "unknown_parameter"), ("\\0", "unknown_parameter")]
-        {
-            assert!(told.contains(&format!("Parameter(\"{name}\"), code: \"{code}\"")), "{name}: {told}");
+        for (name, code) in [
+            ("a", "invalid_value"),
+            ("b", "duplicate"),
+            ("c", "unknown_parameter"),
+            ("\\0", "unknown_parameter"),
+        ] {
+            assert!(
+                told.contains(&format!("Parameter(\"{name}\"), code: \"{code}\"")),
+                "{name}: {told}"
+            );
         }
     }
 }

@@ -33,20 +33,36 @@ pub(crate) struct RateLimits {
 
 impl RateLimits {
     pub(crate) fn new(default: RateLimit) -> Self {
-        let buckets = Cache::builder().max_capacity(MAX_KEYS).time_to_idle(FORGOTTEN_AFTER).build();
-        Self { default, buckets, clock: DefaultClock::default() }
+        let buckets = Cache::builder()
+            .max_capacity(MAX_KEYS)
+            .time_to_idle(FORGOTTEN_AFTER)
+            .build();
+        Self {
+            default,
+            buckets,
+            clock: DefaultClock::default(),
+        }
     }
 
     /// Counts a request of this key.
     pub(crate) async fn check(&self, caller: &Caller) -> Verdict {
         let limit = self.limit_of(&caller.key);
         let key = (Arc::clone(&caller.key_id), limit);
-        let bucket = self.buckets.get_with(key, async { Arc::new(bucket(limit)) }).await;
+        let bucket = self
+            .buckets
+            .get_with(key, async { Arc::new(bucket(limit)) })
+            .await;
         match bucket.check() {
-            Ok(state) => Verdict { limit, remaining: state.remaining_burst_capacity(), wait: None },
-            Err(refusal) => {
-                Verdict { limit, remaining: 0, wait: Some(refusal.wait_time_from(self.clock.now())) }
-            }
+            Ok(state) => Verdict {
+                limit,
+                remaining: state.remaining_burst_capacity(),
+                wait: None,
+            },
+            Err(refusal) => Verdict {
+                limit,
+                remaining: 0,
+                wait: Some(refusal.wait_time_from(self.clock.now())),
+            },
         }
     }
 
@@ -77,7 +93,8 @@ impl Verdict {
     pub(crate) fn refusal(&self) -> Option<Problem> {
         let RateLimit { per_second, burst } = self.limit;
         let detail = format!("This key may ask {per_second} times a second, and {burst} times at once.");
-        self.wait.map(|wait| Problem::new(ProblemType::RateLimited, detail).retry_after(wait))
+        self.wait
+            .map(|wait| Problem::new(ProblemType::RateLimited, detail).retry_after(wait))
     }
 
     /// Until as many requests as ever may be sent at once.
@@ -92,7 +109,10 @@ pub(crate) fn tell(verdict: &Verdict, headers: &mut HeaderMap) {
     let state = format!("\"default\";r={};t={}", verdict.remaining, verdict.full_in_secs());
     let policy = format!("\"default\";q={};w=1", verdict.limit.per_second);
     for (name, value) in [("ratelimit", state), ("ratelimit-policy", policy)] {
-        headers.insert(name, HeaderValue::try_from(value).expect("digits and quotes are a header value"));
+        headers.insert(
+            name,
+            HeaderValue::try_from(value).expect("digits and quotes are a header value"),
+        );
     }
 }
 
@@ -102,8 +122,15 @@ mod tests {
 
     fn verdict(per_second: u32, burst: u32, remaining: u32) -> Verdict {
         let number = |number| NonZeroU32::new(number).unwrap();
-        let limit = RateLimit { per_second: number(per_second), burst: number(burst) };
-        Verdict { limit, remaining, wait: None }
+        let limit = RateLimit {
+            per_second: number(per_second),
+            burst: number(burst),
+        };
+        Verdict {
+            limit,
+            remaining,
+            wait: None,
+        }
     }
 
     #[test]

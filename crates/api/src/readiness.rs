@@ -27,7 +27,12 @@ pub(crate) struct Readiness {
 
 impl Readiness {
     pub(crate) fn new(store: Store, queues: Vec<Arc<dyn Queue>>, shutdown: Shutdown) -> Self {
-        Self { store, queues, shutdown, last: Mutex::new(None) }
+        Self {
+            store,
+            queues,
+            shutdown,
+            last: Mutex::new(None),
+        }
     }
 
     /// One answer per thing that was looked at.
@@ -52,9 +57,21 @@ impl Readiness {
                 tracing::info!(error.chain = %runtime::error_chain(&error), "the database is not ready");
                 (Err("not available".to_owned()), Err("unknown".to_owned()))
             }
-            Err(_late) => (Err(format!("no answer within {LIMIT:?}")), Err("unknown".to_owned())),
+            Err(_late) => (
+                Err(format!("no answer within {LIMIT:?}")),
+                Err("unknown".to_owned()),
+            ),
         };
-        vec![Check { name: "database", result: answers }, Check { name: "schema", result: schema }]
+        vec![
+            Check {
+                name: "database",
+                result: answers,
+            },
+            Check {
+                name: "schema",
+                result: schema,
+            },
+        ]
     }
 
     async fn queues(&self) -> Check {
@@ -67,7 +84,10 @@ impl Readiness {
             }
             Err(_late) => Err(format!("no answer within {LIMIT:?}")),
         };
-        Check { name: "queue", result }
+        Check {
+            name: "queue",
+            result,
+        }
     }
 }
 

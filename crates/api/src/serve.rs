@@ -41,7 +41,10 @@ pub async fn serve(listener: TcpListener, app: Router, config: ServerConfig, shu
     }
     drop(listener);
     if timeout(config.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "the drain limit has passed, breaking off requests");
+        tracing::warn!(
+            connections = connections.len(),
+            "the drain limit has passed, breaking off requests"
+        );
     }
     connections.shutdown().await;
 }

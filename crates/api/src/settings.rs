@@ -26,9 +26,12 @@ const RATE_LIMIT_PER_SECOND: Setting = Setting::with_default(
     "Requests per second and API key, for tenants without a limit of their own; each process counts for itself.",
 )
 .range(1, 1_000_000);
-const RATE_LIMIT_BURST: Setting =
-    Setting::with_default("TANDEM_RATE_LIMIT_BURST", "10", "Requests of an API key at once, after a pause.")
-        .range(1, 1_000_000);
+const RATE_LIMIT_BURST: Setting = Setting::with_default(
+    "TANDEM_RATE_LIMIT_BURST",
+    "10",
+    "Requests of an API key at once, after a pause.",
+)
+.range(1, 1_000_000);
 const DRAIN: Setting = Setting::with_default(
     "TANDEM_API_DRAIN_SECS",
     "30",
@@ -82,12 +85,18 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     if let (Some(request_timeout), Some(drain)) = (request_timeout, drain)
         && drain < request_timeout
     {
-        env.contradiction(&[&DRAIN, &REQUEST_TIMEOUT], "the first must not be shorter than the second");
+        env.contradiction(
+            &[&DRAIN, &REQUEST_TIMEOUT],
+            "the first must not be shorter than the second",
+        );
     }
     let logging = Logging::from_env(env);
     let settings = || {
         let (connections, request_timeout) = (connections?, request_timeout?);
-        let rate_limit = RateLimit { per_second: NonZeroU32::new(per_second?)?, burst: NonZeroU32::new(burst?)? };
+        let rate_limit = RateLimit {
+            per_second: NonZeroU32::new(per_second?)?,
+            burst: NonZeroU32::new(burst?)?,
+        };
         Some(Settings {
             addr: addr?,
             database: database?,
@@ -101,9 +110,18 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             lanes: lanes?,
             hasher: hasher?,
             config: Config {
-                auth: AuthConfig { rate_limit, ..AuthConfig::default() },
-                limits: Limits { request_timeout, ..Limits::default() },
-                server: ServerConfig { drain: drain?, ..ServerConfig::default() },
+                auth: AuthConfig {
+                    rate_limit,
+                    ..AuthConfig::default()
+                },
+                limits: Limits {
+                    request_timeout,
+                    ..Limits::default()
+                },
+                server: ServerConfig {
+                    drain: drain?,
+                    ..ServerConfig::default()
+                },
                 ..Config::default()
             },
         })

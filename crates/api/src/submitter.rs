@@ -49,7 +49,12 @@ impl Submitter {
         let line: Line = Arc::new(Mutex::new(line));
         for _ in 0..config.lanes.max(1) {
             let abort = shutdown.abort().clone();
-            let lane = Lane { store: store.clone(), bell: bell.clone(), line: Arc::clone(&line), abort };
+            let lane = Lane {
+                store: store.clone(),
+                bell: bell.clone(),
+                line: Arc::clone(&line),
+                abort,
+            };
             shutdown.tasks().spawn(lane.run());
         }
         Self { line: sender }
@@ -62,10 +67,18 @@ impl Submitter {
         memory: ReservedMemory,
     ) -> Result<Submitted, Problem> {
         let (answer, answered) = oneshot::channel();
-        self.line.try_send(Waiting { submission, answer, memory }).map_err(|error| match error {
-            TrySendError::Full(_) => Problem::new(ProblemType::Overloaded, "Too many submits are under way."),
-            TrySendError::Closed(_) => Problem::new(ProblemType::Unavailable, "The process is stopping."),
-        })?;
+        self.line
+            .try_send(Waiting {
+                submission,
+                answer,
+                memory,
+            })
+            .map_err(|error| match error {
+                TrySendError::Full(_) => {
+                    Problem::new(ProblemType::Overloaded, "Too many submits are under way.")
+                }
+                TrySendError::Closed(_) => Problem::new(ProblemType::Unavailable, "The process is stopping."),
+            })?;
         Ok(answered.await.map_err(|lost| Problem::internal(&lost))??)
     }
 }
@@ -85,7 +98,11 @@ impl Lane {
                 return;
             }
             // A defect must not take the lane with it. The group's requests then read that something failed.
-            if AssertUnwindSafe(self.store_group(group)).catch_unwind().await.is_err() {
+            if AssertUnwindSafe(self.store_group(group))
+                .catch_unwind()
+                .await
+                .is_err()
+            {
                 tracing::error!("storing a group of submits panicked");
             }
         }
@@ -103,8 +120,14 @@ impl Lane {
     }
 
     async fn store_group(&self, group: Vec<Waiting>) {
-        let (mut submissions, mut answers) = (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
-        for Waiting { submission, answer, memory } in group {
+        let (mut submissions, mut answers) =
+            (Vec::with_capacity(group.len()), Vec::with_capacity(group.len()));
+        for Waiting {
+            submission,
+            answer,
+            memory,
+        } in group
+        {
             submissions.push(submission);
             answers.push((answer, memory));
         }
@@ -119,7 +142,9 @@ impl Lane {
     /// Rings the lanes that have new jobs.
     fn ring(&self, submissions: &[Submission], results: &[Result<Submitted, Error>]) {
         for (submission, result) in submissions.iter().zip(results) {
-            let Ok(Submitted::Accepted(stored)) = result else { continue };
+            let Ok(Submitted::Accepted(stored)) = result else {
+                continue;
+            };
             let jobs = submission.jobs.iter().zip(stored);
             let queued = jobs.filter(|(_, stored)| stored.state == JobState::Queued);
             let mut lanes: Vec<&QueueName> = queued.map(|(job, _)| &job.queue).collect();
@@ -133,7 +158,9 @@ impl Lane {
 /// Waits for a submit, and takes what stands behind it; nothing when no more can come. Dropping the future loses
 /// nothing, since it ends as soon as it has taken something.
 async fn take_group(line: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
-    let Some(first) = line.recv().await else { return Vec::new() };
+    let Some(first) = line.recv().await else {
+        return Vec::new();
+    };
     let mut jobs = first.submission.jobs.len();
     let mut group = vec![first];
     while group.len() < MAX_REQUESTS && jobs < ENOUGH_JOBS {

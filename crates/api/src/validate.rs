@@ -78,7 +78,10 @@ impl Rules<'_> {
             kind: kind?,
             queue: queue?,
             payload: payload?,
-            policy: RetryPolicy { max_attempts: u32::try_from(max_attempts?).ok()?, backoff: backoff? },
+            policy: RetryPolicy {
+                max_attempts: u32::try_from(max_attempts?).ok()?,
+                backoff: backoff?,
+            },
             timeout: Duration::from_millis(timeout?),
             run_at,
             start_by,
@@ -95,14 +98,23 @@ impl Rules<'_> {
         };
         if !self.lanes.contains(&name) {
             let lanes: Vec<&str> = self.lanes.iter().map(QueueName::as_str).collect();
-            found.add("queue", "unknown_queue", format!("must be one of {}", lanes.join(", ")));
+            found.add(
+                "queue",
+                "unknown_queue",
+                format!("must be one of {}", lanes.join(", ")),
+            );
             return None;
         }
         Some(name)
     }
 
     /// When the job is due, if that is later than now.
-    fn run_at(&self, run_at: Option<&str>, delay_ms: Option<u64>, found: &mut Findings) -> Option<DateTime<Utc>> {
+    fn run_at(
+        &self,
+        run_at: Option<&str>,
+        delay_ms: Option<u64>,
+        found: &mut Findings,
+    ) -> Option<DateTime<Utc>> {
         if run_at.is_some() && delay_ms.is_some() {
             found.add("delay_ms", "conflict", "must not be sent together with run_at");
             return None;
@@ -115,7 +127,11 @@ impl Rules<'_> {
             }
         };
         if due > self.now + TimeDelta::days(MAX_DAYS_AHEAD) {
-            found.add("run_at", "out_of_range", format!("must be at most {MAX_DAYS_AHEAD} days ahead"));
+            found.add(
+                "run_at",
+                "out_of_range",
+                format!("must be at most {MAX_DAYS_AHEAD} days ahead"),
+            );
             return None;
         }
         (due > self.now).then_some(due)
@@ -131,9 +147,17 @@ impl Rules<'_> {
         if start_by <= self.now {
             found.add("start_by", "out_of_range", "must be in the future");
         } else if run_at.is_some_and(|run_at| start_by <= run_at) {
-            found.add("start_by", "out_of_range", "must be after the time when the job is due");
+            found.add(
+                "start_by",
+                "out_of_range",
+                "must be after the time when the job is due",
+            );
         } else if start_by > self.now + TimeDelta::days(2 * MAX_DAYS_AHEAD) {
-            found.add("start_by", "out_of_range", format!("must be at most {} days ahead", 2 * MAX_DAYS_AHEAD));
+            found.add(
+                "start_by",
+                "out_of_range",
+                format!("must be at most {} days ahead", 2 * MAX_DAYS_AHEAD),
+            );
         }
         Some(start_by)
     }
@@ -147,7 +171,11 @@ fn default_timeout_ms() -> u64 {
 fn payload(payload: Option<Box<RawValue>>, found: &mut Findings) -> Option<Box<RawValue>> {
     let payload = payload.unwrap_or_default();
     if payload.get().len() > SubmitJob::MAX_BYTES {
-        found.add("payload", "too_large", format!("may have at most {} bytes", SubmitJob::MAX_BYTES));
+        found.add(
+            "payload",
+            "too_large",
+            format!("may have at most {} bytes", SubmitJob::MAX_BYTES),
+        );
         return None;
     }
     Some(payload)
@@ -155,26 +183,45 @@ fn payload(payload: Option<Box<RawValue>>, found: &mut Findings) -> Option<Box<R
 
 fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<Backoff> {
     let default = Backoff::default();
-    let Some(Object(body)) = body else { return Some(default) };
+    let Some(Object(body)) = body else {
+        return Some(default);
+    };
     let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let factor = body.factor.unwrap_or(default.factor);
     if !BACKOFF_FACTOR.contains(&factor) {
         let (least, most) = (BACKOFF_FACTOR.start(), BACKOFF_FACTOR.end());
-        found.add("backoff/factor", "out_of_range", format!("must be from {least} to {most}"));
+        found.add(
+            "backoff/factor",
+            "out_of_range",
+            format!("must be from {least} to {most}"),
+        );
     }
-    let initial = found.in_range("backoff/initial_ms", body.initial_ms, BACKOFF_INITIAL_MS, ms(default.initial));
+    let initial = found.in_range(
+        "backoff/initial_ms",
+        body.initial_ms,
+        BACKOFF_INITIAL_MS,
+        ms(default.initial),
+    );
     let default_max = ms(default.max).max(initial.unwrap_or_default());
     let max = found.in_range("backoff/max_ms", body.max_ms, BACKOFF_MAX_MS, default_max);
     let (initial, max) = (Duration::from_millis(initial?), Duration::from_millis(max?));
     if max < initial {
-        found.add("backoff/max_ms", "out_of_range", "must be at least backoff.initial_ms");
+        found.add(
+            "backoff/max_ms",
+            "out_of_range",
+            "must be at least backoff.initial_ms",
+        );
     }
     Some(Backoff { initial, factor, max })
 }
 
 fn tags(texts: &[String], found: &mut Findings) -> Vec<Tag> {
     if texts.len() > MAX_TAGS {
-        found.add("tags", "out_of_range", format!("must have at most {MAX_TAGS} tags"));
+        found.add(
+            "tags",
+            "out_of_range",
+            format!("must have at most {MAX_TAGS} tags"),
+        );
         return Vec::new();
     }
     let parse = |(index, text): (usize, &String)| found.parse(&format!("tags/{index}"), text);

@@ -36,12 +36,18 @@ impl WatchHub {
         let waiting = Arc::<Waiting>::default();
         let (told, mut finished) = (Arc::clone(&waiting), store.listen_finished());
         let draining = shutdown.draining().clone();
-        shutdown.tasks().spawn(draining.clone().run_until_cancelled_owned(async move {
-            loop {
-                told.wake(&finished.next().await);
-            }
-        }));
-        Self { waiting, places: Arc::new(Semaphore::new(max_waiting)), draining }
+        shutdown
+            .tasks()
+            .spawn(draining.clone().run_until_cancelled_owned(async move {
+                loop {
+                    told.wake(&finished.next().await);
+                }
+            }));
+        Self {
+            waiting,
+            places: Arc::new(Semaphore::new(max_waiting)),
+            draining,
+        }
     }
 
     /// Begins to watch a job; `None` when too many requests wait already. An end that is announced from now on is not
@@ -82,7 +88,9 @@ impl Waiting {
 
     fn wake(&self, ids: &[JobId]) {
         let waiting = self.lock();
-        ids.iter().filter_map(|id| waiting.get(id)).for_each(|watched| watched.ended.send_modify(|()| {}));
+        ids.iter()
+            .filter_map(|id| waiting.get(id))
+            .for_each(|watched| watched.ended.send_modify(|()| {}));
     }
 }
 
@@ -126,7 +134,11 @@ mod tests {
 
     fn hub(places: usize) -> WatchHub {
         let places = Arc::new(Semaphore::new(places));
-        WatchHub { waiting: Arc::default(), places, draining: CancellationToken::new() }
+        WatchHub {
+            waiting: Arc::default(),
+            places,
+            draining: CancellationToken::new(),
+        }
     }
 
     fn id(number: u128) -> JobId {
@@ -138,7 +150,9 @@ mod tests {
         let hub = hub(10);
         let mut watches = [id(1), id(1), id(2)].map(|id| hub.watch(id).unwrap());
         hub.waiting.wake(&[id(1), id(3)]);
-        let woken = watches.each_mut().map(|watch| watch.ended().now_or_never().is_some());
+        let woken = watches
+            .each_mut()
+            .map(|watch| watch.ended().now_or_never().is_some());
         assert_eq!(woken, [true, true, false]);
         assert!(watches[0].ended().now_or_never().is_none(), "once is once");
     }

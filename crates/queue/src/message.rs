@@ -32,8 +32,9 @@ pub struct Envelope {
     pub delay: Duration,
 }
 
-/// What a delivery is extended and deleted by. It is good for this one delivery: once the message was received again,
-/// an older receipt is refused. (SQS promises less: it may accept an older receipt's delete, and either do it or not.)
+/// What a delivery is extended and deleted by. It is good for this one delivery: once the message was
+/// received again, an older receipt is refused. (SQS promises less: it may accept an older receipt's delete,
+/// and either do it or not.)
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Receipt(pub String);
 
@@ -44,7 +45,8 @@ pub struct Delivery {
     pub message: Result<Message, Unreadable>,
     /// Extends or deletes this delivery.
     pub receipt: Receipt,
-    /// How often the message was received, this time included. Not the number of attempts: those are in Postgres.
+    /// How often the message was received, this time included. Not the number of attempts: those are in
+    /// Postgres.
     pub receive_count: u32,
 }
 
@@ -61,7 +63,8 @@ pub struct Unreadable {
 /// What to receive.
 #[derive(Clone, Copy, Debug)]
 pub struct Receive {
-    /// The most messages to take; the receiver owns that many free permits. Backends may return fewer (SQS: 10).
+    /// The most messages to take; the receiver owns that many free permits. Backends may return fewer (SQS:
+    /// 10).
     pub max: usize,
     /// How long to wait for the first message; cut to [`MAX_WAIT`].
     pub wait: Duration,
@@ -74,8 +77,8 @@ pub struct Receive {
 #[error("the delay of {} s is longer than {} s", .0.as_secs(), MAX_DELAY.as_secs())]
 struct DelayTooLong(Duration);
 
-/// Splits a batch into what a backend may send, with its index, and what none would take. Checked here, so that what
-/// works on one backend works on the other.
+/// Splits a batch into what a backend may send, with its index, and what none would take. Checked here, so
+/// that what works on one backend works on the other.
 pub(crate) fn sendable(envelopes: &[Envelope]) -> (Vec<(usize, &Envelope)>, Vec<EntryFailure>) {
     let (sendable, rejected): (Vec<_>, Vec<_>) = envelopes
         .iter()

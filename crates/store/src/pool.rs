@@ -216,15 +216,15 @@ pub(crate) async fn newest_version(connection: &mut PgConnection) -> Result<Opti
 
 fn connect_options(url: &str, role: Role, config: &PoolConfig) -> Result<PgConnectOptions, Error> {
     let options = PgConnectOptions::from_str(url).map_err(|error| Error::Credentials(error.into()))?;
+    let statement_timeout_ms = config.statement_timeout.as_millis().to_string();
     Ok(options.application_name(role.name()).options([
-        ("role", role.name().to_owned()),
-        (
-            "statement_timeout",
-            config.statement_timeout.as_millis().to_string(),
-        ),
-        (
-            "idle_in_transaction_session_timeout",
-            config.statement_timeout.as_millis().to_string(),
-        ),
+        ("role", role.name()),
+        ("statement_timeout", &statement_timeout_ms),
+        ("idle_in_transaction_session_timeout", &statement_timeout_ms),
+        // The small tables are nearly empty until, suddenly, they are not, and a plan that was cached while they were
+        // reads them as a whole. Every statement has an index that it is meant for, and walks it in order.
+        ("enable_seqscan", "off"),
+        ("enable_bitmapscan", "off"),
+        ("jit", "off"),
     ]))
 }

@@ -38,16 +38,24 @@ impl Store {
             return Ok(());
         }
         let mut connection = self.acquire().await?;
-        sqlx::query!("select pg_notify($1, ids) from unnest($2::text[]) as ids", CHANNEL, &notes(ids))
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query!(
+            "select pg_notify($1, ids) from unnest($2::text[]) as ids",
+            CHANNEL,
+            &notes(ids)
+        )
+        .execute(&mut *connection)
+        .await?;
         Ok(())
     }
 
     /// The jobs that are announced from the first [`FinishedStream::next`] on.
     #[must_use]
     pub fn listen_finished(&self) -> FinishedStream {
-        FinishedStream { pool: self.pool.clone(), connection: None, healthy: true }
+        FinishedStream {
+            pool: self.pool.clone(),
+            connection: None,
+            healthy: true,
+        }
     }
 }
 

@@ -34,7 +34,11 @@ impl Attempt<'_> {
         let mut work = AssertUnwindSafe(handler.run(payload, scope)).catch_unwind();
         tokio::select! {
             biased;
-            answer = &mut work => return Some(outcome(answer)),
+            // One that ends because it was told to is polled before the telling is seen here.
+            answer = &mut work => return match self.control.reason() {
+                None => Some(outcome(answer)),
+                told => stopped(told, Some(answer)),
+            },
             () = self.control.told().cancelled() => {}
             () = sleep(self.timeout) => {
                 self.control.tell_handler();

@@ -1,5 +1,6 @@
 //! Takes messages of one lane and claims their jobs. The loop is trivial; the step is in [`crate::step`].
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use queue::postgres::Bell;
 use queue::{Delivery, Queue, Receive};
 use store::{Claim, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +31,10 @@ const MAX_BATCH: usize = 100;
 /// The most slots that a lane holds while it waits and its last receive found nothing: the others are for lanes that
 /// have work. Also the most that SQS delivers at once.
 const MAX_IDLE: usize = 10;
+/// How long the last receive may take once the worker drains: on a busy queue it is there at once. On an idle one it
+/// is worth waiting longer where the queue can't tell that the receiver has gone.
+const LAST_LOOK: Duration = Duration::from_millis(200);
+const LAST_POLL: Duration = Duration::from_secs(5);
 /// How long a claim may take; longer than Postgres itself lets it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -89,7 +95,7 @@ impl Consumer {
     /// When nothing was received or claimed because the queue or the database did not answer.
     pub async fn run_once(&self, max: usize) -> Result<Vec<StepOutcome>, Error> {
         let slots = self.free_slots(max).await;
-        let deliveries = self.receive(&slots).await?;
+        let deliveries = self.receive(slots.num_permits()).await?;
         let claimed = self.claim(deliveries, slots).await?;
         let steps = claimed
             .started
@@ -126,16 +132,35 @@ impl Consumer {
         }
     }
 
-    /// One receive and one claim; `None` when stopped. What was received is claimed or left, but not dropped between.
+    /// One receive and one claim; `None` when stopped. What was received is claimed or given back.
     async fn take(&self, max: usize, stop: &CancellationToken) -> Result<Option<Claimed>, Error> {
-        let receiving = async {
-            let slots = self.free_slots(max).await;
-            (self.receive(&slots).await, slots)
-        };
-        let Some((deliveries, slots)) = stop.run_until_cancelled(receiving).await else {
+        let Some(slots) = stop.run_until_cancelled(self.free_slots(max)).await else {
             return Ok(None);
         };
-        self.claim(deliveries?, slots).await.map(Some)
+        let mut receiving = pin!(self.receive(slots.num_permits()));
+        let deliveries = tokio::select! {
+            deliveries = &mut receiving => deliveries?,
+            () = stop.cancelled() => {
+                self.give_back(receiving).await;
+                return Ok(None);
+            }
+        };
+        self.claim(deliveries, slots).await.map(Some)
+    }
+
+    /// Waits a moment for a receive that nobody wants any more: dropped at once, it may take messages with it, which
+    /// then stay hidden for as long as if they had been taken by somebody who died.
+    async fn give_back(&self, receiving: impl Future<Output = Result<Vec<Delivery>, Error>>) {
+        let patience = if self.lane.queue.is_outbox() {
+            LAST_LOOK
+        } else {
+            LAST_POLL
+        };
+        if let Ok(Ok(deliveries)) = timeout(patience, receiving).await {
+            for delivery in deliveries {
+                self.messages.delay(delivery.receipt, Duration::ZERO);
+            }
+        }
     }
 
     async fn spawn(self: &Arc<Self>, claimed: Claimed, attempts: &TaskTracker) {
@@ -168,10 +193,10 @@ impl Consumer {
         taken
     }
 
-    async fn receive(&self, slots: &OwnedSemaphorePermit) -> Result<Vec<Delivery>, Error> {
+    async fn receive(&self, max: usize) -> Result<Vec<Delivery>, Error> {
         let config = &self.shared.config;
         let receive = Receive {
-            max: slots.num_permits(),
+            max,
             wait: config.receive_wait,
             visibility: config.visibility,
         };

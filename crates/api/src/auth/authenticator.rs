@@ -30,26 +30,42 @@ pub(crate) struct Authenticator {
 impl Authenticator {
     /// Believes what it read about a key for `ttl`.
     pub(crate) fn new(store: Store, hasher: KeyHasher, ttl: Duration) -> Self {
-        let keys = Cache::builder().max_capacity(MAX_REMEMBERED).expire_after(Lifetimes { ttl }).build();
-        Self { store, hasher, keys, lookups: Semaphore::new(MAX_LOOKUPS) }
+        let keys = Cache::builder()
+            .max_capacity(MAX_REMEMBERED)
+            .expire_after(Lifetimes { ttl })
+            .build();
+        Self {
+            store,
+            hasher,
+            keys,
+            lookups: Semaphore::new(MAX_LOOKUPS),
+        }
     }
 
     /// The holder of the request's key. All refusals look and last alike, so that nobody learns which ids exist.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let key = key_of(headers)?;
         let known = self.known(key.id()).await?;
-        let genuine = self.hasher.verify(&key, known.as_ref().map(|known| &known.secret_hash[..]));
+        let genuine = self
+            .hasher
+            .verify(&key, known.as_ref().map(|known| &known.secret_hash[..]));
         match known {
-            Some(known) if genuine && known.live => {
-                Ok(Caller { tenant_id: known.tenant_id, key_id: key.id().into(), key: known })
-            }
+            Some(known) if genuine && known.live => Ok(Caller {
+                tenant_id: known.tenant_id,
+                key_id: key.id().into(),
+                key: known,
+            }),
             _ => Err(refused("The API key is not valid.")),
         }
     }
 
     async fn known(&self, key_id: &str) -> Result<Option<Arc<Authenticated>>, Problem> {
         let look_up = async {
-            let _permit = self.lookups.acquire().await.expect("the semaphore is never closed");
+            let _permit = self
+                .lookups
+                .acquire()
+                .await
+                .expect("the semaphore is never closed");
             Ok::<_, store::Error>(self.store.authenticate(key_id).await?.map(Arc::new))
         };
         let known = self.keys.try_get_with_by_ref(key_id, look_up).await;
@@ -60,7 +76,9 @@ impl Authenticator {
 /// Keys with a wrong checksum are refused here, without a question to anybody.
 fn key_of(headers: &HeaderMap) -> Result<ApiKey, Problem> {
     let mut values = headers.get_all(API_KEY_HEADER).iter();
-    let value = values.next().ok_or_else(|| refused("The header X-API-Key is missing."))?;
+    let value = values
+        .next()
+        .ok_or_else(|| refused("The header X-API-Key is missing."))?;
     if values.next().is_some() {
         return Err(refused("The header X-API-Key is there twice."));
     }

@@ -47,5 +47,8 @@ fn with_scope(parts: &Parts, scope: Scope) -> Result<Caller, Problem> {
     if caller.key.scopes.contains(scope) {
         return Ok(caller);
     }
-    Err(Problem::new(ProblemType::MissingScope, format!("This needs an API key with the scope {scope}.")))
+    Err(Problem::new(
+        ProblemType::MissingScope,
+        format!("This needs an API key with the scope {scope}."),
+    ))
 }

@@ -6,8 +6,13 @@ use store::Job;
 
 /// The version of a job. A cancel request changes what a client reads without being an event, so it is told apart.
 pub(crate) fn of_job(job: &Job) -> HeaderValue {
-    let requested = if job.cancel_requested_at.is_some() { "-cancel" } else { "" };
-    HeaderValue::try_from(format!("\"{}{requested}\"", job.version)).expect("digits and letters are a header value")
+    let requested = if job.cancel_requested_at.is_some() {
+        "-cancel"
+    } else {
+        ""
+    };
+    HeaderValue::try_from(format!("\"{}{requested}\"", job.version))
+        .expect("digits and letters are a header value")
 }
 
 /// Whether the client has this version. Weak comparison, as RFC 9110 (13.1.2) asks for.

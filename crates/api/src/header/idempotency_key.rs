@@ -6,8 +6,8 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use http::request::Parts;
 use http::HeaderValue;
+use http::request::Parts;
 use sha2::{Digest, Sha256};
 use store::Idempotency;
 
@@ -28,7 +28,10 @@ impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let values = parts.headers.get_all(NAME).iter().cloned().collect();
-        Ok(Self { values, target: format!("{} {}", parts.method, parts.uri.path()) })
+        Ok(Self {
+            values,
+            target: format!("{} {}", parts.method, parts.uri.path()),
+        })
     }
 }
 
@@ -52,10 +55,12 @@ impl IdempotencyKey {
         hash.update(self.target.as_bytes());
         hash.update([0]);
         hash.update(body);
-        Ok(Some(Idempotency { key, request_hash: hash.finalize().into() }))
+        Ok(Some(Idempotency {
+            key,
+            request_hash: hash.finalize().into(),
+        }))
     }
 }
-
 
 fn parse(value: &[u8]) -> Option<String> {
     let key = match value {
@@ -98,7 +103,16 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for wrong in ["", "\"\"", "two words", "\"two words\"", "schlüssel", r#""a\b""#, r#""a"b""#, r#""a\"#] {
+        for wrong in [
+            "",
+            "\"\"",
+            "two words",
+            "\"two words\"",
+            "schlüssel",
+            r#""a\b""#,
+            r#""a"b""#,
+            r#""a\"#,
+        ] {
             assert_eq!(key(wrong), None, "{wrong}");
         }
         assert_eq!(key(&"k".repeat(256)), None);
@@ -107,7 +121,10 @@ mod tests {
     #[test]
     fn another_target_or_body_is_another_request() {
         let hash = |target: &str, body: &str| {
-            let key = IdempotencyKey { values: vec![HeaderValue::from_static("k")], target: target.to_owned() };
+            let key = IdempotencyKey {
+                values: vec![HeaderValue::from_static("k")],
+                target: target.to_owned(),
+            };
             key.bind(body.as_bytes()).unwrap().unwrap().request_hash
         };
         assert_eq!(hash("POST /a", "{}"), hash("POST /a", "{}"));

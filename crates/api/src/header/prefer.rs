@@ -9,7 +9,10 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// How long the client would wait. What is no valid preference is ignored, as the RFC asks for.
 pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
-    let values = headers.get_all("Prefer").iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all("Prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let mut preferences = values.flat_map(|value| value.split(','));
     let secs = preferences.find_map(|preference| {
         let (name, value) = preference.split_once('=')?;
@@ -45,7 +48,16 @@ mod tests {
 
     #[test]
     fn what_is_no_wait_is_ignored() {
-        for other in ["wait", "wait=", "wait=soon", "wait=-1", "wait=0", "waiting=5", "return=minimal", ""] {
+        for other in [
+            "wait",
+            "wait=",
+            "wait=soon",
+            "wait=-1",
+            "wait=0",
+            "waiting=5",
+            "return=minimal",
+            "",
+        ] {
             assert_eq!(asked(other), None, "{other}");
         }
     }

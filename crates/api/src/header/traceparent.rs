@@ -50,7 +50,12 @@ fn parse(value: &[u8]) -> Option<Traceparent> {
         return None;
     }
     let text = |field: &[u8]| String::from_utf8_lossy(field).into_owned();
-    Some(Traceparent(format!("00-{}-{}-{}", text(trace), text(span), text(flags))))
+    Some(Traceparent(format!(
+        "00-{}-{}-{}",
+        text(trace),
+        text(span),
+        text(flags)
+    )))
 }
 
 #[cfg(test)]
@@ -82,9 +87,22 @@ mod tests {
         let upper = GOOD.to_ascii_uppercase();
         let longer = format!("{GOOD}-more");
         let unknown = format!("ff{}", &GOOD[2..]);
-        for wrong in ["", "nonsense", &zero_trace, &zero_span, &upper, &longer, &unknown, &GOOD[..54], "é"] {
+        for wrong in [
+            "",
+            "nonsense",
+            &zero_trace,
+            &zero_span,
+            &upper,
+            &longer,
+            &unknown,
+            &GOOD[..54],
+            "é",
+        ] {
             assert_eq!(of(wrong).to_string(), fresh, "{wrong}");
         }
-        assert_eq!(Traceparent::of(&HeaderMap::new(), || Uuid::from_u128(7 << 64 | 9)).to_string(), fresh);
+        assert_eq!(
+            Traceparent::of(&HeaderMap::new(), || Uuid::from_u128(7 << 64 | 9)).to_string(),
+            fresh
+        );
     }
 }

@@ -32,7 +32,13 @@ pub(crate) async fn observe(
         http.route = route,
         url.path = request.uri().path(),
     );
-    let mut ending = Ending { span: span.clone(), started: Instant::now(), method, route, answered: false };
+    let mut ending = Ending {
+        span: span.clone(),
+        started: Instant::now(),
+        method,
+        route,
+        answered: false,
+    };
     let response = next.run(request).instrument(span).await;
     ending.answered(&response);
     response
@@ -57,8 +63,12 @@ impl Ending {
         self.answered = true;
         let (status, elapsed) = (response.status(), self.started.elapsed());
         let (route, method) = (self.route.clone(), self.method);
-        metric::HTTP_REQUESTS.with([route.clone().into(), method.into(), status_label(status)]).increment(1);
-        metric::HTTP_REQUEST_DURATION.with([route.into(), method.into()]).record(elapsed.as_secs_f64());
+        metric::HTTP_REQUESTS
+            .with([route.clone().into(), method.into(), status_label(status)])
+            .increment(1);
+        metric::HTTP_REQUEST_DURATION
+            .with([route.into(), method.into()])
+            .record(elapsed.as_secs_f64());
 
         let cause = response.extensions().get::<Cause>().map(|Cause(cause)| &**cause);
         let (status, duration_ms) = (status.as_u16(), self.duration_ms());
@@ -67,9 +77,16 @@ impl Ending {
             // Somebody has to mend it.
             500 => tracing::error!(status, duration_ms, error.chain = cause, "request failed"),
             // Clients try again; that it goes on is for an alarm to notice.
-            501.. => tracing::warn!(status, duration_ms, error.chain = cause, "request refused for now"),
+            501.. => tracing::warn!(
+                status,
+                duration_ms,
+                error.chain = cause,
+                "request refused for now"
+            ),
             // Load balancers and scrapers ask every few seconds.
-            _ if ["/health", "/ready", "/metrics"].contains(&&*self.route) => tracing::debug!(status, duration_ms, "request answered"),
+            _ if ["/health", "/ready", "/metrics"].contains(&&*self.route) => {
+                tracing::debug!(status, duration_ms, "request answered")
+            }
             _ => tracing::info!(status, duration_ms, error.chain = cause, "request answered"),
         }
     }
@@ -84,14 +101,17 @@ impl Drop for Ending {
     fn drop(&mut self) {
         if !self.answered {
             let duration_ms = self.duration_ms();
-            self.span.in_scope(|| tracing::info!(duration_ms, "the client left before the answer"));
+            self.span
+                .in_scope(|| tracing::info!(duration_ms, "the client left before the answer"));
         }
     }
 }
 
 /// Clients can make up methods, so only those that exist have a series.
 fn method_label(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    const KNOWN: [&str; 9] = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
+    ];
     KNOWN.into_iter().find(|known| method == known).unwrap_or("other")
 }
 

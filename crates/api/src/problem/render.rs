@@ -81,7 +81,11 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
 /// What the router and foreign services answer is not for programs. Readiness tells its failures in JSON.
 fn is_error_without_body(response: &Response) -> bool {
     let is_error = response.status().is_client_error() || response.status().is_server_error();
-    is_error && response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json")
+    is_error
+        && response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_none_or(|kind| kind != "application/json")
 }
 
 impl Problem {

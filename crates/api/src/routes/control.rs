@@ -38,7 +38,10 @@ pub(crate) async fn cancel_job(
         }
         Cancel::Requested => StatusCode::ACCEPTED,
         Cancel::AlreadyFinished(state) => {
-            return Err(Problem::new(ProblemType::AlreadyFinished, format!("The job is {state} already.")));
+            return Err(Problem::new(
+                ProblemType::AlreadyFinished,
+                format!("The job is {state} already."),
+            ));
         }
         Cancel::NotFound => return Err(Problem::no_such_job(id)),
     };
@@ -65,7 +68,9 @@ pub(crate) async fn retry_job(
         // A lane that can't be named any more is found by the sweep.
         Redrive::Redriven { queue } => queue.parse().iter().for_each(|lane| app.bell.ring(lane)),
         Redrive::NotRetryable(state) => {
-            let detail = format!("The job is {state}; only one that failed, was cancelled or has expired can be retried.");
+            let detail = format!(
+                "The job is {state}; only one that failed, was cancelled or has expired can be retried."
+            );
             return Err(Problem::new(ProblemType::NotRetryable, detail));
         }
         Redrive::NotFound => return Err(Problem::no_such_job(id)),
@@ -74,7 +79,11 @@ pub(crate) async fn retry_job(
 }
 
 async fn job(app: &AppState, tenant_id: TenantId, id: JobId) -> Result<Json<JobBody>, Problem> {
-    let job = app.store.job(tenant_id, id).await?.ok_or_else(|| Problem::no_such_job(id))?;
+    let job = app
+        .store
+        .job(tenant_id, id)
+        .await?
+        .ok_or_else(|| Problem::no_such_job(id))?;
     Ok(Json(job.into()))
 }
 

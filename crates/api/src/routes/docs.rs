@@ -32,7 +32,8 @@ pub(crate) struct ProblemDescription {
 )]
 pub(crate) async fn get_problem(Path(code): Path<String>) -> Result<Json<ProblemDescription>, Problem> {
     let kind = ProblemType::by_code(&code);
-    let kind = kind.ok_or_else(|| Problem::new(ProblemType::NotFound, "There is no such type of problem."))?;
+    let kind =
+        kind.ok_or_else(|| Problem::new(ProblemType::NotFound, "There is no such type of problem."))?;
     Ok(Json(ProblemDescription {
         uri: kind.uri(),
         title: kind.title(),
@@ -44,6 +45,12 @@ pub(crate) async fn get_problem(Path(code): Path<String>) -> Result<Json<Problem
 /// `/openapi.json`, and a page at `/docs` to read it and to try it out. All of the page is served from here; the online
 /// validator that it would ask by itself is switched off.
 pub(crate) fn pages(openapi: OpenApi) -> Router<AppState> {
-    let config = Config::default().validator_url("none").deep_linking(true).persist_authorization(false);
-    SwaggerUi::new("/docs").url("/openapi.json", openapi).config(config).into()
+    let config = Config::default()
+        .validator_url("none")
+        .deep_linking(true)
+        .persist_authorization(false);
+    SwaggerUi::new("/docs")
+        .url("/openapi.json", openapi)
+        .config(config)
+        .into()
 }

@@ -25,7 +25,9 @@ pub(crate) async fn list_attempts(
 ) -> Result<Json<AttemptList>, Problem> {
     let attempts = app.store.attempts(caller.tenant_id, id).await?;
     let attempts = attempts.ok_or_else(|| Problem::no_such_job(id))?;
-    Ok(Json(AttemptList { attempts: attempts.into_iter().map(Into::into).collect() }))
+    Ok(Json(AttemptList {
+        attempts: attempts.into_iter().map(Into::into).collect(),
+    }))
 }
 
 /// List a job's events
@@ -43,5 +45,7 @@ pub(crate) async fn list_events(
 ) -> Result<Json<EventList>, Problem> {
     let events = app.store.events(caller.tenant_id, id).await?;
     let events = events.ok_or_else(|| Problem::no_such_job(id))?;
-    Ok(Json(EventList { events: events.into_iter().map(Into::into).collect() }))
+    Ok(Json(EventList {
+        events: events.into_iter().map(Into::into).collect(),
+    }))
 }

@@ -44,11 +44,21 @@ pub(crate) async fn list_jobs(
 ) -> Result<Response, Problem> {
     let page = Page::read(query)?;
     // One more than was asked for tells whether there is a next page.
-    let mut jobs = app.store.list_jobs(caller.tenant_id, &page.filter, page.limit + 1).await?;
+    let mut jobs = app
+        .store
+        .list_jobs(caller.tenant_id, &page.filter, page.limit + 1)
+        .await?;
     let next = page.cut(&mut jobs);
     let link = next.as_ref().map(|next| [(LINK, next.link.clone())]);
     let jobs = jobs.into_iter().map(Into::into).collect();
-    Ok((link, Json(JobList { jobs, next_cursor: next.map(|next| next.cursor) })).into_response())
+    Ok((
+        link,
+        Json(JobList {
+            jobs,
+            next_cursor: next.map(|next| next.cursor),
+        }),
+    )
+        .into_response())
 }
 
 /// Read a job
@@ -80,7 +90,10 @@ pub(crate) async fn get_job(
     let (job, waited) = read(&app, caller.tenant_id, id, &headers).await?;
     let etag = etag::of_job(&job);
     let unchanged = etag::matches(&headers, &etag);
-    let head = ([(ETAG, etag), (CACHE_CONTROL, PRIVATE)], waited.map(|value| [(PREFERENCE_APPLIED, value)]));
+    let head = (
+        [(ETAG, etag), (CACHE_CONTROL, PRIVATE)],
+        waited.map(|value| [(PREFERENCE_APPLIED, value)]),
+    );
     if unchanged {
         return Ok((StatusCode::NOT_MODIFIED, head.0, head.1, ()).into_response());
     }
@@ -99,8 +112,14 @@ async fn read(
     let deadline = Instant::now() + wait.unwrap_or_default();
     loop {
         // Even if the end was just announced: the truth is in the database.
-        let job = app.store.job(tenant_id, id).await?.ok_or_else(|| Problem::no_such_job(id))?;
-        let Some(watching) = &mut watch else { return Ok((job, None)) };
+        let job = app
+            .store
+            .job(tenant_id, id)
+            .await?
+            .ok_or_else(|| Problem::no_such_job(id))?;
+        let Some(watching) = &mut watch else {
+            return Ok((job, None));
+        };
         let over = job.state.is_terminal() || Instant::now() >= deadline || watching.is_over();
         if over {
             return Ok((job, wait.map(prefer::applied)));

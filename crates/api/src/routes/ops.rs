@@ -32,7 +32,10 @@ pub(crate) struct Health {
     responses((status = 200, description = "It is.", body = Health)),
 )]
 pub(crate) async fn health() -> Json<Health> {
-    Json(Health { status: "ok", checks: BTreeMap::new() })
+    Json(Health {
+        status: "ok",
+        checks: BTreeMap::new(),
+    })
 }
 
 /// Whether the process can take requests
@@ -46,9 +49,21 @@ pub(crate) async fn health() -> Json<Health> {
 pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Health>) {
     let checks = app.readiness.checks().await;
     let ok = checks.iter().all(|check| check.result.is_ok());
-    let told = checks.into_iter().map(|check| (check.name, check.result.err().unwrap_or_else(|| "ok".to_owned())));
-    let (code, status) = if ok { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "failing") };
-    (code, Json(Health { status, checks: told.collect() }))
+    let told = checks
+        .into_iter()
+        .map(|check| (check.name, check.result.err().unwrap_or_else(|| "ok".to_owned())));
+    let (code, status) = if ok {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "failing")
+    };
+    (
+        code,
+        Json(Health {
+            status,
+            checks: told.collect(),
+        }),
+    )
 }
 
 /// Metrics for Prometheus
@@ -57,5 +72,9 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
     responses((status = 200, description = "All metrics of the process.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Response {
-    ([(CONTENT_TYPE, MetricsHandle::CONTENT_TYPE)], (app.render_metrics)()).into_response()
+    (
+        [(CONTENT_TYPE, MetricsHandle::CONTENT_TYPE)],
+        (app.render_metrics)(),
+    )
+        .into_response()
 }

@@ -73,7 +73,11 @@ impl Page {
             cursor::read(text, &filters).ok_or("is damaged, or was given for other filters")
         });
         query.finish()?;
-        Ok(Self { filter, limit, filters })
+        Ok(Self {
+            filter,
+            limit,
+            filters,
+        })
     }
 
     /// Cuts off what belongs to the next page, and tells how to get that.
@@ -85,9 +89,14 @@ impl Page {
         jobs.truncate(len);
         let cursor = cursor::write(jobs.last()?.id, &self.filters);
         let mut query = Serializer::new(self.filters.clone());
-        query.append_pair("limit", &self.limit.to_string()).append_pair("cursor", &cursor);
+        query
+            .append_pair("limit", &self.limit.to_string())
+            .append_pair("cursor", &cursor);
         let link = format!("</api/jobs?{}>; rel=\"next\"", query.finish());
-        Some(Next { cursor, link: HeaderValue::try_from(link).expect("a query string is visible ASCII") })
+        Some(Next {
+            cursor,
+            link: HeaderValue::try_from(link).expect("a query string is visible ASCII"),
+        })
     }
 }
 
@@ -102,17 +111,28 @@ fn filters(filter: &JobFilter) -> String {
         ("created_before", filter.created_before.map(time)),
     ];
     let mut query = Serializer::new(String::new());
-    query.extend_pairs(pairs.iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
+    query.extend_pairs(
+        pairs
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref()?))),
+    );
     query.finish()
 }
 
 fn state(text: &str) -> Result<JobState, String> {
-    text.parse().map_err(|_| format!("must be one of {}", JobState::ALL.map(JobState::as_str).join(", ")))
+    text.parse().map_err(|_| {
+        format!(
+            "must be one of {}",
+            JobState::ALL.map(JobState::as_str).join(", ")
+        )
+    })
 }
 
 /// Checked as at the submit: what could not be submitted can't be found either.
 fn name<T: FromStr<Err: ToString> + Into<String>>(text: &str) -> Result<String, String> {
-    text.parse::<T>().map(Into::into).map_err(|error| error.to_string())
+    text.parse::<T>()
+        .map(Into::into)
+        .map_err(|error| error.to_string())
 }
 
 fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
@@ -124,6 +144,9 @@ fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
 }
 
 fn limit(text: &str) -> Result<i64, String> {
-    let number = text.parse().ok().filter(|number| (1..=MAX_LIMIT).contains(number));
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=MAX_LIMIT).contains(number));
     number.ok_or_else(|| format!("must be a whole number from 1 to {MAX_LIMIT}"))
 }

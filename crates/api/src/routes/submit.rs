@@ -43,12 +43,24 @@ pub(crate) async fn submit_job(
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
     let jobs = rules(&app, &context).job(body.value)?;
-    let submission = Submission { tenant_id: caller.tenant_id, idempotency, jobs };
+    let submission = Submission {
+        tenant_id: caller.tenant_id,
+        idempotency,
+        jobs,
+    };
     let accepted = Accepted::of(app.submitter.submit(submission, body.memory).await?, "single")?;
-    let [job] = &accepted.jobs[..] else { return Err(not_kept()) };
+    let [job] = &accepted.jobs[..] else {
+        return Err(not_kept());
+    };
     let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
     let body = Json(SubmittedBody::from(job.clone()));
-    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], accepted.told(), body).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        [(LOCATION, location)],
+        accepted.told(),
+        body,
+    )
+        .into_response())
 }
 
 /// Submit many jobs
@@ -74,7 +86,11 @@ pub(crate) async fn submit_batch(
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
     let jobs = rules(&app, &context).batch(body.value)?;
-    let submission = Submission { tenant_id: caller.tenant_id, idempotency, jobs };
+    let submission = Submission {
+        tenant_id: caller.tenant_id,
+        idempotency,
+        jobs,
+    };
     let accepted = Accepted::of(app.submitter.submit(submission, body.memory).await?, "batch")?;
     let replayed = accepted.told();
     let jobs = accepted.jobs.into_iter().map(SubmittedBody::from).collect();
@@ -82,7 +98,12 @@ pub(crate) async fn submit_batch(
 }
 
 fn rules<'a>(app: &'a AppState, context: &'a RequestContext) -> Rules<'a> {
-    Rules { lanes: &app.lanes, context, now: (app.now)(), new_id: app.new_id }
+    Rules {
+        lanes: &app.lanes,
+        context,
+        now: (app.now)(),
+        new_id: app.new_id,
+    }
 }
 
 /// Jobs that are stored, by this request or by an earlier one with the same key.
@@ -95,8 +116,13 @@ impl Accepted {
     fn of(submitted: Submitted, via: &'static str) -> Result<Self, Problem> {
         match submitted {
             Submitted::Accepted(jobs) => {
-                metric::JOBS_SUBMITTED.with([via.into()]).increment(jobs.len() as u64);
-                Ok(Self { jobs, replayed: false })
+                metric::JOBS_SUBMITTED
+                    .with([via.into()])
+                    .increment(jobs.len() as u64);
+                Ok(Self {
+                    jobs,
+                    replayed: false,
+                })
             }
             Submitted::Replayed(jobs) => Ok(Self { jobs, replayed: true }),
             Submitted::KeyReused => Err(Problem::new(
@@ -118,5 +144,8 @@ impl Accepted {
 
 /// Keys are forgotten sooner than jobs, so this is not seen unless somebody changed retention.
 fn not_kept() -> Problem {
-    Problem::new(ProblemType::JobNotFound, "The job of this Idempotency-Key is not kept any more.")
+    Problem::new(
+        ProblemType::JobNotFound,
+        "The job of this Idempotency-Key is not kept any more.",
+    )
 }

@@ -27,19 +27,26 @@ impl Findings {
     pub(super) fn add(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
         if self.errors.len() < MAX_FINDINGS {
             let pointer = format!("{}/{field}", self.part);
-            self.errors.push(FieldError::new(Place::Pointer(pointer), code, message));
+            self.errors
+                .push(FieldError::new(Place::Pointer(pointer), code, message));
         }
     }
 
     /// Reads a name.
     pub(super) fn parse<T: FromStr<Err: fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
-        let parsed = text.parse().map_err(|error: T::Err| self.add(field, "invalid_value", error.to_string()));
+        let parsed = text
+            .parse()
+            .map_err(|error: T::Err| self.add(field, "invalid_value", error.to_string()));
         parsed.ok()
     }
 
     pub(super) fn time(&mut self, field: &str, text: &str) -> Option<DateTime<Utc>> {
         let Ok(time) = DateTime::parse_from_rfc3339(text) else {
-            self.add(field, "invalid_value", "must be a time as in RFC 3339, such as 2026-01-31T12:00:00Z");
+            self.add(
+                field,
+                "invalid_value",
+                "must be a time as in RFC 3339, such as 2026-01-31T12:00:00Z",
+            );
             return None;
         };
         Some(time.to_utc())

@@ -64,6 +64,11 @@ impl From<Attempt> for AttemptBody {
 
 impl From<JobEvent> for EventBody {
     fn from(event: JobEvent) -> Self {
-        Self { number: event.number, at: event.at, event: event.event, attempt: event.attempt }
+        Self {
+            number: event.number,
+            at: event.at,
+            event: event.event,
+            attempt: event.attempt,
+        }
     }
 }

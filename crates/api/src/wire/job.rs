@@ -123,7 +123,10 @@ pub(crate) struct JobList {
 impl ErrorBody {
     /// Both columns are set together.
     pub(super) fn of(code: Option<String>, message: Option<String>) -> Option<Self> {
-        code.map(|code| Self { code, message: message.unwrap_or_default() })
+        code.map(|code| Self {
+            code,
+            message: message.unwrap_or_default(),
+        })
     }
 }
 

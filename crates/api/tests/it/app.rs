@@ -19,6 +19,7 @@ use store::{NewApiKey, PoolConfig, Role, Store};
 use testkit::TestDb;
 use tower::ServiceExt;
 
+use crate::proxy::Proxy;
 use crate::worker::Worker;
 
 /// How long a test waits for what should happen at once.
@@ -28,7 +29,6 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) store: Store,
     pub(crate) shutdown: Shutdown,
-    pub(crate) config: Config,
     hasher: KeyHasher,
     db: TestDb,
 }
@@ -45,17 +45,36 @@ impl TestApp {
 
     pub(crate) async fn with_routes(set: impl FnOnce(&mut Parts), routes: Router) -> Self {
         let db = TestDb::create().await;
-        let store = db.store(Role::Api).await;
-        let mut parts = parts(store.clone());
+        let mut parts = parts(db.store(Role::Api).await);
         set(&mut parts);
-        let (shutdown, config, hasher) = (parts.shutdown.clone(), parts.config, parts.hasher.clone());
-        let router = App::build_with(parts, routes);
-        Self { router, store, shutdown, config, hasher, db }
+        Self::of(db, parts, routes)
+    }
+
+    /// With a network to the database that can be broken.
+    pub(crate) async fn behind_a_proxy() -> (Self, Proxy) {
+        let db = TestDb::create().await;
+        let proxy = Proxy::start(&db.url()).await;
+        let store = impatient(&proxy.url(&db.url())).await;
+        (Self::of(db, parts(store), Router::new()), proxy)
+    }
+
+    fn of(db: TestDb, parts: Parts, routes: Router) -> Self {
+        let (store, shutdown, hasher) = (parts.store.clone(), parts.shutdown.clone(), parts.hasher.clone());
+        Self {
+            router: App::build_with(parts, routes),
+            store,
+            shutdown,
+            hasher,
+            db,
+        }
     }
 
     /// Somebody without a key.
     pub(crate) fn anon(&self) -> User<'_> {
-        User { router: &self.router, key: None }
+        User {
+            router: &self.router,
+            key: None,
+        }
     }
 
     /// Somebody with a key of a tenant.
@@ -64,12 +83,16 @@ impl TestApp {
     }
 
     pub(crate) fn with_key(&self, key: ApiKey) -> User<'_> {
-        User { router: &self.router, key: Some(key) }
+        User {
+            router: &self.router,
+            key: Some(key),
+        }
     }
 
     /// Somebody of a new tenant, who may read and write jobs.
     pub(crate) async fn user(&self) -> User<'_> {
-        self.key(self.tenant().await, &[Scope::JobsRead, Scope::JobsWrite]).await
+        self.key(self.tenant().await, &[Scope::JobsRead, Scope::JobsWrite])
+            .await
     }
 
     pub(crate) async fn tenant(&self) -> TenantId {
@@ -83,17 +106,27 @@ impl TestApp {
         lifetime: Option<chrono::TimeDelta>,
     ) -> ApiKey {
         let key = ApiKey::generate(&"test".parse().unwrap());
+        self.store_key(tenant_id, &key, scopes, lifetime).await;
+        key
+    }
+
+    pub(crate) async fn store_key(
+        &self,
+        tenant_id: TenantId,
+        key: &ApiKey,
+        scopes: &[Scope],
+        lifetime: Option<chrono::TimeDelta>,
+    ) {
         let scopes: Scopes = scopes.iter().copied().collect();
         let new = NewApiKey {
             id: key.id(),
             tenant_id,
             name: "test",
-            secret_hash: &self.hasher.hash(&key),
+            secret_hash: &self.hasher.hash(key),
             scopes: &scopes,
             expires_at: lifetime.map(|lifetime| clock::now() + lifetime),
         };
         self.owner().await.create_api_key(&new).await.unwrap();
-        key
     }
 
     pub(crate) async fn owner(&self) -> Store {
@@ -107,12 +140,19 @@ impl TestApp {
     /// The number of jobs of all tenants.
     pub(crate) async fn stored_jobs(&self) -> i64 {
         let mut superuser = self.db.superuser().await;
-        sqlx::query_scalar("select count(*) from job").fetch_one(&mut superuser).await.unwrap()
+        sqlx::query_scalar("select count(*) from job")
+            .fetch_one(&mut superuser)
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn terminate(&self, pid: i32) {
         let mut superuser = self.db.superuser().await;
-        sqlx::query("select pg_terminate_backend($1)").bind(pid).execute(&mut superuser).await.unwrap();
+        sqlx::query("select pg_terminate_backend($1)")
+            .bind(pid)
+            .execute(&mut superuser)
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn sql(&self, statement: &'static str) {
@@ -123,7 +163,10 @@ impl TestApp {
     /// Lets nobody store a job until it is released.
     pub(crate) async fn block_submits(&self) -> Blocker {
         let mut connection = self.db.superuser().await;
-        connection.execute("begin; lock table job in exclusive mode").await.unwrap();
+        connection
+            .execute("begin; lock table job in exclusive mode")
+            .await
+            .unwrap();
         Blocker(connection)
     }
 
@@ -144,7 +187,10 @@ impl TestApp {
         let mut superuser = self.db.superuser().await;
         let listening = "select pid from pg_stat_activity
              where datname = current_database() and query = 'LISTEN \"tandem_finished\"'";
-        sqlx::query_scalar(listening).fetch_all(&mut superuser).await.unwrap()
+        sqlx::query_scalar(listening)
+            .fetch_all(&mut superuser)
+            .await
+            .unwrap()
     }
 
     /// How many transactions stored jobs.
@@ -180,9 +226,16 @@ pub(crate) fn parts(store: Store) -> Parts {
     let shutdown = Shutdown::new();
     let mut config = Config::default();
     let plenty = NonZeroU32::new(1_000_000).unwrap();
-    config.auth.rate_limit = RateLimit { per_second: plenty, burst: plenty };
+    config.auth.rate_limit = RateLimit {
+        per_second: plenty,
+        burst: plenty,
+    };
     Parts {
-        bell: Bell::start(store.pool().clone(), shutdown.tasks(), shutdown.draining().clone()),
+        bell: Bell::start(
+            store.pool().clone(),
+            shutdown.tasks(),
+            shutdown.draining().clone(),
+        ),
         store,
         queues: Vec::new(),
         lanes: vec![QueueName::default_lane(), "slow".parse().unwrap()],
@@ -195,14 +248,15 @@ pub(crate) fn parts(store: Store) -> Parts {
     }
 }
 
-/// A store whose database does not answer.
-pub(crate) async fn no_database() -> Store {
+/// A store that does not wait long for its database.
+pub(crate) async fn impatient(url: &str) -> Store {
     let config = PoolConfig {
+        max_connections: 5,
         min_connections: 0,
-        acquire_timeout: Duration::from_millis(300),
+        acquire_timeout: Duration::from_millis(500),
         ..PoolConfig::default()
     };
-    Store::open_url("postgres://nobody@127.0.0.1:1/nothing", Role::Api, config).await.unwrap()
+    Store::open_url(url, Role::Api, config).await.unwrap()
 }
 
 /// Somebody who sends requests.
@@ -218,7 +272,8 @@ impl User<'_> {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap()).await
+        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap())
+            .await
     }
 
     /// Sends JSON.
@@ -227,7 +282,8 @@ impl User<'_> {
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {
-        self.send(self.json_request(path).body(body.into()).unwrap()).await
+        self.send(self.json_request(path).body(body.into()).unwrap())
+            .await
     }
 
     /// Submits a job and gives its id.
@@ -238,7 +294,8 @@ impl User<'_> {
     }
 
     pub(crate) fn json_request(&self, path: &str) -> http::request::Builder {
-        self.request(Method::POST, path).header("content-type", "application/json")
+        self.request(Method::POST, path)
+            .header("content-type", "application/json")
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
@@ -249,11 +306,23 @@ impl User<'_> {
         }
     }
 
+    /// Reads what need not be text.
+    pub(crate) async fn get_bytes(&self, path: &str) -> Vec<u8> {
+        let request = self.request(Method::GET, path).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        response.into_body().collect().await.unwrap().to_bytes().to_vec()
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: head.status, headers: head.headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
     }
 }
 
@@ -271,7 +340,11 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}")).to_str().unwrap()
+        self.headers
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name}: {self:?}"))
+            .to_str()
+            .unwrap()
     }
 
     /// The body, if the answer is this status.
@@ -285,14 +358,25 @@ impl Answer {
     #[track_caller]
     pub(crate) fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
-        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{self:?}"
+        );
         let body = self.json();
-        assert_eq!((&body["code"], &body["status"]), (&code.into(), &status.into()), "{self:?}");
+        assert_eq!(
+            (&body["code"], &body["status"]),
+            (&code.into(), &status.into()),
+            "{self:?}"
+        );
         assert_eq!(body["type"], format!("/problems/{code}"), "{self:?}");
         assert_eq!(body["request_id"], self.header("x-request-id"), "{self:?}");
         assert!(!body["title"].as_str().unwrap().is_empty() && !body["detail"].as_str().unwrap().is_empty());
         assert!(body["instance"].as_str().unwrap().starts_with('/'), "{self:?}");
-        assert_eq!(self.headers.contains_key("retry-after"), matches!(status, 429 | 503) || code == "idempotency_in_progress");
+        assert_eq!(
+            self.headers.contains_key("retry-after"),
+            matches!(status, 429 | 503) || code == "idempotency_in_progress"
+        );
         body
     }
 }

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 use crate::app::{Answer, TestApp, User};
 
 async fn submit(user: &User<'_>, path: &str, key: &str, body: &Value) -> Answer {
-    let request = user.json_request(path).header("idempotency-key", key).body(body.to_string().into()).unwrap();
+    let request = user
+        .json_request(path)
+        .header("idempotency-key", key)
+        .body(body.to_string().into())
+        .unwrap();
     user.send(request).await
 }
 
@@ -19,7 +23,10 @@ async fn a_repeated_submit_answers_the_same() {
     let user = app.user().await;
     for (path, body) in [
         ("/api/jobs", json!({ "kind": "k", "delay_ms": 60_000 })),
-        ("/api/jobs/batch", json!({ "jobs": [{ "kind": "k" }, { "kind": "l" }] })),
+        (
+            "/api/jobs/batch",
+            json!({ "jobs": [{ "kind": "k" }, { "kind": "l" }] }),
+        ),
     ] {
         let first = submit(&user, path, path, &body).await;
         // The draft's quoted form names the same key.
@@ -36,9 +43,13 @@ async fn a_repeated_submit_answers_the_same() {
 async fn a_replay_tells_what_was_accepted_also_when_the_job_has_ended() {
     let app = TestApp::new().await;
     let (user, worker) = (app.user().await, app.worker().await);
-    let first = submit(&user, "/api/jobs", "k", &json!({ "kind": "k" })).await.ok(202);
+    let first = submit(&user, "/api/jobs", "k", &json!({ "kind": "k" }))
+        .await
+        .ok(202);
     worker.succeed(first["id"].as_str().unwrap()).await;
-    let second = submit(&user, "/api/jobs", "k", &json!({ "kind": "k" })).await.ok(202);
+    let second = submit(&user, "/api/jobs", "k", &json!({ "kind": "k" }))
+        .await
+        .ok(202);
     assert_eq!(first, second);
 }
 
@@ -50,7 +61,9 @@ async fn fifty_at_once_make_one_job() {
     let answers = join_all((0..50).map(|_| submit(&user, "/api/jobs", "same", &body))).await;
     let bodies: HashSet<String> = answers.iter().map(|answer| answer.ok(202).to_string()).collect();
     assert_eq!(bodies.len(), 1, "all read the same answer");
-    let fresh = answers.iter().filter(|answer| !answer.headers.contains_key("idempotency-replayed"));
+    let fresh = answers
+        .iter()
+        .filter(|answer| !answer.headers.contains_key("idempotency-replayed"));
     assert_eq!(fresh.count(), 1);
     assert_eq!(app.stored_jobs().await, 1);
 }
@@ -59,10 +72,16 @@ async fn fifty_at_once_make_one_job() {
 async fn another_body_or_route_with_the_same_key_is_refused() {
     let app = TestApp::new().await;
     let user = app.user().await;
-    submit(&user, "/api/jobs", "k", &json!({ "kind": "k" })).await.ok(202);
-    submit(&user, "/api/jobs", "k", &json!({ "kind": "l" })).await.problem(422, "idempotency_key_reused");
+    submit(&user, "/api/jobs", "k", &json!({ "kind": "k" }))
+        .await
+        .ok(202);
+    submit(&user, "/api/jobs", "k", &json!({ "kind": "l" }))
+        .await
+        .problem(422, "idempotency_key_reused");
     let batch = json!({ "jobs": [{ "kind": "k" }] });
-    submit(&user, "/api/jobs/batch", "k", &batch).await.problem(422, "idempotency_key_reused");
+    submit(&user, "/api/jobs/batch", "k", &batch)
+        .await
+        .problem(422, "idempotency_key_reused");
     assert_eq!(app.stored_jobs().await, 1);
 }
 
@@ -70,8 +89,12 @@ async fn another_body_or_route_with_the_same_key_is_refused() {
 async fn a_refused_body_does_not_use_up_the_key() {
     let app = TestApp::new().await;
     let user = app.user().await;
-    submit(&user, "/api/jobs", "k", &json!({})).await.problem(422, "invalid_body");
-    submit(&user, "/api/jobs", "k", &json!({ "kind": "k" })).await.ok(202);
+    submit(&user, "/api/jobs", "k", &json!({}))
+        .await
+        .problem(422, "invalid_body");
+    submit(&user, "/api/jobs", "k", &json!({ "kind": "k" }))
+        .await
+        .ok(202);
 }
 
 #[tokio::test]
@@ -79,8 +102,10 @@ async fn tenants_do_not_share_keys() {
     let app = TestApp::new().await;
     let (one, other) = (app.user().await, app.user().await);
     let body = json!({ "kind": "k" });
-    let (first, second) =
-        (submit(&one, "/api/jobs", "k", &body).await.ok(202), submit(&other, "/api/jobs", "k", &body).await.ok(202));
+    let (first, second) = (
+        submit(&one, "/api/jobs", "k", &body).await.ok(202),
+        submit(&other, "/api/jobs", "k", &body).await.ok(202),
+    );
     assert_ne!(first["id"], second["id"]);
 }
 
@@ -88,7 +113,10 @@ async fn tenants_do_not_share_keys() {
 async fn two_keys_of_a_tenant_share_them() {
     let app = TestApp::new().await;
     let tenant = app.tenant().await;
-    let (one, other) = (app.key(tenant, &[Scope::JobsWrite]).await, app.key(tenant, &[Scope::JobsWrite]).await);
+    let (one, other) = (
+        app.key(tenant, &[Scope::JobsWrite]).await,
+        app.key(tenant, &[Scope::JobsWrite]).await,
+    );
     let body = json!({ "kind": "k" });
     let first = submit(&one, "/api/jobs", "k", &body).await.ok(202);
     assert_eq!(first, submit(&other, "/api/jobs", "k", &body).await.ok(202));

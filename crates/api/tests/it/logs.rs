@@ -37,18 +37,27 @@ impl Logs {
             .with_max_level(tracing::Level::DEBUG)
             .with_writer(move || writer.clone())
             .finish();
-        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+        Self {
+            lines,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
     }
 
     /// What was logged since the last call.
     pub(crate) fn take(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.lines.0.lock().unwrap());
         let lines = String::from_utf8(bytes).unwrap();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The requests' own lines since the last call.
     pub(crate) fn requests(&self) -> Vec<Value> {
-        self.take().into_iter().filter(|line| line["target"] == "api::middleware::observe").collect()
+        self.take()
+            .into_iter()
+            .filter(|line| line["target"] == "api::middleware::observe")
+            .collect()
     }
 }

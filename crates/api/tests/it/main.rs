@@ -14,6 +14,7 @@ mod openapi;
 mod ops;
 mod overload;
 mod problems;
+mod proxy;
 mod rate_limit;
 mod read;
 mod server;

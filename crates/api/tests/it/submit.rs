@@ -17,8 +17,14 @@ async fn a_job_is_accepted_and_can_be_read() {
     let answer = user.post("/api/jobs", &json!({ "kind": "a.b" })).await;
     let accepted = answer.ok(202);
     let location = answer.header("location").to_owned();
-    assert_eq!(location, format!("/api/jobs/{}", accepted["id"].as_str().unwrap()));
-    assert_eq!((&accepted["kind"], &accepted["queue"]), (&json!("a.b"), &json!("default")));
+    assert_eq!(
+        location,
+        format!("/api/jobs/{}", accepted["id"].as_str().unwrap())
+    );
+    assert_eq!(
+        (&accepted["kind"], &accepted["queue"]),
+        (&json!("a.b"), &json!("default"))
+    );
     assert_eq!(accepted["state"], "queued");
     assert!(!answer.headers.contains_key("idempotency-replayed"));
 
@@ -26,8 +32,14 @@ async fn a_job_is_accepted_and_can_be_read() {
     for field in ["id", "kind", "queue", "state", "created_at", "run_at"] {
         assert_eq!(job[field], accepted[field], "{field}");
     }
-    assert_eq!((&job["payload"], &job["timeout_ms"], &job["max_attempts"]), (&Value::Null, &json!(300_000), &json!(5)));
-    assert_eq!(job["backoff"], json!({ "initial_ms": 1_000, "factor": 2.0, "max_ms": 900_000 }));
+    assert_eq!(
+        (&job["payload"], &job["timeout_ms"], &job["max_attempts"]),
+        (&Value::Null, &json!(300_000), &json!(5))
+    );
+    assert_eq!(
+        job["backoff"],
+        json!({ "initial_ms": 1_000, "factor": 2.0, "max_ms": 900_000 })
+    );
 }
 
 #[tokio::test]
@@ -51,7 +63,10 @@ async fn everything_that_is_sent_is_kept() {
     let accepted = user.send(request).await.ok(202);
     assert_eq!(accepted["state"], "scheduled");
 
-    let job = user.get(&format!("/api/jobs/{}", accepted["id"].as_str().unwrap())).await.ok(200);
+    let job = user
+        .get(&format!("/api/jobs/{}", accepted["id"].as_str().unwrap()))
+        .await
+        .ok(200);
     let expected = json!({
         "id": accepted["id"], "kind": "k", "queue": "slow", "state": "scheduled", "tags": ["x", "y z"],
         "payload": { "a": [1, "é\u{0}"] }, "attempt": 0, "attempts_spent": 0, "max_attempts": 7,
@@ -82,10 +97,19 @@ async fn a_payload_is_kept_byte_for_byte() {
         "-0.0",
         "[\"\\u0000\",\"\\ud800\",\"\u{2028}\"]",
     ] {
-        let accepted = user.post_text("/api/jobs", format!("{{\"payload\": {payload} ,\"kind\":\"k\"}}")).await.ok(202);
-        let job = user.get(&format!("/api/jobs/{}", accepted["id"].as_str().unwrap())).await;
+        let accepted = user
+            .post_text("/api/jobs", format!("{{\"payload\": {payload} ,\"kind\":\"k\"}}"))
+            .await
+            .ok(202);
+        let job = user
+            .get(&format!("/api/jobs/{}", accepted["id"].as_str().unwrap()))
+            .await;
         assert_eq!(job.status, StatusCode::OK);
-        assert!(job.text.contains(&format!("\"payload\":{payload},")), "{payload} is not in {}", job.text);
+        assert!(
+            job.text.contains(&format!("\"payload\":{payload},")),
+            "{payload} is not in {}",
+            job.text
+        );
     }
 }
 
@@ -96,7 +120,10 @@ async fn a_job_without_a_trace_gets_one() {
     let id = user.submit(&json!({ "kind": "k" })).await;
     let job = user.get(&format!("/api/jobs/{id}")).await.ok(200);
     let traceparent = job["traceparent"].as_str().unwrap();
-    assert!(traceparent.starts_with("00-") && traceparent.len() == 55, "{traceparent}");
+    assert!(
+        traceparent.starts_with("00-") && traceparent.len() == 55,
+        "{traceparent}"
+    );
     assert!(!job["request_id"].as_str().unwrap().is_empty());
 }
 
@@ -104,11 +131,26 @@ async fn a_job_without_a_trace_gets_one() {
 async fn a_batch_of_a_thousand_is_accepted_in_order() {
     let app = TestApp::new().await;
     let user = app.user().await;
-    let jobs: Vec<Value> = (0..1_000).map(|number| json!({ "kind": format!("k{number}") })).collect();
-    let accepted = user.post("/api/jobs/batch", &json!({ "jobs": jobs })).await.ok(202);
-    let kinds: Vec<&str> = accepted["jobs"].as_array().unwrap().iter().map(|job| job["kind"].as_str().unwrap()).collect();
+    let jobs: Vec<Value> = (0..1_000)
+        .map(|number| json!({ "kind": format!("k{number}") }))
+        .collect();
+    let accepted = user
+        .post("/api/jobs/batch", &json!({ "jobs": jobs }))
+        .await
+        .ok(202);
+    let kinds: Vec<&str> = accepted["jobs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|job| job["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds.len(), 1_000);
-    assert!(kinds.iter().enumerate().all(|(number, kind)| *kind == format!("k{number}")));
+    assert!(
+        kinds
+            .iter()
+            .enumerate()
+            .all(|(number, kind)| *kind == format!("k{number}"))
+    );
     assert_eq!(app.stored_jobs().await, 1_000);
 }
 
@@ -118,12 +160,18 @@ async fn one_bad_job_of_a_thousand_stores_none() {
     let user = app.user().await;
     let mut jobs: Vec<Value> = (0..1_000).map(|_| json!({ "kind": "k" })).collect();
     jobs[17]["kind"] = json!("Not A Kind");
-    let problem = user.post("/api/jobs/batch", &json!({ "jobs": jobs })).await.problem(422, "invalid_body");
+    let problem = user
+        .post("/api/jobs/batch", &json!({ "jobs": jobs }))
+        .await
+        .problem(422, "invalid_body");
     assert_eq!(problem["errors"].as_array().unwrap().len(), 1);
     assert_eq!(problem["errors"][0]["pointer"], "/jobs/17/kind");
 
     jobs[17] = json!({ "kind": "k", "queu~e/": "default" });
-    let problem = user.post("/api/jobs/batch", &json!({ "jobs": jobs })).await.problem(422, "invalid_body");
+    let problem = user
+        .post("/api/jobs/batch", &json!({ "jobs": jobs }))
+        .await
+        .problem(422, "invalid_body");
     assert_eq!(problem["errors"][0]["pointer"], "/jobs/17/queu~0e~1");
     assert_eq!(problem["errors"][0]["code"], "unknown_field");
     assert_eq!(app.stored_jobs().await, 0);
@@ -135,8 +183,14 @@ async fn a_batch_has_one_to_a_thousand_jobs() {
     let user = app.user().await;
     for len in [0, 1_001] {
         let jobs: Vec<Value> = (0..len).map(|_| json!({ "kind": "k" })).collect();
-        let problem = user.post("/api/jobs/batch", &json!({ "jobs": jobs })).await.problem(422, "invalid_body");
-        assert_eq!((&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]), (&json!("/jobs"), &json!("out_of_range")));
+        let problem = user
+            .post("/api/jobs/batch", &json!({ "jobs": jobs }))
+            .await
+            .problem(422, "invalid_body");
+        assert_eq!(
+            (&problem["errors"][0]["pointer"], &problem["errors"][0]["code"]),
+            (&json!("/jobs"), &json!("out_of_range"))
+        );
     }
     assert_eq!(app.stored_jobs().await, 0);
 }
@@ -151,21 +205,27 @@ async fn queued_jobs_ring_their_lane_and_scheduled_ones_do_not() {
     user.post("/api/jobs/batch", &jobs).await.ok(202);
     timeout(SOON, default.wait()).await.expect("the lane is rung");
     // The rings of one submit leave together.
-    assert!(timeout(Duration::from_millis(1), slow.wait()).await.is_err(), "nothing is due there");
+    assert!(
+        timeout(Duration::from_millis(1), slow.wait()).await.is_err(),
+        "nothing is due there"
+    );
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_loses_nothing() {
     let app = TestApp::new().await;
     let user = app.user().await;
-    let blocker = app.block_submits().await;
+    let (blocker, body) = (app.block_submits().await, json!({ "kind": "k" }));
     tokio::select! {
-        answer = user.post("/api/jobs", &json!({ "kind": "k" })) => panic!("answered before it was stored: {answer:?}"),
+        answer = user.post("/api/jobs", &body) => panic!("answered before it was stored: {answer:?}"),
         () = app.submits_are_blocked(1) => {}
     }
     assert_eq!(app.stored_jobs().await, 0);
     blocker.release().await;
-    eventually("the job is stored", SOON, async || (app.stored_jobs().await == 1).then_some(())).await;
+    eventually("the job is stored", SOON, async || {
+        (app.stored_jobs().await == 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -183,7 +243,9 @@ async fn submits_that_wait_are_stored_together() {
             blocker.release().await;
         };
         let (answers, ()) = tokio::join!(followers, released);
-        answers.iter().for_each(|answer| assert_eq!(answer.status, StatusCode::ACCEPTED));
+        answers
+            .iter()
+            .for_each(|answer| assert_eq!(answer.status, StatusCode::ACCEPTED));
     });
     assert_eq!(first.status, StatusCode::ACCEPTED);
     let transactions = app.submit_transactions().await;

@@ -1,5 +1,6 @@
 //! `Prefer: wait`: the answer comes when the job has ended.
 
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
@@ -8,11 +9,14 @@ use futures::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 use testkit::eventually;
+use tokio::time::timeout;
 
 use crate::app::{Answer, SOON, TestApp, User};
 
 async fn wait(user: &User<'_>, id: &str, preference: &str) -> Answer {
-    let request = user.request(Method::GET, &format!("/api/jobs/{id}")).header("prefer", preference);
+    let request = user
+        .request(Method::GET, &format!("/api/jobs/{id}"))
+        .header("prefer", preference);
     user.send(request.body(Body::empty()).unwrap()).await
 }
 
@@ -23,7 +27,16 @@ async fn without_sweep() -> TestApp {
 
 /// Waits until the api listens, which shows in what Postgres runs for it.
 async fn listening(app: &TestApp) {
-    eventually("the api listens", SOON, async || (app.listener_pids().await.len() == 1).then_some(())).await;
+    eventually("the api listens", SOON, async || {
+        (app.listener_pids().await.len() == 1).then_some(())
+    })
+    .await;
+}
+
+/// Gives the request time to begin to wait, and checks that it does not answer meanwhile.
+async fn goes_on(waiting: &mut Pin<&mut impl Future<Output = Answer>>) {
+    let early = timeout(Duration::from_millis(300), waiting).await;
+    assert!(early.is_err(), "answered early: {early:?}");
 }
 
 fn job_id(id: &str) -> JobId {
@@ -36,13 +49,15 @@ async fn the_end_of_the_job_is_announced() {
     let (user, worker) = (app.user().await, app.worker().await);
     let id = user.submit(&json!({ "kind": "k" })).await;
     listening(&app).await;
-    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), async {
-        worker.succeed(&id).await;
-        // Announced among others, as a worker does it.
-        let mut ended: Vec<JobId> = (0..500).map(|_| JobId(runtime::random::id())).collect();
-        ended.insert(250, job_id(&id));
-        worker.store.notify_finished(&ended).await.unwrap();
-    });
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    worker.succeed(&id).await;
+    goes_on(&mut waiting).await;
+    // Announced among others, as a worker does it.
+    let mut ended: Vec<JobId> = (0..500).map(|_| JobId(runtime::random::id())).collect();
+    ended.insert(250, job_id(&id));
+    worker.store.notify_finished(&ended).await.unwrap();
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
     assert_eq!(answer.ok(200)["state"], "succeeded");
     assert_eq!(answer.header("preference-applied"), "wait=60");
 }
@@ -53,17 +68,25 @@ async fn a_cancelled_job_is_announced_too() {
     let user = app.user().await;
     let id = user.submit(&json!({ "kind": "k" })).await;
     listening(&app).await;
-    let cancel = format!("/api/jobs/{id}/cancel");
-    let (answer, _) = tokio::join!(wait(&user, &id, "wait=60"), user.post(&cancel, &Value::Null));
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    user.post(&format!("/api/jobs/{id}/cancel"), &Value::Null)
+        .await
+        .ok(200);
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
     assert_eq!(answer.ok(200)["state"], "cancelled");
 }
 
 #[tokio::test]
 async fn an_end_that_nobody_announced_is_found() {
-    let app = TestApp::with(|parts| parts.config.limits.wait_sweep_interval = Duration::from_millis(20)).await;
+    let app =
+        TestApp::with(|parts| parts.config.limits.wait_sweep_interval = Duration::from_millis(20)).await;
     let (user, worker) = (app.user().await, app.worker().await);
     let id = user.submit(&json!({ "kind": "k" })).await;
-    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), worker.succeed(&id));
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    worker.succeed(&id).await;
+    let answer = timeout(SOON, waiting).await.expect("it looks by itself");
     assert_eq!(answer.ok(200)["state"], "succeeded");
 }
 
@@ -80,10 +103,11 @@ async fn after_a_lost_connection_ends_are_heard_again() {
         (now.len() == 1 && now != before).then_some(())
     })
     .await;
-    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), async {
-        worker.succeed(&id).await;
-        worker.store.notify_finished(&[job_id(&id)]).await.unwrap();
-    });
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    worker.succeed(&id).await;
+    worker.store.notify_finished(&[job_id(&id)]).await.unwrap();
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
     assert_eq!(answer.ok(200)["state"], "succeeded");
 }
 
@@ -106,7 +130,9 @@ async fn who_need_not_or_may_not_wait_does_not() {
     let id = user.submit(&json!({ "kind": "k" })).await;
     worker.succeed(&id).await;
     assert_eq!(wait(&user, &id, "wait=60").await.ok(200)["state"], "succeeded");
-    wait(&stranger, &id, "wait=60").await.problem(404, "job_not_found");
+    wait(&stranger, &id, "wait=60")
+        .await
+        .problem(404, "job_not_found");
     let answer = wait(&user, &id, "return=minimal").await;
     assert!(!answer.headers.contains_key("preference-applied"));
 }
@@ -118,15 +144,24 @@ async fn a_thousand_who_wait_hold_no_connection() {
     let (user, worker) = (app.user().await, app.worker().await);
     let id = user.submit(&json!({ "kind": "k" })).await;
     listening(&app).await;
-    let waiting = join_all((0..1_000).map(|_| wait(&user, &id, "wait=60")));
-    let (answers, ()) = tokio::join!(waiting, async {
+    let mut waiting = pin!(join_all((0..1_000).map(|_| wait(&user, &id, "wait=60"))));
+    // Long enough that all of them have looked once.
+    assert!(timeout(Duration::from_secs(2), &mut waiting).await.is_err());
+    let others = async {
         for _ in 0..20 {
             user.submit(&json!({ "kind": "k" })).await;
         }
         worker.succeed(&id).await;
         worker.store.notify_finished(&[job_id(&id)]).await.unwrap();
-    });
-    assert!(answers.iter().all(|answer| answer.ok(200)["state"] == "succeeded"));
+    };
+    let (answers, ()) = timeout(SOON, async { tokio::join!(waiting, others) })
+        .await
+        .expect("nobody is stuck");
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer.ok(200)["state"] == "succeeded")
+    );
 }
 
 #[tokio::test]
@@ -144,6 +179,9 @@ async fn nobody_waits_while_the_process_drains() {
     let app = without_sweep().await;
     let user = app.user().await;
     let id = user.submit(&json!({ "kind": "k" })).await;
-    let (answer, ()) = tokio::join!(wait(&user, &id, "wait=60"), async { app.shutdown.begin() });
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    app.shutdown.begin();
+    let answer = timeout(SOON, waiting).await.expect("it is sent home");
     assert_eq!(answer.ok(200)["state"], "queued");
 }

@@ -14,7 +14,10 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) async fn register(store: Store) -> Self {
         let id = runtime::random::worker_id();
-        store.register_worker(id, "test", Duration::from_secs(30)).await.unwrap();
+        store
+            .register_worker(id, "test", Duration::from_secs(30))
+            .await
+            .unwrap();
         Self { store, id }
     }
 
@@ -29,14 +32,18 @@ impl Worker {
     /// Records the end without a word to those who wait.
     pub(crate) async fn end(&self, job: StartedJob, outcome: Outcome) {
         let finish = Finish::decide(outcome, &job.policy, job.spent, 0.0);
-        let ending = Ending { lease: job.lease, finish };
+        let ending = Ending {
+            lease: job.lease,
+            finish,
+        };
         let finished = self.store.finish(&[ending]).await.unwrap().remove(0);
         assert!(matches!(finished, Finished::Recorded(_)));
     }
 
     pub(crate) async fn succeed(&self, id: &str) {
         let result = to_raw_value(&serde_json::json!({ "done": true })).unwrap();
-        self.end(self.start(id).await, Outcome::Succeeded(Some(result))).await;
+        self.end(self.start(id).await, Outcome::Succeeded(Some(result)))
+            .await;
     }
 
     pub(crate) async fn fail(&self, id: &str) {

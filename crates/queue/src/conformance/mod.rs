@@ -1,8 +1,8 @@
 //! What every backend owes, as checks that run against a real one.
 //!
-//! Each check gets a fresh [`Backend`] and panics when a promise is broken. The macro [`conformance_tests!`] makes a
-//! test of each, so that no backend can leave one out. Waits are bounded, and long enough for a slow machine; a check
-//! never sleeps to let something happen.
+//! Each check gets a fresh [`Backend`] and panics when a promise is broken. The macro [`conformance_tests!`]
+//! makes a test of each, so that no backend can leave one out. Waits are bounded, and long enough for a slow
+//! machine; a check never sleeps to let something happen.
 //!
 //! [`conformance_tests!`]: crate::conformance_tests
 
@@ -30,8 +30,8 @@ pub const MAX_RECEIVES: u32 = 3;
 /// A fresh queue, and what the checks must see of it from outside.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// The queue, empty at first. It moves a message that was received [`MAX_RECEIVES`] times to the dead letters
-    /// instead of delivering it once more.
+    /// The queue, empty at first. It moves a message that was received [`MAX_RECEIVES`] times to the dead
+    /// letters instead of delivering it once more.
     fn queue(&self) -> &dyn Queue;
 
     /// Where such messages go.
@@ -41,8 +41,8 @@ pub trait Backend: Send + Sync {
     async fn group_of_the_only_message(&self) -> String;
 }
 
-/// Makes one `#[tokio::test]` of each check. `$run` is an async function that makes a [`Backend`], calls the check
-/// that it is given with it, and cleans up: `async fn run(check: impl AsyncFnOnce(&dyn Backend))`.
+/// Makes one `#[tokio::test]` of each check. `$run` is an async function that makes a [`Backend`], calls the
+/// check that it is given with it, and cleans up: `async fn run(check: impl AsyncFnOnce(&dyn Backend))`.
 #[macro_export]
 macro_rules! conformance_tests {
     ($run:path) => {

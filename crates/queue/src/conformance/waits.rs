@@ -93,7 +93,8 @@ pub async fn a_wait_without_messages_ends(backend: &dyn Backend) {
     );
 }
 
-/// A message that comes when nobody waits any more goes to the next receiver, at the latest when it is visible again.
+/// A message that comes when nobody waits any more goes to the next receiver, at the latest when it is
+/// visible again.
 pub async fn an_abandoned_receive_loses_nothing(backend: &dyn Backend) {
     let queue = backend.queue();
     let abandoned = queue.receive(Receive {

@@ -16,8 +16,8 @@ use crate::Error;
 /// The least time between two rings of one process.
 const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
-/// Announces lanes to all listeners, in one round trip. Call it when the rows are committed, and outside of their
-/// transaction: Postgres lets only one transaction at a time commit a notification.
+/// Announces lanes to all listeners, in one round trip. Call it when the rows are committed, and outside of
+/// their transaction: Postgres lets only one transaction at a time commit a notification.
 ///
 /// # Errors
 /// When Postgres did not do it. Receivers will look by themselves in a few seconds.
@@ -33,8 +33,8 @@ pub async fn ring(pool: &PgPool, lanes: &[QueueName]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rings for whoever can't wait for it. Rings that come while one is under way are merged into the next one. Copies
-/// share it.
+/// Rings for whoever can't wait for it. Rings that come while one is under way are merged into the next one.
+/// Copies share it.
 #[derive(Clone, Debug)]
 pub struct Bell(Arc<Pending>);
 

@@ -18,7 +18,8 @@ pub(super) const CHANNEL: &str = "tandem_outbox";
 /// How long after a connection was lost the next one is tried.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// How long a silent connection is believed in. One whose peer vanished without a word would be silent for ever.
+/// How long a silent connection is believed in. One whose peer vanished without a word would be silent for
+/// ever.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long Postgres may take to connect or to answer.
@@ -44,9 +45,9 @@ pub struct Wakeups {
 }
 
 impl Wakeups {
-    /// Waits until the lane was announced after the last `wait`, or after the subscription. So subscribe first, then
-    /// look, then wait: an announcement between the look and the wait is not lost. Announcements that come meanwhile
-    /// count as one. Dropping the future loses nothing.
+    /// Waits until the lane was announced after the last `wait`, or after the subscription. So subscribe
+    /// first, then look, then wait: an announcement between the look and the wait is not lost. Announcements
+    /// that come meanwhile count as one. Dropping the future loses nothing.
     pub async fn wait(&mut self) {
         if self.announced.changed().await.is_err() {
             // Can't be, as the lanes are kept alive. But if, then nothing is announced any more.
@@ -56,9 +57,9 @@ impl Wakeups {
 }
 
 impl Listener {
-    /// Starts to listen, on a connection with the options of `pool` but outside of it, until `stop` is cancelled. Lost
-    /// connections are replaced. Whenever one begins to listen all lanes are announced, since nobody knows what was
-    /// missed.
+    /// Starts to listen, on a connection with the options of `pool` but outside of it, until `stop` is
+    /// cancelled. Lost connections are replaced. Whenever one begins to listen all lanes are announced, since
+    /// nobody knows what was missed.
     #[must_use]
     pub fn start(pool: PgPool, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let lanes = Arc::<Lanes>::default();

@@ -1,9 +1,10 @@
 //! The embedded backend: the outbox is the queue.
 //!
-//! A receiver takes rows of its lane by hiding them until `visible_at`; the claim, in the store, deletes them. On SQS
-//! the dispatcher receives in the same way. Rows are usually inserted by the store, in the transaction that makes a job
-//! queued; who did so rings the [`Bell`], and a [`Listener`] wakes the receivers. That is a hint for speed only: a
-//! receiver also looks when the next hidden row becomes visible, and every few seconds.
+//! A receiver takes rows of its lane by hiding them until `visible_at`; the claim, in the store, deletes
+//! them. On SQS the dispatcher receives in the same way. Rows are usually inserted by the store, in the
+//! transaction that makes a job queued; who did so rings the [`Bell`], and a [`Listener`] wakes the
+//! receivers. That is a hint for speed only: a receiver also looks when the next hidden row becomes visible,
+//! and every few seconds.
 
 mod bell;
 mod failure;
@@ -24,7 +25,8 @@ use crate::{EntryFailure, Error, MAX_WAIT, Queue};
 pub use bell::{Bell, ring};
 pub use listener::{Listener, Wakeups};
 
-/// How long a receiver that hears nothing waits before it looks again: the longest that a lost signal can cost.
+/// How long a receiver that hears nothing waits before it looks again: the longest that a lost signal can
+/// cost.
 const FALLBACK: Duration = Duration::from_secs(5);
 
 /// A lane of the outbox.
@@ -39,7 +41,8 @@ pub struct PostgresQueue {
 /// What becomes of a message that nobody deletes.
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
-    /// A message that was received this often moves away when a receiver next looks, instead of being received again.
+    /// A message that was received this often moves away when a receiver next looks, instead of being
+    /// received again.
     pub max_receives: u32,
     /// The lane it moves to.
     pub lane: QueueName,
@@ -57,9 +60,10 @@ impl PostgresQueue {
         }
     }
 
-    /// Moves messages that were received too often to another lane. The product does not use it: here the claim
-    /// consumes the row, so a row is received again only while claims fail, for instance because the database is in
-    /// trouble, and that says nothing against its job. Whether a job is given up is decided by its attempts alone.
+    /// Moves messages that were received too often to another lane. The product does not use it: here the
+    /// claim consumes the row, so a row is received again only while claims fail, for instance because the
+    /// database is in trouble, and that says nothing against its job. Whether a job is given up is decided by
+    /// its attempts alone.
     #[must_use]
     pub fn with_dead_letters(self, dead_letters: DeadLetters) -> Self {
         Self {
@@ -76,8 +80,8 @@ impl PostgresQueue {
         rows::take(&self.pool, &self.lane, receive).await
     }
 
-    /// Tells the lane's receivers in all processes to look. Failing that they look by themselves, so a caller whose
-    /// rows were written does not hear of it.
+    /// Tells the lane's receivers in all processes to look. Failing that they look by themselves, so a caller
+    /// whose rows were written does not hear of it.
     async fn ring(&self) {
         if let Err(error) = ring(&self.pool, std::slice::from_ref(&self.lane)).await {
             tracing::debug!(error = &error as &dyn std::error::Error, queue = %self.lane, "ringing failed");
@@ -87,8 +91,8 @@ impl PostgresQueue {
 
 #[async_trait]
 impl Queue for PostgresQueue {
-    /// Upserts the jobs' outbox rows in one statement: a job has one message, and sending it again makes it a new one,
-    /// whose older receipts are stale.
+    /// Upserts the jobs' outbox rows in one statement: a job has one message, and sending it again makes it a
+    /// new one, whose older receipts are stale.
     async fn send(&self, envelopes: &[Envelope]) -> Result<Vec<EntryFailure>, Error> {
         let (sendable, failures) = message::sendable(envelopes);
         if !sendable.is_empty() {

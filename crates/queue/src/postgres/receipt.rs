@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::Receipt;
 
-/// Receipts, taken apart into columns. A delivery is named by the row, by when it was enqueued, because a job that is
-/// queued again has a new row with the same key, and by its receive count.
+/// Receipts, taken apart into columns. A delivery is named by the row, by when it was enqueued, because a job
+/// that is queued again has a new row with the same key, and by its receive count.
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     /// The receipts' own indexes: those that can't be read are not in the columns.

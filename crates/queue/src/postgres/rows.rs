@@ -1,12 +1,15 @@
 //! The statements on the outbox: one per operation.
 //!
-//! The outbox is nearly empty until, suddenly, it is not. Neither its statistics nor a plan that was made a minute ago
-//! then say what it holds, and a call that reads all of it costs a hundred times what it may. Therefore:
-//! - Two series of one row each are part of the statements by which rows are taken, extended and deleted. As the length
-//!   of the series is a parameter, a plan for any parameters looks dear (two of unknown length make a million rows), and
-//!   Postgres plans each call anew, by the outbox' size of that moment. That costs a third of a millisecond.
-//! - The range of visible rows is compared as a pair. Without statistics the planner expects a pair to match many rows,
-//!   and walks the index in order; of the two plain comparisons it expects few, reads them all and sorts.
+//! The outbox is nearly empty until, suddenly, it is not. Neither its statistics nor a plan that was made a
+//! minute ago then say what it holds, and a call that reads all of it costs a hundred times what it may.
+//! Therefore:
+//! - Two series of one row each are part of the statements by which rows are taken, extended and deleted. As
+//!   the length of the series is a parameter, a plan for any parameters looks dear (two of unknown length
+//!   make a million rows), and Postgres plans each call anew, by the outbox' size of that moment. That costs
+//!   a third of a millisecond.
+//! - The range of visible rows is compared as a pair. Without statistics the planner expects a pair to match
+//!   many rows, and walks the index in order; of the two plain comparisons it expects few, reads them all and
+//!   sorts.
 
 use std::time::Duration;
 
@@ -44,7 +47,8 @@ pub(super) async fn upsert(
     sqlx::query!(
         r#"
         insert into outbox (job_id, tenant_id, queue, traceparent, visible_at)
-        select distinct on (job_id) job_id, tenant_id, $1, traceparent, now() + make_interval(secs => delay_secs)
+        select distinct on (job_id)
+               job_id, tenant_id, $1, traceparent, now() + make_interval(secs => delay_secs)
         from unnest($2::uuid[], $3::uuid[], $4::text[], $5::float8[])
             with ordinality as envelope (job_id, tenant_id, traceparent, delay_secs, index)
         order by job_id, index desc
@@ -63,8 +67,9 @@ pub(super) async fn upsert(
     Ok(())
 }
 
-/// Takes up to `max` visible rows. Rows that another receiver is taking at this moment are skipped, so nobody waits for
-/// anybody. The series also make the answer have a row when nothing was taken: without a job, but with the wait.
+/// Takes up to `max` visible rows. Rows that another receiver is taking at this moment are skipped, so nobody
+/// waits for anybody. The series also make the answer have a row when nothing was taken: without a job, but
+/// with the wait.
 pub(super) async fn take(pool: &PgPool, lane: &QueueName, receive: &Receive) -> Result<Taken, Error> {
     let rows = sqlx::query!(
         r#"

@@ -12,8 +12,8 @@ pub(super) const MAX_ENTRIES: usize = 10;
 /// How many requests of one batch are under way at once.
 const MAX_REQUESTS: usize = 8;
 
-/// Makes the requests for `items`, ten items each, and answers which items failed. All items of a request that failed
-/// as a whole did; when every request failed, so did the call.
+/// Makes the requests for `items`, ten items each, and answers which items failed. All items of a request
+/// that failed as a whole did; when every request failed, so did the call.
 pub(super) async fn in_requests<'a, T, F, R>(items: &'a [T], request: F) -> Result<Vec<EntryFailure>, Error>
 where
     F: Fn(&'a [T]) -> R,
@@ -50,8 +50,8 @@ where
     }
 }
 
-/// Which of `len` entries failed. Their ids are their indexes; one that the answer does not mention was not accepted as
-/// far as we know.
+/// Which of `len` entries failed. Their ids are their indexes; one that the answer does not mention was not
+/// accepted as far as we know.
 pub(super) fn failures<'a>(
     len: usize,
     accepted: impl Iterator<Item = &'a str>,

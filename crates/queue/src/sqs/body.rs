@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Message;
 
-/// The form that is written and read. A field more does not change it: readers skip what they don't know. Another
-/// meaning of these fields does.
+/// The form that is written and read. A field more does not change it: readers skip what they don't know.
+/// Another meaning of these fields does.
 const VERSION: u32 = 1;
 
 #[derive(Deserialize, Serialize)]

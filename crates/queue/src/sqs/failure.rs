@@ -50,8 +50,8 @@ impl From<Failure> for Error {
     }
 }
 
-/// Whether a refusal with this code goes away by itself: too many requests, too many messages in flight, credentials
-/// that are being renewed.
+/// Whether a refusal with this code goes away by itself: too many requests, too many messages in flight,
+/// credentials that are being renewed.
 fn may_pass(code: &str) -> bool {
     let code = code.rsplit('.').next().unwrap_or(code);
     matches!(
@@ -101,8 +101,9 @@ pub(super) fn of_entry(entry: &BatchResultErrorEntry) -> Error {
     }
 }
 
-/// SQS tells a stale receipt handle in three ways: as not in flight, as invalid, and as an invalid parameter of which
-/// only the text says that it is the handle: `Value … for parameter ReceiptHandle is invalid. Reason: …`.
+/// SQS tells a stale receipt handle in three ways: as not in flight, as invalid, and as an invalid parameter
+/// of which only the text says that it is the handle: `Value … for parameter ReceiptHandle is invalid.
+/// Reason: …`.
 fn is_stale(code: &str, message: &str) -> bool {
     match code.rsplit('.').next().unwrap_or(code) {
         "ReceiptHandleIsInvalid" | "MessageNotInflight" => true,

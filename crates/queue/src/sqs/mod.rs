@@ -1,7 +1,7 @@
 //! The SQS backend: one standard queue per lane.
 //!
-//! The tenant is the message group, which makes a standard queue a fair queue: one tenant's backlog does not delay the
-//! others'. Order and exactly-once are not asked for, Postgres decides.
+//! The tenant is the message group, which makes a standard queue a fair queue: one tenant's backlog does not
+//! delay the others'. Order and exactly-once are not asked for, Postgres decides.
 
 mod batch;
 mod body;
@@ -20,8 +20,8 @@ use crate::{EntryFailure, Error, MAX_WAIT, Queue};
 use batch::{MAX_ENTRIES, in_requests};
 use failure::Failure;
 
-/// Makes a client from the SDK's standard chain: region, credentials and `AWS_ENDPOINT_URL` from the environment, the
-/// profile or the task role. One client serves all lanes.
+/// Makes a client from the SDK's standard chain: region, credentials and `AWS_ENDPOINT_URL` from the
+/// environment, the profile or the task role. One client serves all lanes.
 pub async fn client() -> Client {
     Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await)
 }
@@ -36,8 +36,9 @@ pub struct SqsQueue {
 }
 
 impl SqsQueue {
-    /// A lane whose queue exists. Retries are the client's; its timeouts are replaced: 5 s per attempt and 15 s in all,
-    /// and for a receive 5 s more than the longest long poll, with room for one retry of a request that failed fast.
+    /// A lane whose queue exists. Retries are the client's; its timeouts are replaced: 5 s per attempt and 15
+    /// s in all, and for a receive 5 s more than the longest long poll, with room for one retry of a request
+    /// that failed fast.
     #[must_use]
     pub fn new(client: &Client, queue_url: impl Into<String>) -> Self {
         Self {
@@ -172,8 +173,8 @@ fn with_timeouts(client: &Client, attempt: Duration, operation: Duration) -> Cli
     Client::from_conf(client.config().to_builder().timeout_config(timeouts).build())
 }
 
-/// SQS counts in whole seconds. Rounded up: a short wait must not become a short poll, which may miss messages, and a
-/// short visibility must not become none.
+/// SQS counts in whole seconds. Rounded up: a short wait must not become a short poll, which may miss
+/// messages, and a short visibility must not become none.
 fn whole_secs(duration: Duration) -> i32 {
     let secs = duration
         .as_secs()

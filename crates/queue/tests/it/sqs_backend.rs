@@ -85,7 +85,8 @@ pub(crate) fn client(endpoint: &str) -> Client {
 )]
 pub(crate) fn endpoint() -> String {
     std::env::var("TANDEM_TEST_SQS_ENDPOINT").expect(
-        "TANDEM_TEST_SQS_ENDPOINT must name a server that speaks SQS: run `cargo xtask test`, which starts one",
+        "TANDEM_TEST_SQS_ENDPOINT must name a server that speaks SQS: run `cargo xtask test`, \
+         which starts one",
     )
 }
 

@@ -15,7 +15,8 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(35);
 
 async fn a_killed_workers_jobs_start_again(system: System) {
     let receiver = Receiver::slow(Duration::from_secs(4)).await;
-    let slots = [("TANDEM_WORKER_CONCURRENCY", "200")];
+    // More than there are jobs, because a lane without work holds a few slots while it waits for some.
+    let slots = [("TANDEM_WORKER_CONCURRENCY", "300")];
     let mut victim = system.worker_with(&slots);
     let call = json!({"kind": "http.request", "payload": {"url": receiver.url()}});
     system

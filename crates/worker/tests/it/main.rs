@@ -17,3 +17,4 @@ mod proxy;
 mod sqs;
 mod sqs_world;
 mod world;
+mod zz_bench;

@@ -1,0 +1,408 @@
+//! Whatever a client gets wrong is told exactly, and troubles no operator.
+
+use axum::body::Body;
+use http::{Method, Request};
+use serde_json::{Value, json};
+
+use crate::app::{Answer, TestApp, User};
+use crate::logs::Logs;
+
+/// What is expected: status, code, and the place of the first error, as `pointer /kind` or `parameter limit`.
+struct Expected(u16, &'static str, Option<(&'static str, &'static str)>);
+
+const MALFORMED: Expected = Expected(400, "malformed_json", None);
+
+fn at(pointer: &'static str) -> Expected {
+    Expected(422, "invalid_body", Some(("pointer", pointer)))
+}
+
+fn parameter(name: &'static str) -> Expected {
+    Expected(400, "invalid_parameter", Some(("parameter", name)))
+}
+
+#[track_caller]
+fn check(answer: &Answer, Expected(status, code, place): &Expected) {
+    let problem = answer.problem(*status, code);
+    match place {
+        Some((kind, name)) => assert_eq!(problem["errors"][0][kind], *name, "{answer:?}"),
+        None => assert!(problem.get("errors").is_none(), "{answer:?}"),
+    }
+}
+
+async fn post(user: &User<'_>, path: &str, body: impl Into<Body>) -> Answer {
+    user.post_text(path, body).await
+}
+
+fn wrong_jobs() -> Vec<(Vec<u8>, Expected)> {
+    let deep = |depth| {
+        format!(
+            "{{\"kind\":\"k\",\"payload\":{}{}}}",
+            "[".repeat(depth),
+            "]".repeat(depth)
+        )
+    };
+    vec![
+        (b"".into(), MALFORMED),
+        (b"{".into(), MALFORMED),
+        (b"{\"kind\":\"k\",}".into(), MALFORMED),
+        (b"{\"kind\":\"k\"} more".into(), MALFORMED),
+        (b"{\"kind\":\"\xff\"}".into(), MALFORMED),
+        (b"{\"kind\":\"k\",\"payload\":\"\xff\"}".into(), MALFORMED),
+        (b"{\"kind\":\"k\",\"payload\":01}".into(), MALFORMED),
+        (b"{\"kind\":\"k\",\"timeout_ms\":1e999}".into(), MALFORMED),
+        (deep(128).into(), MALFORMED),
+        (deep(100_000).into(), MALFORMED),
+        (b"[]".into(), at("")),
+        (
+            b"[\"k\",null,null,null,null,null,null,null,null,null]".into(),
+            at(""),
+        ),
+        (b"null".into(), at("")),
+        (b"{}".into(), at("/kind")),
+        (b"{\"kind\":7}".into(), at("/kind")),
+        (b"{\"kind\":\"k\",\"kind\":\"k\"}".into(), at("/kind")),
+        (b"{\"kind\":\"nul\\u0000\"}".into(), at("/kind")),
+        (
+            b"{\"kind\":\"k\",\"tags\":[\"a\",\"nul\\u0000\"]}".into(),
+            at("/tags/1"),
+        ),
+        (b"{\"kind\":\"k\",\"tags\":[\"a\",7]}".into(), at("/tags/1")),
+        (
+            b"{\"kind\":\"k\",\"queue\":\"no-such-lane\"}".into(),
+            at("/queue"),
+        ),
+        (b"{\"kind\":\"k\",\"qu~e/ue\":1}".into(), at("/qu~0e~1ue")),
+        (b"{\"kind\":\"k\",\"max_attempts\":0}".into(), at("/max_attempts")),
+        (
+            b"{\"kind\":\"k\",\"max_attempts\":-1}".into(),
+            at("/max_attempts"),
+        ),
+        (
+            b"{\"kind\":\"k\",\"max_attempts\":1.5}".into(),
+            at("/max_attempts"),
+        ),
+        (
+            b"{\"kind\":\"k\",\"max_attempts\":99999999999999999999}".into(),
+            at("/max_attempts"),
+        ),
+        (b"{\"kind\":\"k\",\"backoff\":[1,2,3]}".into(), at("/backoff")),
+        (
+            b"{\"kind\":\"k\",\"backoff\":{\"factor\":11}}".into(),
+            at("/backoff/factor"),
+        ),
+        (
+            b"{\"kind\":\"k\",\"backoff\":{\"x\":11}}".into(),
+            at("/backoff/x"),
+        ),
+        (b"{\"kind\":\"k\",\"run_at\":\"soon\"}".into(), at("/run_at")),
+        (
+            b"{\"kind\":\"k\",\"start_by\":\"2001-01-01T00:00:00Z\"}".into(),
+            at("/start_by"),
+        ),
+        (
+            b"{\"kind\":\"k\",\"run_at\":\"2001-01-01T00:00:00Z\",\"delay_ms\":1}".into(),
+            at("/delay_ms"),
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn every_wrong_body_is_told_where_it_is_wrong() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    for (body, expected) in wrong_jobs() {
+        check(&post(&user, "/api/jobs", body).await, &expected);
+    }
+    for (body, expected) in [
+        ("{}", at("/jobs")),
+        ("{\"jobs\":{}}", at("/jobs")),
+        ("{\"jobs\":[]}", at("/jobs")),
+        ("{\"jobs\":[{\"kind\":\"k\"},{}]}", at("/jobs/1/kind")),
+        ("{\"jobs\":[{\"kind\":\"k\"},[]]}", at("/jobs/1")),
+        (
+            "{\"jobs\":[{\"kind\":\"k\",\"tags\":[\"\"]}]}",
+            at("/jobs/0/tags/0"),
+        ),
+    ] {
+        check(&post(&user, "/api/jobs/batch", body).await, &expected);
+    }
+    assert_eq!(app.stored_jobs().await, 0);
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn malformed_json_is_told_by_line_and_column() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let problem = post(&user, "/api/jobs", "{\n  \"kind\": \"k\",\n}")
+        .await
+        .problem(400, "malformed_json");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("line 3 column 1"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_message_does_not_repeat_a_long_body() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let body = json!({ "kind": "k", "max_attempts": "x".repeat(200_000) });
+    let answer = user.post("/api/jobs", &body).await;
+    answer.problem(422, "invalid_body");
+    assert!(answer.text.len() < 2_000, "{} bytes", answer.text.len());
+}
+
+#[tokio::test]
+async fn the_size_of_a_body_is_bounded() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    let sized = |bytes: usize| {
+        let body = json!({ "kind": "k", "payload": "" }).to_string();
+        json!({ "kind": "k", "payload": "x".repeat(bytes - body.len()) }).to_string()
+    };
+    assert_eq!(sized(262_144).len(), 262_144);
+    post(&user, "/api/jobs", sized(262_144)).await.ok(202);
+    check(
+        &post(&user, "/api/jobs", sized(262_145)).await,
+        &Expected(413, "body_too_large", None),
+    );
+
+    // Without a Content-Length the size shows only while it is read.
+    let chunks = || {
+        let chunks = (0..9).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1 << 20]));
+        Body::from_stream(futures::stream::iter(chunks))
+    };
+    check(
+        &post(&user, "/api/jobs", chunks()).await,
+        &Expected(413, "body_too_large", None),
+    );
+    check(
+        &post(&user, "/api/jobs/batch", chunks()).await,
+        &Expected(413, "body_too_large", None),
+    );
+    let payload = "x".repeat(262_143);
+    let batch = json!({ "jobs": [{ "kind": "k" }, { "kind": "k", "payload": payload }] });
+    check(
+        &user.post("/api/jobs/batch", &batch).await,
+        &at("/jobs/1/payload"),
+    );
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_told() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let broken = Body::from_stream(futures::stream::iter([
+        Ok(b"{".to_vec()),
+        Err(std::io::Error::other("gone")),
+    ]));
+    check(
+        &post(&user, "/api/jobs", broken).await,
+        &Expected(400, "bad_request", None),
+    );
+}
+
+#[tokio::test]
+async fn the_body_must_be_declared_as_json() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    let body = || Body::from(json!({ "kind": "k" }).to_string());
+    let send = async |name: &str, value: &str| {
+        let request = user
+            .request(Method::POST, "/api/jobs")
+            .header(name, value)
+            .body(body())
+            .unwrap();
+        user.send(request).await
+    };
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "json", ""] {
+        check(
+            &send("content-type", content_type).await,
+            &Expected(415, "unsupported_media_type", None),
+        );
+    }
+    let without = user.request(Method::POST, "/api/jobs").body(body()).unwrap();
+    check(
+        &user.send(without).await,
+        &Expected(415, "unsupported_media_type", None),
+    );
+    let packed = user
+        .json_request("/api/jobs")
+        .header("content-encoding", "gzip")
+        .body(body())
+        .unwrap();
+    check(
+        &user.send(packed).await,
+        &Expected(415, "unsupported_media_type", None),
+    );
+    send("content-type", "application/json; charset=utf-8")
+        .await
+        .ok(202);
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn every_wrong_parameter_is_named() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    for (query, name) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=", "limit"),
+        ("limit=99999999999999999999", "limit"),
+        ("limit=1&limit=1", "limit"),
+        ("state=done", "state"),
+        ("kind=A", "kind"),
+        ("kind=%00", "kind"),
+        ("queue=%00", "queue"),
+        ("tag=a%00", "tag"),
+        ("created_after=yesterday", "created_after"),
+        ("created_after=1969-12-31T23:59:59Z", "created_after"),
+        ("created_before=2026-01-01T00:00:00+00:00", "created_before"),
+        ("cursor=x", "cursor"),
+        ("states=queued", "states"),
+        ("%00=%FF", "\0"),
+    ] {
+        check(&user.get(&format!("/api/jobs?{query}")).await, &parameter(name));
+    }
+    let problem = user
+        .get("/api/jobs?limit=0&state=done")
+        .await
+        .problem(400, "invalid_parameter");
+    assert_eq!(
+        problem["errors"].as_array().unwrap().len(),
+        2,
+        "all at once: {problem}"
+    );
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn what_is_no_id_is_told() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    for id in [
+        "7",
+        "nonsense",
+        "%00",
+        "%ff",
+        "00000000-0000-0000-0000-00000000000g",
+    ] {
+        for path in ["", "/attempts", "/events"] {
+            check(
+                &user.get(&format!("/api/jobs/{id}{path}")).await,
+                &parameter("id"),
+            );
+        }
+        for path in ["/cancel", "/retry"] {
+            check(
+                &user.post(&format!("/api/jobs/{id}{path}"), &Value::Null).await,
+                &parameter("id"),
+            );
+        }
+    }
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn every_wrong_header_is_named() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    let long = "k".repeat(256);
+    for values in [&["two words"][..], &[""], &["\"open"], &[&long], &["a", "b"]] {
+        let request = values
+            .iter()
+            .fold(user.json_request("/api/jobs"), |request, value| {
+                request.header("idempotency-key", *value)
+            });
+        let answer = user.send(request.body("{\"kind\":\"k\"}".into()).unwrap()).await;
+        check(
+            &answer,
+            &Expected(400, "invalid_header", Some(("header", "Idempotency-Key"))),
+        );
+    }
+    assert_eq!(app.stored_jobs().await, 0);
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn unknown_routes_and_methods_are_told() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    for path in [
+        "/",
+        "/api",
+        "/api/job",
+        "/api/jobs/",
+        "/api/jobs/a/b/c",
+        "/docs/nothing",
+        "/problems/nothing",
+    ] {
+        check(&user.get(path).await, &Expected(404, "not_found", None));
+        assert_eq!(user.get(path).await.json()["instance"], path);
+    }
+    for (method, path, allowed) in [
+        ("DELETE", "/api/jobs", &["GET", "HEAD", "POST"][..]),
+        ("GET", "/api/jobs/batch", &["POST"]),
+        ("POST", "/health", &["GET", "HEAD"]),
+        (
+            "FOO",
+            "/api/jobs/0190163d-8694-739b-aea5-966c26f8ad91",
+            &["GET", "HEAD"],
+        ),
+    ] {
+        let request = user
+            .request(method.parse().unwrap(), path)
+            .body(Body::empty())
+            .unwrap();
+        let answer = user.send(request).await;
+        check(&answer, &Expected(405, "method_not_allowed", None));
+        let mut allow: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
+        allow.sort_unstable();
+        assert_eq!(allow, allowed, "{method} {path}");
+    }
+    troubled_nobody(&logs);
+}
+
+#[tokio::test]
+async fn request_ids_are_taken_if_they_are_safe_to_log() {
+    let app = TestApp::new().await;
+    let send = async |id: &str| {
+        let request = Request::get("/health")
+            .header("x-request-id", id)
+            .body(Body::empty())
+            .unwrap();
+        app.anon().send(request).await.header("x-request-id").to_owned()
+    };
+    assert_eq!(send("order-17/a").await, "order-17/a");
+    for unsafe_id in ["", "two words", "é", &"x".repeat(129)] {
+        let made = send(unsafe_id).await;
+        assert!(made.len() == 36 && made != unsafe_id, "{made}");
+    }
+}
+
+/// Nothing is logged above `info`, and of each request one line.
+#[track_caller]
+fn troubled_nobody(logs: &Logs) {
+    let lines = logs.take();
+    assert!(
+        lines.iter().any(|line| line["level"] == "INFO"),
+        "requests are logged at all"
+    );
+    for line in &lines {
+        assert!(
+            !matches!(line["level"].as_str(), Some("WARN" | "ERROR")),
+            "{line}"
+        );
+    }
+}

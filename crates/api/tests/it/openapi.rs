@@ -1,0 +1,147 @@
+//! The api as it describes itself.
+
+use serde_json::{Value, json};
+
+use crate::app::TestApp;
+
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+/// Set to anything, it makes the test write the file instead of comparing it.
+const UPDATE: &str = "TANDEM_UPDATE_OPENAPI";
+
+#[tokio::test]
+async fn the_committed_document_is_the_one_that_is_served() {
+    let app = TestApp::new().await;
+    let served = app.anon().get("/openapi.json").await.ok(200);
+    let text = format!("{}\n", serde_json::to_string_pretty(&served).unwrap());
+    if update() {
+        std::fs::write(COMMITTED, &text).unwrap();
+    }
+    let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
+    assert!(
+        committed == text,
+        "crates/api/openapi.json is stale: run this test once with {UPDATE}=1"
+    );
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are configured by whoever runs them"
+)]
+fn update() -> bool {
+    std::env::var_os(UPDATE).is_some()
+}
+
+#[tokio::test]
+async fn every_operation_is_described() {
+    let app = TestApp::new().await;
+    let document = app.anon().get("/openapi.json").await.ok(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut ids = Vec::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let at = format!("{method} {path}");
+            ids.push(operation["operationId"].as_str().unwrap().to_owned());
+            assert!(operation["summary"].is_string(), "{at} has no summary");
+            let is_open = operation["security"] == json!([{}]);
+            assert_eq!(is_open, !path.starts_with("/api/"), "{at}");
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                assert!(
+                    !response["description"].as_str().unwrap().is_empty(),
+                    "{at} {status}"
+                );
+                let is_problem = response["content"].get("application/problem+json").is_some();
+                assert_eq!(
+                    is_problem,
+                    status.starts_with(['4', '5']) && path != "/ready",
+                    "{at} {status}"
+                );
+            }
+        }
+    }
+    ids.sort_unstable();
+    let expected = [
+        "cancel_job",
+        "get_job",
+        "get_problem",
+        "health",
+        "list_attempts",
+        "list_events",
+        "list_jobs",
+        "metrics",
+        "ready",
+        "retry_job",
+        "submit_batch",
+        "submit_job",
+    ];
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test]
+async fn the_answers_are_what_the_document_says() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    let document = user.get("/openapi.json").await.ok(200);
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    let job = user.get(&format!("/api/jobs/{id}")).await.ok(200);
+    let mut documented = properties(&document, "Job");
+    documented.sort_unstable();
+    let mut sent: Vec<&str> = job.as_object().unwrap().keys().map(String::as_str).collect();
+    sent.sort_unstable();
+    assert_eq!(sent, documented);
+}
+
+/// The properties of a schema, those of the schemas that it is composed of included.
+fn properties<'a>(document: &'a Value, name: &str) -> Vec<&'a str> {
+    let schema = &document["components"]["schemas"][name];
+    let mut names = Vec::new();
+    for part in schema["allOf"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .chain([schema])
+    {
+        if let Some(reference) = part["$ref"].as_str() {
+            names.extend(properties(document, reference.rsplit('/').next().unwrap()));
+        }
+        names.extend(
+            part["properties"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.as_str()),
+        );
+    }
+    names
+}
+
+#[tokio::test]
+async fn the_page_comes_from_here_and_asks_nobody_else() {
+    let app = TestApp::new().await;
+    let redirect = app.anon().get("/docs").await;
+    assert_eq!(
+        (redirect.status.as_u16(), redirect.header("location")),
+        (303, "/docs/")
+    );
+    let page = app.anon().get("/docs/").await;
+    assert_eq!(page.status.as_u16(), 200);
+    assert!(page.header("content-type").starts_with("text/html"));
+
+    let referenced = |attribute: &str| -> Vec<String> {
+        let begin = format!("{attribute}=\"");
+        let parts = page.text.split(&begin).skip(1);
+        parts
+            .map(|part| part.split('"').next().unwrap().to_owned())
+            .collect()
+    };
+    let (scripts, styles) = (referenced("src"), referenced("href"));
+    assert!(scripts.len() >= 3 && styles.len() >= 2, "{scripts:?} {styles:?}");
+    for file in scripts.iter().chain(&styles) {
+        let file = file.strip_prefix("./").unwrap_or(file);
+        assert!(!file.contains("//"), "{file} is fetched from elsewhere");
+        let answer = app.anon().get_bytes(&format!("/docs/{file}")).await;
+        assert!(answer.len() > 100, "{file}");
+    }
+    let initializer = app.anon().get("/docs/swagger-initializer.js").await.text;
+    assert!(initializer.contains("\"/openapi.json\"") && initializer.contains("\"validatorUrl\": \"none\""));
+}
