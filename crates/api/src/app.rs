@@ -60,8 +60,8 @@ impl std::fmt::Debug for Parts {
 pub struct App;
 
 impl App {
-    /// Puts the api together. Its tasks, which commit submits and listen for finished jobs, start here and end with
-    /// the shutdown's phases.
+    /// Puts the api together. Its tasks, which commit submits and listen for finished jobs, start here and
+    /// end with the shutdown's phases.
     pub fn build(parts: Parts) -> Router {
         let state = AppState::new(parts);
         middleware::around(router::routes(&state), &state)

@@ -19,8 +19,8 @@ pub(crate) const API_KEY_HEADER: &str = "X-API-Key";
 /// What a client without a valid key is told.
 pub(crate) const CHALLENGE: &str = "ApiKey realm=\"tandem\", header=\"X-API-Key\"";
 
-/// Lets requests with a valid key pass, as often as the key may ask. The key is checked first, so that nobody uses up
-/// the limit of somebody else's key by knowing its id.
+/// Lets requests with a valid key pass, as often as the key may ask. The key is checked first, so that nobody
+/// uses up the limit of somebody else's key by knowing its id.
 pub(crate) async fn authenticate(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
     let caller = match app.authenticator.caller(request.headers()).await {
         Ok(caller) => caller,

@@ -65,9 +65,10 @@ pub struct SubmitConfig {
 pub struct ServerConfig {
     /// The most connections; further ones wait in the operating system.
     pub max_connections: usize,
-    /// How long a client may take to send the head of its next request. As this is also how long an idle connection is
-    /// kept, it must exceed the load balancer's own idle timeout (60 s by default on AWS): otherwise the balancer sends
-    /// a request into a connection that is just being closed, and its client reads 502.
+    /// How long a client may take to send the head of its next request. As this is also how long an idle
+    /// connection is kept, it must exceed the load balancer's own idle timeout (60 s by default on AWS):
+    /// otherwise the balancer sends a request into a connection that is just being closed, and its client
+    /// reads 502.
     pub head_timeout: Duration,
     /// How long the requests under way may go on once the process drains.
     pub drain: Duration,

@@ -1,4 +1,5 @@
-//! Cursors: where the next page begins. Opaque to clients, good for the filters that they came with and for no others.
+//! Cursors: where the next page begins. Opaque to clients, good for the filters that they came with and for
+//! no others.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,8 +11,8 @@ use uuid::Uuid;
 const VERSION: u8 = 1;
 const CHECK_LEN: usize = 8;
 
-/// A cursor after this job. The checksum is no secret: it tells mistakes, while what a tenant may see is decided by the
-/// database.
+/// A cursor after this job. The checksum is no secret: it tells mistakes, while what a tenant may see is
+/// decided by the database.
 pub(crate) fn write(after: JobId, filters: &str) -> String {
     let mut cursor = vec![VERSION];
     cursor.extend(after.0.as_bytes());
@@ -50,7 +51,9 @@ mod tests {
         }
 
         #[test]
-        fn a_changed_cursor_is_refused(id in any::<u128>(), at in any::<prop::sample::Index>(), new in "[A-Za-z0-9_-]") {
+        fn a_changed_cursor_is_refused(
+            id in any::<u128>(), at in any::<prop::sample::Index>(), new in "[A-Za-z0-9_-]",
+        ) {
             let cursor = write(JobId(Uuid::from_u128(id)), "");
             let at = at.index(cursor.len());
             prop_assume!(cursor[at..=at] != new);

@@ -10,7 +10,8 @@ pub(crate) use object::Object;
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 
-/// Objects and arrays within each other. Postgres reads payloads by recursion, and so do most programs that get them.
+/// Objects and arrays within each other. Postgres reads payloads by recursion, and so do most programs that
+/// get them.
 const MAX_DEPTH: usize = 128;
 
 /// Reads a document that must be an object, and the whole text.
@@ -95,7 +96,8 @@ fn push(pointer: &mut String, name: &str) {
     pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
 }
 
-/// How deep brackets are nested, those in strings not counted. Right for JSON; what is no JSON is refused anyway.
+/// How deep brackets are nested, those in strings not counted. Right for JSON; what is no JSON is refused
+/// anyway.
 fn depth(text: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text {

@@ -1,11 +1,12 @@
 //! The REST interface: from HTTP to the store and back.
 //!
-//! Start reading at `router.rs`, which shows every route, and `middleware.rs`, which shows what every request passes.
-//! [`App::build`] puts both together, [`serve`] listens. Three things work behind the handlers:
+//! Start reading at `router.rs`, which shows every route, and `middleware.rs`, which shows what every request
+//! passes. [`App::build`] puts both together, [`serve`] listens. Three things work behind the handlers:
 //!
 //! - **Submits are grouped** (`submitter.rs`): what waits at a moment is stored in one transaction.
 //! - **Who waits for a job's end is woken** (`watch.rs`), without holding a connection meanwhile.
-//! - **Every error is a problem** (`problem.rs`): one table of types, one place that writes bodies. Causes are logged,
+//! - **Every error is a problem** (`problem.rs`): one table of types, one place that writes bodies. Causes
+//!   are logged,
 //!   never sent.
 //!
 //! Deliberately absent: SQL, decisions about a job's life, and trust in what a client says about its tenant.

@@ -18,8 +18,8 @@ pub(crate) use context::RequestContext;
 pub(crate) use in_flight::limit_in_flight;
 pub(crate) use observe::record_tenant;
 
-/// Puts the router behind everything that every request passes; the outermost comes first. What only some routes need,
-/// the limit of requests in flight and authentication, is in the router.
+/// Puts the router behind everything that every request passes; the outermost comes first. What only some
+/// routes need, the limit of requests in flight and authentication, is in the router.
 pub(crate) fn around(router: Router, state: &AppState) -> Router {
     router.layer(
         ServiceBuilder::new()

@@ -11,9 +11,9 @@ use crate::problem::ProblemBody;
 #[openapi(
     info(
         title = "Tandem",
-        description = "Jobs that run once in effect, whatever dies on the way. Errors are problem details (RFC 9457); \
-            `X-Request-Id` names a request in both directions, `traceparent` (W3C) goes on to the job's run, and \
-            `RateLimit` tells how many requests the key has left.",
+        description = "Jobs that run once in effect, whatever dies on the way. Errors are problem details \
+            (RFC 9457); `X-Request-Id` names a request in both directions, `traceparent` (W3C) goes on to the \
+            job's run, and `RateLimit` tells how many requests the key has left.",
     ),
     tags(
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),

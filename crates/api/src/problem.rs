@@ -1,9 +1,9 @@
 //! What goes wrong, as clients read it: RFC 9457. This is the only way from an error to an answer.
 //!
-//! A handler returns a [`Problem`]. It travels as an extension of an empty response to [`render`], the middleware that
-//! knows the request, which writes the body there. What else answers with an error status, such as the router's own
-//! 405, becomes a problem there too. What a client must not read, the cause of a failure, goes to the request's log line
-//! instead.
+//! A handler returns a [`Problem`]. It travels as an extension of an empty response to [`render`], the
+//! middleware that knows the request, which writes the body there. What else answers with an error status,
+//! such as the router's own 405, becomes a problem there too. What a client must not read, the cause of a
+//! failure, goes to the request's log line instead.
 
 mod kind;
 mod place;

@@ -60,8 +60,8 @@ impl Query {
             .push(FieldError::new(Place::Parameter(name.to_owned()), code, message));
     }
 
-    /// Succeeds when all was taken and nothing was wrong. An unknown parameter is a mistake: without the filter that
-    /// the client had in mind it would read what it did not ask for.
+    /// Succeeds when all was taken and nothing was wrong. An unknown parameter is a mistake: without the
+    /// filter that the client had in mind it would read what it did not ask for.
     pub(crate) fn finish(mut self) -> Result<(), Problem> {
         for (name, _) in std::mem::take(&mut self.pairs) {
             self.refuse(&name, "unknown_parameter", "is no parameter of this route");

@@ -1,4 +1,5 @@
-//! How often a key may ask. Each process counts for itself: with several of them, a key may ask that much more often.
+//! How often a key may ask. Each process counts for itself: with several of them, a key may ask that much
+//! more often.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

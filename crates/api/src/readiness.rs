@@ -91,7 +91,8 @@ impl Readiness {
     }
 }
 
-/// A newer schema is fine: migrations run before the programs that need them, and keep the older ones working.
+/// A newer schema is fine: migrations run before the programs that need them, and keep the older ones
+/// working.
 fn schema(version: Option<i64>) -> Result<(), String> {
     let needed = Store::expected_schema_version();
     match version {

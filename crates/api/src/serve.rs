@@ -20,8 +20,9 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// The most bytes of a request's head.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 
-/// Serves until the process drains: then no connection is taken any more, idle ones are closed, and requests under way
-/// may go on for [`ServerConfig::drain`]. What is left then is broken off; jobs that were handed in are still stored.
+/// Serves until the process drains: then no connection is taken any more, idle ones are closed, and requests
+/// under way may go on for [`ServerConfig::drain`]. What is left then is broken off; jobs that were handed in
+/// are still stored.
 pub async fn serve(listener: TcpListener, app: Router, config: ServerConfig, shutdown: &Shutdown) {
     let (mut connections, graceful) = (JoinSet::new(), GracefulShutdown::new());
     loop {
@@ -30,7 +31,8 @@ pub async fn serve(listener: TcpListener, app: Router, config: ServerConfig, shu
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < config.max_connections => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, app.clone(), graceful.watcher(), config.head_timeout));
+                    let watcher = graceful.watcher();
+                    connections.spawn(connection(stream, app.clone(), watcher, config.head_timeout));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "can't accept a connection");

@@ -1,8 +1,8 @@
 //! Group commit: many submits, one transaction.
 //!
-//! A commit costs the same for one job as for hundreds. So submits wait in one line, and each of a few lanes takes
-//! whatever waits there at the moment: one submit when there is little to do, many when there is much. Nobody waits for
-//! others to come.
+//! A commit costs the same for one job as for hundreds. So submits wait in one line, and each of a few lanes
+//! takes whatever waits there at the moment: one submit when there is little to do, many when there is much.
+//! Nobody waits for others to come.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -42,8 +42,8 @@ struct Waiting {
 type Line = Arc<Mutex<mpsc::Receiver<Waiting>>>;
 
 impl Submitter {
-    /// Starts the lanes. They end when nobody can hand in any more, or when the process aborts, and first store what
-    /// was handed in until then.
+    /// Starts the lanes. They end when nobody can hand in any more, or when the process aborts, and first
+    /// store what was handed in until then.
     pub(crate) fn start(store: &Store, bell: &Bell, config: SubmitConfig, shutdown: &Shutdown) -> Self {
         let (sender, line) = mpsc::channel(config.queue_len.max(1));
         let line: Line = Arc::new(Mutex::new(line));
@@ -60,7 +60,8 @@ impl Submitter {
         Self { line: sender }
     }
 
-    /// Stores the jobs of one request. Once this has begun the jobs are stored, even if nobody waits for the answer.
+    /// Stores the jobs of one request. Once this has begun the jobs are stored, even if nobody waits for the
+    /// answer.
     pub(crate) async fn submit(
         &self,
         submission: Submission,
@@ -155,8 +156,8 @@ impl Lane {
     }
 }
 
-/// Waits for a submit, and takes what stands behind it; nothing when no more can come. Dropping the future loses
-/// nothing, since it ends as soon as it has taken something.
+/// Waits for a submit, and takes what stands behind it; nothing when no more can come. Dropping the future
+/// loses nothing, since it ends as soon as it has taken something.
 async fn take_group(line: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
     let Some(first) = line.recv().await else {
         return Vec::new();

@@ -57,7 +57,8 @@ impl Rules<'_> {
         findings.finish(Some(jobs))
     }
 
-    /// `None` when something is wrong, which is in the findings then. All fields are looked at before any is used.
+    /// `None` when something is wrong, which is in the findings then. All fields are looked at before any is
+    /// used.
     fn check(&self, body: SubmitJob, found: &mut Findings) -> Option<NewJob> {
         let kind = found.parse("kind", &body.kind);
         let queue = self.queue(body.queue.as_deref(), found);

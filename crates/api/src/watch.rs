@@ -1,7 +1,7 @@
 //! Waiting for jobs to end: one listener per process wakes whoever waits for the job that ended.
 //!
-//! A wake-up is a hint, and none may come: so who waits looks by itself every few seconds too. Nobody holds a connection
-//! while waiting.
+//! A wake-up is a hint, and none may come: so who waits looks by itself every few seconds too. Nobody holds a
+//! connection while waiting.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -50,8 +50,8 @@ impl WatchHub {
         }
     }
 
-    /// Begins to watch a job; `None` when too many requests wait already. An end that is announced from now on is not
-    /// missed, so watch first and look then.
+    /// Begins to watch a job; `None` when too many requests wait already. An end that is announced from now
+    /// on is not missed, so watch first and look then.
     pub(crate) fn watch(&self, id: JobId) -> Option<Watch> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         let ended = self.waiting.add(id);
@@ -104,9 +104,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Waits until the job's end was announced since the last call, or since the watch began, or until waiting is over.
+    /// Waits until the job's end was announced since the last call, or since the watch began, or until
+    /// waiting is over.
     pub(crate) async fn ended(&mut self) {
-        // An error means that nothing is announced any more, which can't be while this watch keeps the job's entry.
+        // An error means that nothing is announced any more, which can't be while this watch keeps the job's
+        // entry.
         let announced = self.draining.run_until_cancelled(self.ended.changed()).await;
         if let Some(Err(_)) = announced {
             self.draining.cancelled().await;

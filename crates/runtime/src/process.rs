@@ -31,7 +31,7 @@ pub fn main<S, F>(
     process: &Process,
     read: Read<S>,
     health_addr: fn(&S) -> Option<SocketAddr>,
-    serve: fn(S) -> F,
+    serve: impl FnOnce(S) -> F,
 ) -> ExitCode
 where
     F: Future<Output = Result<ExitCode, Box<dyn Error + Send + Sync>>>,
@@ -85,7 +85,10 @@ where
         Ok(runtime) => runtime,
         Err(error) => return usage(&format!("no threads can be made: {error}")),
     };
-    match runtime.block_on(serving) {
+    let ended = runtime.block_on(serving);
+    // A handler that blocks its thread must not keep the process from ending.
+    runtime.shutdown_background();
+    match ended {
         Ok(code) => code,
         Err(error) => {
             tracing::error!(error = %error_chain(&*error), "{} has failed", process.name);

@@ -48,4 +48,4 @@ pub use outbox::Doorbell;
 pub use pool::{CredentialSource, PoolConfig, Role, Store};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
-pub use watch::FinishedStream;
+pub use watch::JobSignals;

@@ -169,11 +169,14 @@ impl Store {
     /// # Errors
     /// When the statement failed.
     pub async fn try_lead(&self) -> Result<Option<Leadership>, Error> {
-        let mut connection = self.acquire().await?.detach();
+        let mut connection = self.acquire().await?;
         let leads = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "leads!""#, LEADER_LOCK)
-            .fetch_one(&mut connection)
+            .fetch_one(&mut *connection)
             .await?;
-        Ok(leads.then_some(Leadership { connection }))
+        // Out of the pool, which would hand the lock on with the connection.
+        Ok(leads.then(|| Leadership {
+            connection: connection.detach(),
+        }))
     }
 }
 

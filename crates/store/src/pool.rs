@@ -226,5 +226,9 @@ fn connect_options(url: &str, role: Role, config: &PoolConfig) -> Result<PgConne
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
         ("jit", "off"),
+        // A host that vanishes without a word loses its locks after half a minute, the leader's among them.
+        ("tcp_keepalives_idle", "15"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
     ]))
 }

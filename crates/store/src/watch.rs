@@ -1,5 +1,6 @@
-//! Telling that jobs reached a terminal state, to whoever waits for them. A hint for speed only: a note may be lost,
-//! so who waits also looks by itself now and then.
+//! What is told about jobs: that they reached a terminal state, to whoever waits for them, and that their end is asked
+//! for, to the worker that runs them. Hints for speed only: a note may be lost, so who waits also looks by itself now
+//! and then.
 
 use std::io;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use tokio::time::{sleep, timeout};
 use crate::error::Error;
 use crate::pool::Store;
 
-/// The channel; a payload is job ids, parted by commas.
-const CHANNEL: &str = "tandem_finished";
+/// The channels; a payload is job ids, parted by commas.
+const FINISHED: &str = "tandem_finished";
+const CANCEL: &str = "tandem_cancel";
 
 /// Postgres takes payloads of less than 8,000 bytes, and an id with its comma has 37.
 const IDS_PER_NOTE: usize = 200;
@@ -21,15 +23,17 @@ const IDS_PER_NOTE: usize = 200;
 /// How long after a connection was lost the next one is tried.
 const RECONNECT_DELAY: Duration = Duration::from_millis(500);
 
-/// How long a silent connection is believed in. One whose peer vanished without a word would be silent for ever.
+/// How long a silent connection is believed in. One whose peer vanished without a word would be silent for
+/// ever.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long Postgres may take to connect or to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// Announces jobs that reached a terminal state, in one round trip. Call it when their ends are committed, outside
-    /// of that transaction and for many jobs at once: Postgres lets only one transaction at a time commit a note.
+    /// Announces jobs that reached a terminal state, in one round trip. Call it when their ends are
+    /// committed, outside of that transaction and for many jobs at once: Postgres lets only one transaction
+    /// at a time commit a note.
     ///
     /// # Errors
     /// When the statement failed. Who waits for these jobs finds out by looking.
@@ -40,7 +44,7 @@ impl Store {
         let mut connection = self.acquire().await?;
         sqlx::query!(
             "select pg_notify($1, ids) from unnest($2::text[]) as ids",
-            CHANNEL,
+            FINISHED,
             &notes(ids)
         )
         .execute(&mut *connection)
@@ -48,30 +52,42 @@ impl Store {
         Ok(())
     }
 
-    /// The jobs that are announced from the first [`FinishedStream::next`] on.
+    /// The jobs that reached a terminal state, from the first [`JobSignals::next`] on.
     #[must_use]
-    pub fn listen_finished(&self) -> FinishedStream {
-        FinishedStream {
-            pool: self.pool.clone(),
-            connection: None,
-            healthy: true,
-        }
+    pub fn listen_finished(&self) -> JobSignals {
+        JobSignals::new(&self.pool, FINISHED)
+    }
+
+    /// The running jobs whose end is asked for, from the first [`JobSignals::next`] on.
+    #[must_use]
+    pub fn listen_cancel_requested(&self) -> JobSignals {
+        JobSignals::new(&self.pool, CANCEL)
     }
 }
 
 /// Announced jobs, heard on a connection of its own, outside of the pool.
 #[derive(Debug)]
-pub struct FinishedStream {
+pub struct JobSignals {
     /// For its options only, which are read anew for each connection: the password may have been rotated.
     pool: PgPool,
+    channel: &'static str,
     connection: Option<PgListener>,
     /// Whether the last connection worked, so that a long outage is told once.
     healthy: bool,
 }
 
-impl FinishedStream {
-    /// Waits for the next announcement. It never fails: a lost connection is replaced, and what is announced in the
-    /// meantime is missed. Dropping the future loses nothing.
+impl JobSignals {
+    fn new(pool: &PgPool, channel: &'static str) -> Self {
+        Self {
+            pool: pool.clone(),
+            channel,
+            connection: None,
+            healthy: true,
+        }
+    }
+
+    /// Waits for the next announcement. It never fails: a lost connection is replaced, and what is announced
+    /// in the meantime is missed. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Vec<JobId> {
         loop {
             match self.hear().await {
@@ -89,7 +105,7 @@ impl FinishedStream {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => {
-                let fresh = connect(&self.pool).await?;
+                let fresh = connect(&self.pool, self.channel).await?;
                 self.healthy = true;
                 none.insert(fresh)
             }
@@ -109,20 +125,20 @@ impl FinishedStream {
 
     fn tell(&mut self, error: &sqlx::Error) {
         if self.healthy {
-            tracing::warn!(error = %error, "no longer hearing of finished jobs, connecting again");
+            tracing::warn!(%error, channel = self.channel, "no longer hearing of jobs, connecting again");
         } else {
-            tracing::debug!(error = %error, "still not hearing of finished jobs");
+            tracing::debug!(%error, channel = self.channel, "still not hearing of jobs");
         }
         self.healthy = false;
     }
 }
 
-async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+async fn connect(pool: &PgPool, channel: &str) -> Result<PgListener, sqlx::Error> {
     let alone = PgPoolOptions::new().max_connections(1).acquire_timeout(PATIENCE);
     let alone = alone.connect_lazy_with((*pool.connect_options()).clone());
     let mut connection = PgListener::connect_with(&alone).await?;
     connection.eager_reconnect(false);
-    connection.listen(CHANNEL).await?;
+    connection.listen(channel).await?;
     Ok(connection)
 }
 

@@ -99,8 +99,8 @@ impl Config {
             "the visibility must be at least 2 s, because it is renewed at half of it and counted in seconds",
         );
         must(
-            self.stop_grace < self.hand_back,
-            "handing back must take longer than the grace of a handler, or its outcome is not recorded",
+            self.stop_grace * 2 <= self.hand_back,
+            "handing back must take twice the grace of a handler, or its outcome may not be recorded",
         );
         must(
             self.maintenance.batch > 0,

@@ -223,7 +223,12 @@ impl Consumer {
                     // A backend that gives more than it was asked for is not trusted with the rest.
                     let Some(slot) = slots.split(1) else { break };
                     ids.push(message.job_id);
-                    received.push(Received { delivery, slot });
+                    let claiming = self.shared.running.claiming(message.job_id);
+                    received.push(Received {
+                        delivery,
+                        slot,
+                        claiming,
+                    });
                 }
             }
         }

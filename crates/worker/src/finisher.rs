@@ -67,6 +67,14 @@ impl Finisher {
         recorded
     }
 
+    /// Hands over an outcome that somebody will offer again, should it not be taken now.
+    pub(crate) fn offer(&self, ending: Ending) {
+        let (reply, _) = oneshot::channel();
+        if self.0.try_send(Request { ending, reply }).is_err() {
+            tracing::debug!("an outcome was offered in vain");
+        }
+    }
+
     /// Waits for the end of the task, which comes before the last copy is dropped only if the task has failed.
     pub(crate) async fn ended(&self) {
         self.0.closed().await;

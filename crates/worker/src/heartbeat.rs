@@ -57,7 +57,7 @@ pub(crate) struct Heartbeat {
     parts: HeartbeatParts,
     /// Until then the database believes in us, at the least: counted from when the beat was sent.
     believed_until: Instant,
-    /// Attempts that the last beat told of and nobody here runs. One that is just being claimed is among them once.
+    /// Attempts that the last beat told of and nobody here runs. One that ended during the beat is among them once.
     suspects: HashSet<Key>,
 }
 
@@ -143,7 +143,7 @@ impl Heartbeat {
         };
         self.believed_until = sent + self.parts.lease;
         let (cancelled, lost) = (self.stop_cancelled(&held), self.stop_lost(&before, &held));
-        let orphaned = self.hand_back_orphans(id, &held).await;
+        let orphaned = self.hand_back_orphans(id, &held);
         Ok(Beat::Renewed {
             cancelled,
             lost,
@@ -187,11 +187,11 @@ impl Heartbeat {
             .count()
     }
 
-    async fn hand_back_orphans(&mut self, id: WorkerId, held: &[HeldAttempt]) -> usize {
+    fn hand_back_orphans(&mut self, id: WorkerId, held: &[HeldAttempt]) -> usize {
         let unknown: HashSet<Key> = held
             .iter()
             .map(key)
-            .filter(|key| !self.parts.running.contains(key))
+            .filter(|key| !self.parts.running.knows(key))
             .collect();
         let orphans: Vec<Key> = unknown.intersection(&self.suspects).copied().collect();
         for (job_id, attempt) in &orphans {
@@ -203,7 +203,7 @@ impl Heartbeat {
             };
             let finish = Finish::decide(Outcome::Released, &RetryPolicy::default(), 0, 0.0);
             // Nobody waits for the answer: what is not recorded is found again by the next beats.
-            drop(self.parts.finisher.hand_over(Ending { lease, finish }).await);
+            self.parts.finisher.offer(Ending { lease, finish });
         }
         self.suspects = unknown;
         orphans.len()

@@ -23,6 +23,7 @@
 
 mod attempt;
 mod backoff;
+mod cancel;
 mod config;
 mod consumer;
 mod dispatcher;
@@ -37,9 +38,11 @@ mod maintenance;
 mod messages;
 mod meters;
 mod news;
+pub mod process;
 mod registry;
 mod running;
 pub mod service;
+mod started;
 mod step;
 mod visibility;
 mod worker;

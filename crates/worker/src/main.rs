@@ -1,83 +1,8 @@
 //! The `worker` process: `worker` runs jobs, `worker healthcheck` asks a running one whether it lives, `worker --help`
 //! lists what can be set.
 
-mod settings;
-
 use std::process::ExitCode;
 
-use runtime::ops::{self, Ops};
-use runtime::shutdown::DrainLimits;
-use runtime::telemetry::metrics_handle;
-use runtime::{Shutdown, process};
-use store::{Role, Store};
-use tokio::net::TcpListener;
-use worker::service::{self, Service};
-use worker::{Config, Registry};
-
-use crate::settings::Settings;
-
 fn main() -> ExitCode {
-    process::main(
-        &settings::PROCESS,
-        settings::read,
-        |settings| settings.ops_addr,
-        serve,
-    )
-}
-
-async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
-    let shutdown = Shutdown::on_signals()?;
-    let store = Store::open(settings.database.into_credentials(), Role::Worker, settings.pool).await?;
-    let service = Service {
-        store: store.clone(),
-        lanes: settings.lanes,
-        config: settings.config.clone(),
-        test_handlers: settings.test_handlers,
-        targets: settings.targets,
-        host: settings.host,
-    };
-    let worker = service.build(Registry::new(), &shutdown).await?;
-    let ops = Ops {
-        health: service::health(),
-        ready: service::readiness(worker.handle(), store.clone(), worker.queues(), shutdown.clone()),
-        metrics: metrics_handle(),
-    };
-    let listener = match settings.ops_addr {
-        Some(addr) => Some(TcpListener::bind(addr).await?),
-        None => None,
-    };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the worker takes jobs");
-    let running = run(worker, &settings.config, settings.drain, &shutdown);
-    let code = match listener {
-        // It answers until the drain has ended, and ends with it.
-        Some(listener) => tokio::select! {
-            never = ops::serve(listener, ops) => match never {},
-            code = running => code,
-        },
-        None => running.await,
-    };
-    store.close().await;
-    Ok(code)
-}
-
-async fn run(
-    worker: worker::Worker,
-    config: &Config,
-    drain: std::time::Duration,
-    shutdown: &Shutdown,
-) -> ExitCode {
-    let (drained_told, drained) = tokio::sync::oneshot::channel();
-    let for_worker = shutdown.clone();
-    shutdown
-        .tasks()
-        .spawn(async move { drained_told.send(worker.run(for_worker).await) });
-    let limits = DrainLimits {
-        finish: drain,
-        hand_back: config.hand_back + config.stop_grace,
-    };
-    let drain = shutdown.wait_for_tasks(limits).await;
-    match drained.await {
-        Ok(drained) if drained.abandoned == 0 => ExitCode::from(u8::try_from(drain.exit_code()).unwrap_or(1)),
-        _ => ExitCode::FAILURE,
-    }
+    worker::process::main(worker::Registry::new())
 }

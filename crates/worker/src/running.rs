@@ -67,15 +67,31 @@ impl Control {
 /// The attempts from their claim to the record of their end.
 #[derive(Debug)]
 pub(crate) struct Running {
-    attempts: Mutex<HashMap<Key, Arc<Control>>>,
+    held: Mutex<Held>,
     gauge: Gauge,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    attempts: HashMap<Key, Arc<Control>>,
+    /// How many claims are under way for a job.
+    claims: HashMap<JobId, u32>,
 }
 
 impl Running {
     pub(crate) fn new(gauge: Gauge) -> Self {
         Self {
-            attempts: Mutex::default(),
+            held: Mutex::default(),
             gauge,
+        }
+    }
+
+    /// Tells that a job is being claimed, until the guard is dropped: after its attempt has entered, if there is one.
+    pub(crate) fn claiming(self: &Arc<Self>, job_id: JobId) -> Claiming {
+        *self.held().claims.entry(job_id).or_default() += 1;
+        Claiming {
+            running: Arc::clone(self),
+            job_id,
         }
     }
 
@@ -83,7 +99,7 @@ impl Running {
     pub(crate) fn enter(self: &Arc<Self>, lease: &Lease) -> Entry {
         let key = (lease.job_id, lease.attempt);
         let control = Arc::<Control>::default();
-        self.attempts().insert(key, Arc::clone(&control));
+        self.held().attempts.insert(key, Arc::clone(&control));
         self.gauge.increment(1.0);
         Entry {
             running: Arc::clone(self),
@@ -93,21 +109,27 @@ impl Running {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.attempts().len()
+        self.held().attempts.len()
+    }
+
+    /// Whether an attempt of this job is here.
+    pub(crate) fn runs(&self, job_id: &JobId) -> bool {
+        self.held().attempts.keys().any(|(running, _)| running == job_id)
     }
 
     pub(crate) fn keys(&self) -> Vec<Key> {
-        self.attempts().keys().copied().collect()
+        self.held().attempts.keys().copied().collect()
     }
 
-    /// Whether the attempt is here.
-    pub(crate) fn contains(&self, key: &Key) -> bool {
-        self.attempts().contains_key(key)
+    /// Whether the attempt is here, or on its way here.
+    pub(crate) fn knows(&self, key: &Key) -> bool {
+        let held = self.held();
+        held.attempts.contains_key(key) || held.claims.contains_key(&key.0)
     }
 
     /// Stops an attempt; answers whether it was told so for the first time.
     pub(crate) fn stop(&self, key: &Key, why: Stop) -> bool {
-        let control = self.attempts().get(key).cloned();
+        let control = self.held().attempts.get(key).cloned();
         control.is_some_and(|control| {
             let first = control.reason().is_none_or(|reason| reason < why);
             control.stop(why);
@@ -116,12 +138,31 @@ impl Running {
     }
 
     pub(crate) fn stop_all(&self, why: Stop) {
-        let controls: Vec<_> = self.attempts().values().cloned().collect();
+        let controls: Vec<_> = self.held().attempts.values().cloned().collect();
         controls.iter().for_each(|control| control.stop(why));
     }
 
-    fn attempts(&self) -> MutexGuard<'_, HashMap<Key, Arc<Control>>> {
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A claim that is under way.
+#[derive(Debug)]
+pub(crate) struct Claiming {
+    running: Arc<Running>,
+    job_id: JobId,
+}
+
+impl Drop for Claiming {
+    fn drop(&mut self) {
+        let mut held = self.running.held();
+        if let Some(claims) = held.claims.get_mut(&self.job_id) {
+            *claims -= 1;
+            if *claims == 0 {
+                held.claims.remove(&self.job_id);
+            }
+        }
     }
 }
 
@@ -141,7 +182,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.attempts().remove(&self.key);
+        self.running.held().attempts.remove(&self.key);
         self.running.gauge.decrement(1.0);
     }
 }
@@ -149,6 +190,24 @@ impl Drop for Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_attempt_is_known_from_its_claim_to_the_record_of_its_end() {
+        let running = Arc::new(Running::new(Gauge::noop()));
+        let lease = Lease {
+            job_id: JobId(uuid::Uuid::nil()),
+            attempt: 1,
+            worker_id: domain::WorkerId(uuid::Uuid::nil()),
+        };
+        let key = (lease.job_id, lease.attempt);
+        let (first, second) = (running.claiming(lease.job_id), running.claiming(lease.job_id));
+        let entry = running.enter(&lease);
+        drop(first);
+        drop(entry);
+        assert!(running.knows(&key));
+        drop(second);
+        assert!(!running.knows(&key));
+    }
 
     #[test]
     fn the_greatest_reason_stands_and_only_a_lost_lease_is_lost() {

@@ -3,19 +3,14 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Event, Finish, JobId, JobState, Lease, Outcome, StartedJob};
+use domain::{JobId, JobState};
 use queue::{Delivery, Receipt};
-use store::{Claim, Ending};
+use store::Claim;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
-use tracing::Instrument as _;
 
-use crate::attempt::Attempt;
 use crate::consumer::Consumer;
-use crate::finisher::Recorded;
-use crate::handler::JobScope;
-use crate::meters::recorded_event;
-use crate::running::Stop;
+use crate::running::Claiming;
+use crate::started::Ticket;
 
 /// How soon a message comes again whose job could not be started just now.
 const SOON: Duration = Duration::from_secs(1);
@@ -73,19 +68,26 @@ pub enum StepOutcome {
 pub struct Received {
     pub(crate) delivery: Delivery,
     pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) claiming: Claiming,
 }
 
 impl Consumer {
     /// Does what the answer to a claim asks for. Returns when the job's attempt is recorded, or at once when there is
     /// none. A message is deleted only after the outcome it stands for is committed.
     pub async fn step(&self, received: Received, claim: Claim) -> StepOutcome {
-        let Received { delivery, slot } = received;
+        let Received {
+            delivery,
+            slot,
+            claiming,
+        } = received;
         let receipt = delivery.receipt;
         let claims = &self.shared.meters.claims;
         match claim {
             Claim::Started(started) => {
                 claims.started.increment(1);
-                self.run_started(*started, receipt, slot).await
+                let entry = self.enter(&started.lease, claiming);
+                let ticket = Ticket { receipt, slot, entry };
+                self.run_started(*started, ticket).await
             }
             Claim::Finished(state) => {
                 claims.finished.increment(1);
@@ -129,179 +131,5 @@ impl Consumer {
         tracing::warn!(error = %unreadable, queue = %self.lane.name, "a message is not ours to read, deleting it");
         self.messages.delete(receipt);
         StepOutcome::Unreadable
-    }
-
-    async fn run_started(
-        &self,
-        job: StartedJob,
-        receipt: Receipt,
-        slot: OwnedSemaphorePermit,
-    ) -> StepOutcome {
-        self.shared.meters.pickup.record(job.waited);
-        let span = tracing::info_span!(
-            "job",
-            job.id = %job.lease.job_id,
-            job.kind = job.kind.as_str(),
-            attempt = job.lease.attempt,
-            tenant.id = %job.tenant_id,
-            request.id = job.request_id.as_deref(),
-            trace.id = job.traceparent.as_deref().and_then(trace_id),
-        );
-        self.run_to_end(job, receipt, slot).instrument(span).await
-    }
-
-    async fn run_to_end(&self, job: StartedJob, receipt: Receipt, slot: OwnedSemaphorePermit) -> StepOutcome {
-        let shared = &self.shared;
-        let (job_id, attempt) = (job.lease.job_id, job.lease.attempt);
-        let entry = shared.running.enter(&job.lease);
-        // Whoever takes the identity away stops all entries after it: one of both sees the other.
-        if shared.identity.current() != Some(job.lease.worker_id) {
-            entry.control().stop(Stop::LeaseLost);
-        }
-        let hidden = self.hidden.as_ref().map(|hidden| hidden.keep(receipt.clone()));
-
-        let began = Instant::now();
-        let (policy, spent, timeout) = (job.policy, job.spent, job.timeout);
-        let work = Attempt {
-            handlers: &shared.handlers,
-            control: entry.control(),
-            timeout,
-            stop_grace: shared.config.stop_grace,
-        };
-        let meters = shared.handlers.meters(&job.kind);
-        let (lease, payload, scope) = scope_of(job, began, entry.control());
-        let outcome = work.run(payload, scope).await;
-        let took = began.elapsed();
-        meters.duration.record(took);
-        let Some(outcome) = outcome else {
-            shared.meters.lease_lost.increment(1);
-            tracing::warn!(
-                duration_ms = took.as_millis(),
-                "the lease was lost, the handler is stopped"
-            );
-            return StepOutcome::LeaseLost { job_id, attempt };
-        };
-
-        let released = matches!(outcome, Outcome::Released);
-        let finish = Finish::decide(outcome, &policy, spent, runtime::random::jitter());
-        let told = Told::of(&finish);
-        let reply = shared.finisher.hand_over(Ending { lease, finish }).await;
-        // Who waits for a slot need not wait for the database as well; the finisher bounds what waits for that.
-        drop(slot);
-        let recorded = reply.await.unwrap_or(Recorded::GivenUp);
-        drop(hidden);
-        match recorded {
-            Recorded::As(state) => {
-                let event = recorded_event(told.event, state);
-                meters.ended(event);
-                shared.meters.recorded.increment(1);
-                told.log(event, took);
-                self.after_record(state, released, receipt);
-                StepOutcome::Ended {
-                    job_id,
-                    attempt,
-                    state,
-                }
-            }
-            Recorded::LeaseLost => {
-                shared.meters.lease_lost.increment(1);
-                tracing::warn!(
-                    decided = %told.event, duration_ms = took.as_millis(),
-                    "the outcome came after the lease was lost and is not recorded"
-                );
-                StepOutcome::LeaseLost { job_id, attempt }
-            }
-            Recorded::GivenUp => {
-                tracing::error!(decided = %told.event, "the outcome could not be recorded, the job will start again");
-                StepOutcome::GivenUp { job_id, attempt }
-            }
-        }
-    }
-
-    /// The outcome is committed: the message has done its work, unless the job is handed back.
-    fn after_record(&self, state: JobState, released: bool, receipt: Receipt) {
-        if state == JobState::Queued {
-            self.shared.bell.ring(&self.lane.name);
-        }
-        // On the outbox the claim has consumed the message already.
-        if self.hidden.is_some() {
-            if released && state == JobState::Queued {
-                self.messages.delay(receipt, Duration::ZERO);
-            } else {
-                self.messages.delete(receipt);
-            }
-        }
-    }
-}
-
-/// Takes a started job apart: the right to finish it, what the handler takes, and what it may want to know.
-fn scope_of(
-    job: StartedJob,
-    began: Instant,
-    control: &crate::running::Control,
-) -> (Lease, Box<serde_json::value::RawValue>, JobScope) {
-    let scope = JobScope {
-        job_id: job.lease.job_id,
-        tenant_id: job.tenant_id,
-        kind: job.kind,
-        queue: job.queue,
-        attempt: job.lease.attempt,
-        spent: job.spent,
-        max_attempts: job.policy.max_attempts,
-        created_at: job.created_at,
-        deadline: began + job.timeout,
-        cancelled: control.told().clone(),
-        traceparent: job.traceparent,
-        request_id: job.request_id,
-    };
-    (job.lease, job.payload, scope)
-}
-
-/// What the log tells of an attempt's end.
-struct Told {
-    event: Event,
-    error: Option<String>,
-    wait: Duration,
-}
-
-impl Told {
-    fn of(finish: &Finish) -> Self {
-        let error = finish.failure.as_ref();
-        Self {
-            event: finish.event,
-            error: error.map(|failure| format!("{}: {}", failure.code.as_str(), failure.message)),
-            wait: finish.wait,
-        }
-    }
-
-    /// The one line per attempt.
-    fn log(&self, event: Event, took: Duration) {
-        let (outcome, duration_ms) = (event.as_str(), took.as_secs_f64() * 1_000.0);
-        match (&self.error, event) {
-            (None, _) => tracing::info!(outcome, duration_ms, "attempt ended"),
-            (Some(error), Event::RetryScheduled) => {
-                let retry_in_ms = self.wait.as_millis();
-                tracing::warn!(outcome, duration_ms, error, retry_in_ms, "attempt failed");
-            }
-            (Some(error), _) => tracing::warn!(outcome, duration_ms, error, "attempt failed"),
-        }
-    }
-}
-
-/// The trace's id in a W3C `traceparent`: `00-<32 hex digits>-<16 hex digits>-01`.
-fn trace_id(traceparent: &str) -> Option<&str> {
-    let id = traceparent.split('-').nth(1)?;
-    (id.len() == 32).then_some(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_traces_id_is_the_second_part() {
-        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        assert_eq!(trace_id(traceparent), Some("0af7651916cd43dd8448eb211c80319c"));
-        assert_eq!(trace_id("nonsense"), None);
     }
 }

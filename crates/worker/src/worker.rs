@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::cancel;
 use crate::config::Config;
 use crate::consumer::{Consumer, Lane, Shared, idle_slots};
 use crate::dispatcher::{Dispatched, Dispatcher};
@@ -291,6 +292,14 @@ impl Worker {
                 stop.run_until_cancelled(finisher.ended()).await;
             }
         });
+        let requests = self.shared.store.listen_cancel_requested();
+        let listening = cancel::listen(
+            requests,
+            Arc::clone(&self.handle.running),
+            Arc::clone(&self.handle.beat),
+        );
+        self.services
+            .spawn(beating.clone().run_until_cancelled_owned(listening));
         let mut heartbeat = self.heartbeat.into_inner();
         let beats = beating.clone();
         vital.spawn(

@@ -9,6 +9,7 @@ use moka::future::Cache;
 use runtime::credential::{ApiKey, KeyHasher};
 use store::{Authenticated, Store};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::{API_KEY_HEADER, Caller};
 use crate::problem::{Problem, ProblemType};
@@ -18,6 +19,9 @@ const MAX_REMEMBERED: u64 = 10_000;
 
 /// Questions to the database at a time. Whoever tries made-up keys holds no more connections than these.
 const MAX_LOOKUPS: usize = 4;
+
+/// How long a question waits for its turn. Turns come quickly unless the database is in trouble.
+const LOOKUP_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Knows callers by their keys.
 pub(crate) struct Authenticator {
@@ -42,7 +46,8 @@ impl Authenticator {
         }
     }
 
-    /// The holder of the request's key. All refusals look and last alike, so that nobody learns which ids exist.
+    /// The holder of the request's key. All refusals look and last alike, so that nobody learns which ids
+    /// exist.
     pub(crate) async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Problem> {
         let key = key_of(headers)?;
         let known = self.known(key.id()).await?;
@@ -61,15 +66,17 @@ impl Authenticator {
 
     async fn known(&self, key_id: &str) -> Result<Option<Arc<Authenticated>>, Problem> {
         let look_up = async {
-            let _permit = self
-                .lookups
-                .acquire()
-                .await
-                .expect("the semaphore is never closed");
-            Ok::<_, store::Error>(self.store.authenticate(key_id).await?.map(Arc::new))
+            let turn = timeout(LOOKUP_PATIENCE, self.lookups.acquire()).await;
+            let _permit = turn.map_err(|_late| {
+                Problem::new(
+                    ProblemType::Unavailable,
+                    "API keys can't be checked at the moment.",
+                )
+            })?;
+            Ok::<_, Problem>(self.store.authenticate(key_id).await?.map(Arc::new))
         };
         let known = self.keys.try_get_with_by_ref(key_id, look_up).await;
-        known.map_err(|error| Problem::from(&*error))
+        known.map_err(|problem| Problem::clone(&problem))
     }
 }
 

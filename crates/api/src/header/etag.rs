@@ -4,7 +4,8 @@ use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderValue};
 use store::Job;
 
-/// The version of a job. A cancel request changes what a client reads without being an event, so it is told apart.
+/// The version of a job. A cancel request changes what a client reads without being an event, so it is told
+/// apart.
 pub(crate) fn of_job(job: &Job) -> HeaderValue {
     let requested = if job.cancel_requested_at.is_some() {
         "-cancel"

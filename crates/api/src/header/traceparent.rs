@@ -10,8 +10,8 @@ use uuid::Uuid;
 pub(crate) struct Traceparent(String);
 
 impl Traceparent {
-    /// The client's trace; a new one when it has none, or none that is valid. A new one is not marked as sampled:
-    /// whoever records spans decides.
+    /// The client's trace; a new one when it has none, or none that is valid. A new one is not marked as
+    /// sampled: whoever records spans decides.
     pub(crate) fn of(headers: &HeaderMap, new_id: fn() -> Uuid) -> Self {
         let mut values = headers.get_all("traceparent").iter();
         let only = values.next().filter(|_| values.next().is_none());

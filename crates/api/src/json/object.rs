@@ -7,8 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A struct that is read from an object only. By itself serde would take an array with the fields' values too, which
-/// nobody documents and whose meaning changes with every new field.
+/// A struct that is read from an object only. By itself serde would take an array with the fields' values
+/// too, which nobody documents and whose meaning changes with every new field.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

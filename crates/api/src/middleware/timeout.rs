@@ -15,7 +15,7 @@ pub(crate) async fn limit_time(State(app): State<AppState>, request: Request, ne
         Ok(response) => response,
         Err(_late) => Problem::new(
             ProblemType::TimedOut,
-            "The request took too long. It may still take effect: repeat a submit with the same Idempotency-Key.",
+            "It may still take effect: repeat a submit with the same Idempotency-Key.",
         )
         .into_response(),
     }

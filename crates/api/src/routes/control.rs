@@ -15,8 +15,8 @@ use crate::wire::JobBody;
 
 /// Cancel a job
 ///
-/// A job that has not started ends at once. One that runs is asked to: its worker aborts the handler within seconds,
-/// unless it ends by itself first.
+/// A job that has not started ends at once. One that runs is asked to: its worker aborts the handler within
+/// seconds, unless it ends by itself first.
 #[utoipa::path(
     post, path = "/api/jobs/{id}/cancel", tag = "jobs",
     params(("id" = uuid::Uuid, Path, description = "The job.")),
@@ -90,6 +90,6 @@ async fn job(app: &AppState, tenant_id: TenantId, id: JobId) -> Result<Json<JobB
 /// Wakes whoever waits for the job's end, in all processes; failing that, they find out by looking.
 async fn announce_end(app: &AppState, id: JobId) {
     if let Err(error) = app.store.notify_finished(&[id]).await {
-        tracing::debug!(error.chain = %runtime::error_chain(&error), "a cancelled job could not be announced");
+        tracing::debug!(error.chain = %runtime::error_chain(&error), "a cancelled job was not announced");
     }
 }

@@ -42,8 +42,8 @@ pub(crate) async fn get_problem(Path(code): Path<String>) -> Result<Json<Problem
     }))
 }
 
-/// `/openapi.json`, and a page at `/docs` to read it and to try it out. All of the page is served from here; the online
-/// validator that it would ask by itself is switched off.
+/// `/openapi.json`, and a page at `/docs` to read it and to try it out. All of the page is served from here;
+/// the online validator that it would ask by itself is switched off.
 pub(crate) fn pages(openapi: OpenApi) -> Router<AppState> {
     let config = Config::default()
         .validator_url("none")

@@ -6,8 +6,8 @@ use http::request::Parts;
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 
-/// The `{id}` of a path. What is no id is refused as such: to a client that mixed up its variables, "no such job" would
-/// be misleading.
+/// The `{id}` of a path. What is no id is refused as such: to a client that mixed up its variables, "no such
+/// job" would be misleading.
 #[derive(Debug)]
 pub(crate) struct JobPath(pub(crate) JobId);
 

@@ -26,8 +26,8 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
 /// List jobs
 ///
-/// Newest first, without payload and result. `next_cursor`, or the `Link` header, leads to the next page; jobs that
-/// are submitted meanwhile are on none of the pages.
+/// Newest first, without payload and result. `next_cursor`, or the `Link` header, leads to the next page;
+/// jobs that are submitted meanwhile are on none of the pages.
 #[utoipa::path(
     get, path = "/api/jobs", tag = "jobs",
     params(ListJobs),
@@ -63,8 +63,8 @@ pub(crate) async fn list_jobs(
 
 /// Read a job
 ///
-/// With `Prefer: wait=20` the answer comes as soon as the job has ended, or after 20 seconds with the job as it stands
-/// then. With `If-None-Match` an unchanged job is answered by 304.
+/// With `Prefer: wait=20` the answer comes as soon as the job has ended, or after 20 seconds with the job as
+/// it stands then. With `If-None-Match` an unchanged job is answered by 304.
 #[utoipa::path(
     get, path = "/api/jobs/{id}", tag = "jobs",
     params(

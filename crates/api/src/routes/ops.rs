@@ -1,5 +1,5 @@
-//! For load balancers, orchestrators and Prometheus. Without authentication: the first two tell nothing that is worth
-//! hiding, and whoever exposes the api to the internet keeps `/metrics` behind the load balancer.
+//! For load balancers, orchestrators and Prometheus. Without authentication: the first two tell nothing that
+//! is worth hiding, and whoever exposes the api to the internet keeps `/metrics` behind the load balancer.
 
 use std::collections::BTreeMap;
 
@@ -69,7 +69,9 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
 /// Metrics for Prometheus
 #[utoipa::path(
     get, path = "/metrics", tag = "operations", security(()),
-    responses((status = 200, description = "All metrics of the process.", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "All metrics of the process.", body = String, content_type = "text/plain"),
+    ),
 )]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Response {
     (

@@ -56,7 +56,8 @@ fn a_kind_is_enough() {
 #[test]
 fn everything_that_is_sent_is_taken() {
     let job = check(&json!({
-        "kind": "k", "queue": "slow", "payload": [1], "run_at": after(60), "start_by": after(61), "max_attempts": 1000,
+        "kind": "k", "queue": "slow", "payload": [1], "run_at": after(60), "start_by": after(61),
+        "max_attempts": 1000,
         "backoff": { "initial_ms": 1, "factor": 10, "max_ms": 604_800_000 }, "timeout_ms": 86_400_000,
         "tags": ["a", "b c"],
     }))

@@ -47,7 +47,8 @@ pub(crate) struct SubmitJob {
     pub(crate) tags: Option<Vec<String>>,
 }
 
-/// The wait after the n-th failed attempt is drawn between 0 and `initial_ms` × `factor`ⁿ⁻¹, at most `max_ms`.
+/// The wait after the n-th failed attempt is drawn between 0 and `initial_ms` × `factor`ⁿ⁻¹, at most
+/// `max_ms`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitBackoff {

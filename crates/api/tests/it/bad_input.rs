@@ -1,11 +1,11 @@
 //! Whatever a client gets wrong is told exactly, and troubles no operator.
 
 use axum::body::Body;
-use http::{Method, Request};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, User};
-use crate::logs::Logs;
+use crate::logs::{Logs, troubled_nobody};
 
 /// What is expected: status, code, and the place of the first error, as `pointer /kind` or `parameter limit`.
 struct Expected(u16, &'static str, Option<(&'static str, &'static str)>);
@@ -332,77 +332,4 @@ async fn every_wrong_header_is_named() {
     }
     assert_eq!(app.stored_jobs().await, 0);
     troubled_nobody(&logs);
-}
-
-#[tokio::test]
-async fn unknown_routes_and_methods_are_told() {
-    let app = TestApp::new().await;
-    let user = app.user().await;
-    let logs = Logs::capture();
-    for path in [
-        "/",
-        "/api",
-        "/api/job",
-        "/api/jobs/",
-        "/api/jobs/a/b/c",
-        "/docs/nothing",
-        "/problems/nothing",
-    ] {
-        check(&user.get(path).await, &Expected(404, "not_found", None));
-        assert_eq!(user.get(path).await.json()["instance"], path);
-    }
-    for (method, path, allowed) in [
-        ("DELETE", "/api/jobs", &["GET", "HEAD", "POST"][..]),
-        ("GET", "/api/jobs/batch", &["POST"]),
-        ("POST", "/health", &["GET", "HEAD"]),
-        (
-            "FOO",
-            "/api/jobs/0190163d-8694-739b-aea5-966c26f8ad91",
-            &["GET", "HEAD"],
-        ),
-    ] {
-        let request = user
-            .request(method.parse().unwrap(), path)
-            .body(Body::empty())
-            .unwrap();
-        let answer = user.send(request).await;
-        check(&answer, &Expected(405, "method_not_allowed", None));
-        let mut allow: Vec<&str> = answer.header("allow").split(',').map(str::trim).collect();
-        allow.sort_unstable();
-        assert_eq!(allow, allowed, "{method} {path}");
-    }
-    troubled_nobody(&logs);
-}
-
-#[tokio::test]
-async fn request_ids_are_taken_if_they_are_safe_to_log() {
-    let app = TestApp::new().await;
-    let send = async |id: &str| {
-        let request = Request::get("/health")
-            .header("x-request-id", id)
-            .body(Body::empty())
-            .unwrap();
-        app.anon().send(request).await.header("x-request-id").to_owned()
-    };
-    assert_eq!(send("order-17/a").await, "order-17/a");
-    for unsafe_id in ["", "two words", "é", &"x".repeat(129)] {
-        let made = send(unsafe_id).await;
-        assert!(made.len() == 36 && made != unsafe_id, "{made}");
-    }
-}
-
-/// Nothing is logged above `info`, and of each request one line.
-#[track_caller]
-fn troubled_nobody(logs: &Logs) {
-    let lines = logs.take();
-    assert!(
-        lines.iter().any(|line| line["level"] == "INFO"),
-        "requests are logged at all"
-    );
-    for line in &lines {
-        assert!(
-            !matches!(line["level"].as_str(), Some("WARN" | "ERROR")),
-            "{line}"
-        );
-    }
 }

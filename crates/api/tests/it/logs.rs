@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 
-/// The lines that this thread logs while the value lives. A test's runtime has one thread, so that is all of the test.
+/// The lines that this thread logs while the value lives. A test's runtime has one thread, so that is all of
+/// the test.
 pub(crate) struct Logs {
     lines: Lines,
     _guard: DefaultGuard,
@@ -59,5 +60,21 @@ impl Logs {
             .into_iter()
             .filter(|line| line["target"] == "api::middleware::observe")
             .collect()
+    }
+}
+
+/// Nothing is logged above `info`, and of each request one line.
+#[track_caller]
+pub(crate) fn troubled_nobody(logs: &Logs) {
+    let lines = logs.take();
+    assert!(
+        lines.iter().any(|line| line["level"] == "INFO"),
+        "requests are logged at all"
+    );
+    for line in &lines {
+        assert!(
+            !matches!(line["level"].as_str(), Some("WARN" | "ERROR")),
+            "{line}"
+        );
     }
 }

@@ -17,6 +17,7 @@ mod problems;
 mod proxy;
 mod rate_limit;
 mod read;
+mod routes;
 mod server;
 mod submit;
 mod wait;

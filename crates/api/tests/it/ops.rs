@@ -1,11 +1,14 @@
 //! For operators: health, readiness, metrics, logs, and what happens without a database.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::App;
 use axum::body::Body;
 use http::Method;
+use queue::postgres::{Listener, PostgresQueue};
 use runtime::credential::ApiKey;
+use runtime::telemetry::metrics_handle;
 use serde_json::{Value, json};
 use testkit::eventually;
 use tower::ServiceExt;
@@ -56,6 +59,52 @@ async fn an_older_schema_is_not_ready() {
         ready["checks"]["schema"].as_str().unwrap().ends_with("is needed"),
         "{ready}"
     );
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_is_not_ready() {
+    let unreachable = impatient("postgres://nobody@127.0.0.1:1/nothing").await;
+    let app = TestApp::with(|parts| {
+        let (pool, stop) = (unreachable.pool().clone(), parts.shutdown.draining().clone());
+        let listener = Listener::start(pool.clone(), parts.shutdown.tasks(), stop);
+        parts.queues = vec![Arc::new(PostgresQueue::new(
+            pool,
+            "slow".parse().unwrap(),
+            listener,
+        ))];
+    })
+    .await;
+    let ready = app.anon().get("/ready").await.ok(503);
+    let checks = json!({ "database": "ok", "schema": "ok", "queue": "not available", "lifecycle": "ok" });
+    assert_eq!(ready, json!({ "status": "failing", "checks": checks }));
+}
+
+#[tokio::test]
+async fn requests_and_jobs_are_counted_without_what_clients_choose() {
+    let handle = metrics_handle();
+    let app = TestApp::with(|parts| parts.render_metrics = Arc::new(move || handle.render())).await;
+    let user = app.user().await;
+    let id = user.submit(&json!({ "kind": "k" })).await;
+    user.get(&format!("/api/jobs/{id}")).await.ok(200);
+    user.get("/made-up-path").await.problem(404, "not_found");
+    let made_up = user
+        .request("MADEUP".parse().unwrap(), "/api/jobs")
+        .body(Body::empty())
+        .unwrap();
+    user.send(made_up).await.problem(405, "method_not_allowed");
+
+    let metrics = app.anon().get("/metrics").await.text;
+    for series in [
+        "tandem_http_requests_total{route=\"/api/jobs\",method=\"POST\",status=\"202\"} ",
+        "tandem_http_requests_total{route=\"/api/jobs/{id}\",method=\"GET\",status=\"200\"} ",
+        "tandem_http_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} ",
+        "tandem_http_requests_total{route=\"/api/jobs\",method=\"other\",status=\"405\"} ",
+        "tandem_http_request_duration_seconds_count{route=\"/api/jobs\",method=\"POST\"} ",
+        "tandem_jobs_submitted_total{via=\"single\"} ",
+    ] {
+        assert!(metrics.contains(series), "{series} is not in\n{metrics}");
+    }
+    assert!(!metrics.contains(&id) && !metrics.contains("made-up") && !metrics.contains("MADEUP"));
 }
 
 #[tokio::test]
@@ -153,6 +202,25 @@ async fn each_request_is_one_line_that_names_it() {
         !line.to_string().contains(user.key_text()),
         "no secret in the log"
     );
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_noted() {
+    let app = TestApp::new().await;
+    let (user, body) = (app.user().await, json!({ "kind": "k" }));
+    let (logs, blocker) = (Logs::capture(), app.block_submits().await);
+    tokio::select! {
+        answer = user.post("/api/jobs", &body) => panic!("{answer:?}"),
+        () = app.submits_are_blocked(1) => {}
+    }
+    let [line] = &logs.requests()[..] else {
+        panic!("one request, one line")
+    };
+    assert_eq!(
+        (&line["level"], &line["message"]),
+        (&json!("INFO"), &json!("the client left before the answer"))
+    );
+    blocker.release().await;
 }
 
 #[tokio::test]

@@ -8,9 +8,10 @@ use axum::body::Body;
 use axum::routing::get;
 use http::Method;
 use serde_json::json;
+use testkit::eventually;
 use tokio::time::timeout;
 
-use crate::app::TestApp;
+use crate::app::{SOON, TestApp};
 
 #[tokio::test]
 async fn what_exceeds_the_requests_in_flight_is_refused_and_health_is_not() {
@@ -60,6 +61,38 @@ async fn submits_that_find_the_line_full_are_refused() {
     blocker.release().await;
     first.await.ok(202);
     second.await.ok(202);
+    assert_eq!(app.stored_jobs().await, 2);
+}
+
+#[tokio::test]
+async fn a_process_that_aborts_stores_what_was_handed_in_and_takes_nothing_more() {
+    let app = TestApp::with(|parts| parts.config.submit.lanes = 1).await;
+    let user = app.user().await;
+    let blocker = app.block_submits().await;
+    let body = json!({ "kind": "k" });
+    let (mut first, mut second) = (
+        pin!(user.post("/api/jobs", &body)),
+        pin!(user.post("/api/jobs", &body)),
+    );
+    tokio::select! {
+        answer = &mut first => panic!("{answer:?}"),
+        () = app.submits_are_blocked(1) => {}
+    }
+    assert!(
+        timeout(Duration::from_millis(300), &mut second).await.is_err(),
+        "it stands in the line"
+    );
+    app.shutdown.begin();
+    app.shutdown.abort().cancel();
+    blocker.release().await;
+    first.await.ok(202);
+    second.await.ok(202);
+    let ended = async || {
+        app.shutdown.tasks().close();
+        (app.shutdown.tasks().is_empty()).then_some(())
+    };
+    eventually("all tasks have ended", SOON, ended).await;
+    user.post("/api/jobs", &body).await.problem(503, "unavailable");
     assert_eq!(app.stored_jobs().await, 2);
 }
 

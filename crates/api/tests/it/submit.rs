@@ -49,12 +49,16 @@ async fn everything_that_is_sent_is_kept() {
     let request = user
         .json_request("/api/jobs")
         .header("x-request-id", "req-7")
-        .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .header(
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        )
         .body(
             json!({
                 "kind": "k", "queue": "slow", "payload": { "a": [1, "é\u{0}"] }, "delay_ms": 60_000,
-                "start_by": "2090-01-01T00:00:00Z".replace("2090", &next_year()), "max_attempts": 7,
-                "backoff": { "initial_ms": 5, "factor": 1.5, "max_ms": 50 }, "timeout_ms": 1_000, "tags": ["x", "y z"],
+                "start_by": format!("{}-01-01T00:00:00Z", next_year()), "max_attempts": 7,
+                "backoff": { "initial_ms": 5, "factor": 1.5, "max_ms": 50 }, "timeout_ms": 1_000,
+                "tags": ["x", "y z"],
             })
             .to_string()
             .into(),
@@ -72,7 +76,8 @@ async fn everything_that_is_sent_is_kept() {
         "payload": { "a": [1, "é\u{0}"] }, "attempt": 0, "attempts_spent": 0, "max_attempts": 7,
         "backoff": { "initial_ms": 5, "factor": 1.5, "max_ms": 50 }, "timeout_ms": 1_000,
         "created_at": accepted["created_at"], "run_at": accepted["run_at"],
-        "start_by": format!("{}-01-01T00:00:00Z", next_year()), "finished_at": null, "cancel_requested_at": null,
+        "start_by": format!("{}-01-01T00:00:00Z", next_year()),
+        "finished_at": null, "cancel_requested_at": null,
         "error": null, "result": null, "request_id": "req-7",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     });

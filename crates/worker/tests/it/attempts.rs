@@ -6,7 +6,7 @@ use domain::{JobState, NewJob};
 use serde_json::json;
 use worker::Registry;
 
-use crate::handlers::{Gate, Gates, Scope, Snooze};
+use crate::handlers::{Forever, Gate, Gates, Scope, Snooze};
 use crate::world::{World, job, lane, states, test_handlers};
 
 #[tokio::test]
@@ -157,4 +157,38 @@ async fn a_snooze_does_not_spend_the_attempt() {
     let job = world.until(id, JobState::Succeeded).await;
     assert_eq!((job.attempt, job.attempts_spent), (2, 1));
     running.drain().await;
+}
+
+#[tokio::test]
+async fn an_outcome_that_the_database_refuses_fails_its_job_and_no_other() {
+    let world = World::new().await;
+    let worker = world.worker(test_handlers().register(Forever)).await;
+    let mut jobs: Vec<NewJob> = (0..5).map(|number| job("test.echo", &json!(number), 1)).collect();
+    jobs.push(job("test.forever", &json!(null), 5));
+    let ids = world.submit_all(jobs).await;
+    let outcomes = worker.run_once(&lane(), 10).await.unwrap();
+    let succeeded = states(&outcomes)
+        .iter()
+        .filter(|state| **state == JobState::Succeeded)
+        .count();
+    assert_eq!((outcomes.len(), succeeded), (6, 5));
+    let (event, _, message) = world.failures(ids[5]).await.remove(0);
+    assert_eq!(
+        (event.as_str(), message.as_str()),
+        ("failed", "the outcome (snoozed) could not be stored")
+    );
+}
+
+#[tokio::test]
+async fn a_timeout_without_end_is_no_trouble() {
+    let world = World::new().await;
+    let worker = world.worker(test_handlers()).await;
+    world
+        .submit(NewJob {
+            timeout: Duration::MAX,
+            ..job("test.echo", &json!(null), 1)
+        })
+        .await;
+    let outcomes = worker.run_once(&lane(), 10).await.unwrap();
+    assert_eq!(states(&outcomes), [JobState::Succeeded]);
 }

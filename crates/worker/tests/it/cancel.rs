@@ -1,15 +1,16 @@
 //! Ending a job that runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::JobState;
 use serde_json::json;
 use store::Cancel;
 use tokio::sync::Notify;
-use worker::{Beat, Registry};
+use worker::{Beat, Config, Registry};
 
 use crate::handlers::{Gate, Gates, Polite};
-use crate::world::{World, job, lane, test_handlers};
+use crate::world::{PATIENCE, World, config, job, lane, test_handlers};
 
 #[tokio::test]
 async fn a_running_job_is_cancelled_with_the_next_heartbeat() {
@@ -24,6 +25,28 @@ async fn a_running_job_is_cancelled_with_the_next_heartbeat() {
     running.handle.beat_now();
     world.until(id, JobState::Cancelled).await;
     assert_eq!(world.failures(id).await[0].0, "cancelled");
+    running.drain().await;
+}
+
+#[tokio::test]
+async fn a_cancel_is_heard_before_the_next_heartbeat() {
+    let world = World::new().await;
+    // No heartbeat comes by itself while this test runs.
+    let hour = Duration::from_hours(1);
+    let unhurried = Config {
+        heartbeat: hour,
+        lease: 3 * hour,
+        ..config()
+    };
+    let running = world.run(world.worker_on(&world.store().await, test_handlers(), unhurried));
+    let id = world.submit(job("test.sleep", &json!({"ms": 600_000}), 5)).await;
+    world.until(id, JobState::Running).await;
+    // Asked again and again, because a signal is lost on a worker that does not listen yet.
+    testkit::eventually("the job's end", PATIENCE, || async {
+        let answer = world.api.cancel(world.tenant_id, id).await.unwrap();
+        (answer == Cancel::AlreadyFinished(JobState::Cancelled)).then_some(())
+    })
+    .await;
     running.drain().await;
 }
 

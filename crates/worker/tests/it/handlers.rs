@@ -97,6 +97,19 @@ impl Handler for Snooze {
     }
 }
 
+/// `test.forever`: snoozes until a time that no database can write down.
+#[derive(Debug)]
+pub(crate) struct Forever;
+
+impl Handler for Forever {
+    const KIND: &'static str = "test.forever";
+    type Payload = serde_json::Value;
+
+    async fn run(&self, _payload: serde_json::Value, _scope: JobScope) -> Result<Done, JobError> {
+        Err(JobError::Snooze(Duration::MAX))
+    }
+}
+
 /// `test.polite`: runs until it is told to stop, and then ends with success.
 #[derive(Debug)]
 pub(crate) struct Polite(pub(crate) Arc<Notify>);

@@ -17,4 +17,3 @@ mod proxy;
 mod sqs;
 mod sqs_world;
 mod world;
-mod zz_bench;

@@ -10,8 +10,9 @@ use runtime::process::Process;
 use runtime::telemetry::Logging;
 use runtime::{Env, Setting, database, lanes, telemetry};
 use store::PoolConfig;
-use worker::handlers::Targets;
-use worker::{Config, MaintenanceConfig};
+
+use crate::handlers::Targets;
+use crate::{Config, MaintenanceConfig};
 
 const CONCURRENCY: Setting = Setting::with_default(
     "TANDEM_WORKER_CONCURRENCY",
@@ -72,7 +73,7 @@ const HOST: Setting = Setting::optional(
 );
 
 /// What `--help` says.
-pub(crate) const PROCESS: Process = Process {
+pub(super) const PROCESS: Process = Process {
     name: "worker",
     about: "Runs the jobs that the api has stored.",
     settings: &[
@@ -96,20 +97,20 @@ pub(crate) const PROCESS: Process = Process {
 };
 
 /// Everything that is set.
-pub(crate) struct Settings {
-    pub(crate) database: DatabaseSource,
-    pub(crate) pool: PoolConfig,
-    pub(crate) lanes: Lanes,
-    pub(crate) config: Config,
-    pub(crate) drain: Duration,
-    pub(crate) test_handlers: bool,
-    pub(crate) targets: Targets,
-    pub(crate) ops_addr: Option<SocketAddr>,
-    pub(crate) host: String,
+pub(super) struct Settings {
+    pub(super) database: DatabaseSource,
+    pub(super) pool: PoolConfig,
+    pub(super) lanes: Lanes,
+    pub(super) config: Config,
+    pub(super) drain: Duration,
+    pub(super) test_handlers: bool,
+    pub(super) targets: Targets,
+    pub(super) ops_addr: Option<SocketAddr>,
+    pub(super) host: String,
 }
 
 /// Reads all of it, and notes all that is wrong.
-pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
+pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let database = DatabaseSource::from_env(env);
     let lanes = Lanes::from_env(env);
     // One listens, one leads, and each lane receives while outcomes and heartbeats are recorded.
