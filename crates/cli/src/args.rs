@@ -105,7 +105,7 @@ pub(crate) struct KeysArgs {
 pub(crate) enum KeysCommand {
     /// Make a key; it is printed once and can't be read again
     ///
-    /// TANDEM_KEY_PEPPER and TANDEM_KEY_ENVIRONMENT must be set as for the api processes that should accept it.
+    /// `TANDEM_KEY_PEPPER` and `TANDEM_KEY_ENVIRONMENT` must be set as for the api processes that should accept it.
     Create(CreateKeyArgs),
     /// Stop a key from working, within five seconds on all processes
     Revoke {

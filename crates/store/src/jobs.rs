@@ -21,8 +21,8 @@ pub struct Job {
     pub queue: String,
     /// Where it stands.
     pub state: JobState,
-    /// What the handler gets.
-    pub payload: Box<RawValue>,
+    /// What the handler gets; not read for lists.
+    pub payload: Option<Box<RawValue>>,
     /// Attempts and back-off.
     pub policy: domain::RetryPolicy,
     /// How long one attempt may take.
@@ -49,7 +49,7 @@ pub struct Job {
     pub error_code: Option<String>,
     /// The last attempt's failure, for a person.
     pub error_message: Option<String>,
-    /// What the handler returned.
+    /// What the handler returned; not read for lists.
     pub result: Option<Box<RawValue>>,
     /// The request that submitted it.
     pub request_id: Option<String>,
@@ -113,7 +113,7 @@ struct JobRow {
     kind: String,
     queue: String,
     state: String,
-    payload: Json<Box<RawValue>>,
+    payload: Option<Json<Box<RawValue>>>,
     max_attempts: i32,
     backoff_initial_ms: i64,
     backoff_factor: f64,
@@ -144,7 +144,7 @@ impl TryFrom<JobRow> for Job {
             kind: row.kind,
             queue: row.queue,
             state: parse(&row.state)?,
-            payload: row.payload.0,
+            payload: row.payload.map(|payload| payload.0),
             policy: policy(
                 row.max_attempts,
                 row.backoff_initial_ms,
@@ -180,7 +180,7 @@ impl Store {
         let row = sqlx::query_as!(
             JobRow,
             r#"
-            select id, kind, queue, state, payload as "payload: _", max_attempts, backoff_initial_ms, backoff_factor,
+            select id, kind, queue, state, payload as "payload?: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, result as "result: _", request_id,
                    traceparent
@@ -194,7 +194,7 @@ impl Store {
         row.map(Job::try_from).transpose()
     }
 
-    /// Reads up to `limit` jobs, newest first. A state whose jobs have tokens is read from those, so that finding a
+    /// Reads up to `limit` jobs, newest first, without payloads and results. A state whose jobs have tokens is read from those, so that finding a
     /// hundred failures does not read a million successes.
     ///
     /// # Errors
@@ -214,9 +214,9 @@ impl Store {
         let rows = sqlx::query_as!(
             JobRow,
             r#"
-            select id, kind, queue, state, payload as "payload: _", max_attempts, backoff_initial_ms, backoff_factor,
+            select id, kind, queue, state, null::json as "payload: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
-                   finished_at, cancel_requested_at, error_code, error_message, result as "result: _", request_id,
+                   finished_at, cancel_requested_at, error_code, error_message, null::json as "result: _", request_id,
                    traceparent
             from job
             where tenant_id = $1

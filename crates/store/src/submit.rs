@@ -1,9 +1,11 @@
 //! Accepting jobs: many requests, one transaction.
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error as _;
 
 use chrono::{DateTime, Utc};
 use domain::{JobId, JobState, NewJob, TenantId};
+use futures::future::join_all;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
@@ -11,6 +13,9 @@ use crate::error::Error;
 use crate::idempotency::{Bound, Idempotency, bind};
 use crate::pool::Store;
 use crate::row::{ms, parse};
+
+/// How many requests of a group that failed are tried alone at a time.
+const ALONE_AT_A_TIME: usize = 4;
 
 /// The jobs of one request: all of them are accepted, or none.
 #[derive(Debug)]
@@ -64,27 +69,39 @@ impl Store {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(Error::Locked(_)) if submissions.len() == 1 => vec![Ok(Submitted::InProgress)],
             Err(error) if submissions.len() == 1 => vec![Err(error)],
-            // Nothing was stored. Each one alone tells which it was, also when the database has gone: a pool that
-            // times out once is not asked again for each.
-            Err(Error::Unavailable(cause)) => {
-                tracing::debug!(error = %cause, requests = submissions.len(), "a group of submits failed");
+            // Nothing was stored, and trying each one alone would only keep all of them waiting.
+            Err(error @ Error::Unavailable(_)) => {
+                let cause = error.source().map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(
+                    cause,
+                    requests = submissions.len(),
+                    "a group of submits could not be stored"
+                );
                 submissions
                     .iter()
                     .map(|_| Err(Error::Unavailable(sqlx::Error::PoolTimedOut)))
                     .collect()
             }
+            // Nothing was stored either, but it may be the fault of one: each one alone tells.
             Err(_) => {
                 let mut answers = Vec::with_capacity(submissions.len());
-                for submission in submissions {
-                    let alone = std::slice::from_ref(submission);
-                    let answer = match self.submit_together(alone).await {
-                        Err(Error::Locked(_)) => Ok(Submitted::InProgress),
-                        other => other.map(|mut answers| answers.remove(0)),
-                    };
-                    answers.push(answer);
+                for some in submissions.chunks(ALONE_AT_A_TIME) {
+                    let alone: Vec<_> = some
+                        .iter()
+                        .map(|submission| self.submit_alone(submission))
+                        .collect();
+                    answers.extend(join_all(alone).await);
                 }
                 answers
             }
+        }
+    }
+
+    async fn submit_alone(&self, submission: &Submission) -> Result<Submitted, Error> {
+        match self.submit_together(std::slice::from_ref(submission)).await {
+            Ok(mut answers) => Ok(answers.remove(0)),
+            Err(Error::Locked(_)) => Ok(Submitted::InProgress),
+            Err(error) => Err(error),
         }
     }
 

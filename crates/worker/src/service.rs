@@ -96,7 +96,7 @@ pub fn health() -> Probe {
 }
 
 /// Whether the worker takes jobs: it is registered, the database answers with the schema that this program was built
-/// for, the lanes' queues answer, and it does not drain.
+/// for or a newer one, the lanes' queues answer, and it does not drain.
 #[must_use]
 pub fn readiness(handle: Handle, store: Store, queues: Vec<Arc<dyn Queue>>, shutdown: Shutdown) -> Probe {
     probe(move || {
@@ -137,7 +137,8 @@ pub fn readiness(handle: Handle, store: Store, queues: Vec<Arc<dyn Queue>>, shut
 async fn schema(store: &Store) -> Result<(), String> {
     let expected = Store::expected_schema_version();
     match store.schema_version().await {
-        Ok(Some(version)) if version == expected => Ok(()),
+        // A newer schema is one that this program still works with: migrations expand first and contract later.
+        Ok(Some(version)) if version >= expected => Ok(()),
         Ok(version) => Err(format!(
             "the schema is at version {version:?}, this program needs {expected}"
         )),

@@ -92,8 +92,11 @@ fn not_compiled(message: &str, packages: &[Value]) -> Option<String> {
     let ours = packages
         .iter()
         .any(|package| package["id"] == message["package_id"]);
-    let skipped = message["reason"] == "compiler-artifact" && message["fresh"] == true;
-    (ours && skipped).then(|| format!("{} ({})", message["target"]["name"], message["target"]["kind"][0]))
+    // A build script can't hold statements, and has its own idea of what makes it stale.
+    let kind = &message["target"]["kind"][0];
+    let may_hold_statements = kind != "custom-build";
+    let skipped = message["reason"] == "compiler-artifact" && message["fresh"] == true && may_hold_statements;
+    (ours && skipped).then(|| format!("{} ({kind})", message["target"]["name"]))
 }
 
 #[cfg(test)]
@@ -105,17 +108,22 @@ mod tests {
     #[test]
     fn a_target_that_cargo_skipped_is_noticed() {
         let packages = [json!({ "id": "store" })];
-        let message = |id: &str, fresh: bool| {
-            let target = json!({ "name": "it", "kind": ["test"] });
+        let artifact = |id: &str, kind: &str, fresh: bool| {
+            let target = json!({ "name": "it", "kind": [kind] });
             json!({ "reason": "compiler-artifact", "package_id": id, "target": target, "fresh": fresh })
                 .to_string()
         };
+        let message = |id: &str, fresh: bool| artifact(id, "test", fresh);
         assert_eq!(
             not_compiled(&message("store", true), &packages).unwrap(),
             "\"it\" (\"test\")"
         );
         assert_eq!(not_compiled(&message("store", false), &packages), None);
         assert_eq!(not_compiled(&message("serde", true), &packages), None);
+        assert_eq!(
+            not_compiled(&artifact("store", "custom-build", true), &packages),
+            None
+        );
     }
 
     #[test]

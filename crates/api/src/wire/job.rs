@@ -155,7 +155,7 @@ impl From<Job> for JobBody {
     fn from(mut job: Job) -> Self {
         let backoff = job.policy.backoff;
         Self {
-            payload: std::mem::take(&mut job.payload),
+            payload: job.payload.take().unwrap_or_default(),
             result: job.result.take(),
             backoff: BackoffBody {
                 initial_ms: ms(backoff.initial),

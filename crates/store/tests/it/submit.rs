@@ -195,7 +195,7 @@ async fn a_later_run_at_schedules_and_hostile_payloads_survive() {
         .await;
     assert_eq!(submitted.state, JobState::Scheduled);
     let job = world.job(submitted.id).await;
-    assert_eq!(job.payload.get(), text);
+    assert_eq!(job.payload.unwrap().get(), text);
     assert_eq!(job.tags, ["one", "zwei, \"drei\" {4}"]);
     assert_eq!(world.tokens(submitted.id).await, ["due"]);
     let _ = random();
