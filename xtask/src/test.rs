@@ -111,6 +111,9 @@ impl<'a> Selection<'a> {
             .args(self.scope())
             .args(self.arguments);
         cargo.envs(services.variables());
+        // Most tests wait most of the time: for a lease, a retry, a timeout. `-- --test-threads N` has the last word.
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        cargo.env("RUST_TEST_THREADS", (3 * cores).to_string());
         let mut counts = Counts::default();
         let status = interrupts.run_by_line(&mut cargo, |line| {
             println!("{line}");

@@ -2,7 +2,6 @@
 
 mod findings;
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,13 +18,7 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 use findings::Findings;
 
 const MAX_BATCH: usize = 1_000;
-const MAX_TAGS: usize = 20;
-const TIMEOUT_MS: RangeInclusive<u64> = 1_000..=86_400_000;
-const BACKOFF_INITIAL_MS: RangeInclusive<u64> = 1..=86_400_000;
-const BACKOFF_MAX_MS: RangeInclusive<u64> = 1..=604_800_000;
-const BACKOFF_FACTOR: RangeInclusive<f64> = 1.0..=10.0;
 const MAX_DAYS_AHEAD: i64 = 366;
-const DELAY_MS: RangeInclusive<u64> = 0..=31_622_400_000;
 
 /// What the rules need to know besides the body.
 pub(crate) struct Rules<'a> {
@@ -60,17 +53,11 @@ impl Rules<'_> {
     /// `None` when something is wrong, which is in the findings then. All fields are looked at before any is
     /// used.
     fn check(&self, body: SubmitJob, found: &mut Findings) -> Option<NewJob> {
+        found.bounds("", &body);
         let kind = found.parse("kind", &body.kind);
         let queue = self.queue(body.queue.as_deref(), found);
         let payload = payload(body.payload, found);
-        let max_attempts = found.in_range(
-            "max_attempts",
-            body.max_attempts,
-            1..=u64::from(RetryPolicy::LIMIT_MAX_ATTEMPTS),
-            u64::from(RetryPolicy::DEFAULT_MAX_ATTEMPTS),
-        );
         let backoff = backoff(body.backoff, found);
-        let timeout = found.in_range("timeout_ms", body.timeout_ms, TIMEOUT_MS, default_timeout_ms());
         let run_at = self.run_at(body.run_at.as_deref(), body.delay_ms, found);
         let start_by = self.start_by(body.start_by.as_deref(), run_at, found);
         let tags = tags(&body.tags.unwrap_or_default(), found);
@@ -80,10 +67,15 @@ impl Rules<'_> {
             queue: queue?,
             payload: payload?,
             policy: RetryPolicy {
-                max_attempts: u32::try_from(max_attempts?).ok()?,
+                max_attempts: match body.max_attempts {
+                    Some(max_attempts) => u32::try_from(max_attempts).ok()?,
+                    None => RetryPolicy::DEFAULT_MAX_ATTEMPTS,
+                },
                 backoff: backoff?,
             },
-            timeout: Duration::from_millis(timeout?),
+            timeout: body
+                .timeout_ms
+                .map_or(domain::job::DEFAULT_TIMEOUT, Duration::from_millis),
             run_at,
             start_by,
             tags,
@@ -123,8 +115,9 @@ impl Rules<'_> {
         let due = match (run_at, delay_ms) {
             (Some(text), _) => found.time("run_at", text)?,
             (None, delay_ms) => {
-                let delay_ms = found.in_range("delay_ms", delay_ms, DELAY_MS, 0)?;
-                self.now + TimeDelta::milliseconds(i64::try_from(delay_ms).ok()?)
+                // One that is too long for a time is out of its bounds, which has been found before.
+                let delay = TimeDelta::from_std(Duration::from_millis(delay_ms.unwrap_or_default())).ok()?;
+                self.now.checked_add_signed(delay)?
             }
         };
         if due > self.now + TimeDelta::days(MAX_DAYS_AHEAD) {
@@ -164,10 +157,6 @@ impl Rules<'_> {
     }
 }
 
-fn default_timeout_ms() -> u64 {
-    u64::try_from(domain::job::DEFAULT_TIMEOUT.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// A job within a batch may be no larger than one alone.
 fn payload(payload: Option<Box<RawValue>>, found: &mut Findings) -> Option<Box<RawValue>> {
     let payload = payload.unwrap_or_default();
@@ -187,25 +176,12 @@ fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<
     let Some(Object(body)) = body else {
         return Some(default);
     };
-    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    found.bounds("backoff/", &body);
     let factor = body.factor.unwrap_or(default.factor);
-    if !BACKOFF_FACTOR.contains(&factor) {
-        let (least, most) = (BACKOFF_FACTOR.start(), BACKOFF_FACTOR.end());
-        found.add(
-            "backoff/factor",
-            "out_of_range",
-            format!("must be from {least} to {most}"),
-        );
-    }
-    let initial = found.in_range(
-        "backoff/initial_ms",
-        body.initial_ms,
-        BACKOFF_INITIAL_MS,
-        ms(default.initial),
-    );
-    let default_max = ms(default.max).max(initial.unwrap_or_default());
-    let max = found.in_range("backoff/max_ms", body.max_ms, BACKOFF_MAX_MS, default_max);
-    let (initial, max) = (Duration::from_millis(initial?), Duration::from_millis(max?));
+    let initial = body.initial_ms.map_or(default.initial, Duration::from_millis);
+    let max = body
+        .max_ms
+        .map_or(default.max.max(initial), Duration::from_millis);
     if max < initial {
         found.add(
             "backoff/max_ms",
@@ -217,14 +193,6 @@ fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<
 }
 
 fn tags(texts: &[String], found: &mut Findings) -> Vec<Tag> {
-    if texts.len() > MAX_TAGS {
-        found.add(
-            "tags",
-            "out_of_range",
-            format!("must have at most {MAX_TAGS} tags"),
-        );
-        return Vec::new();
-    }
     let parse = |(index, text): (usize, &String)| found.parse(&format!("tags/{index}"), text);
     texts.iter().enumerate().filter_map(parse).collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use domain::TenantId;
@@ -79,6 +80,8 @@ struct Connector {
     source: CredentialSource,
     /// The URL in use; the lock makes one caller renew for all.
     url: Mutex<String>,
+    /// How often the URL has changed.
+    renewals: AtomicU64,
 }
 
 impl fmt::Debug for Store {
@@ -120,6 +123,7 @@ impl Store {
             config,
             source,
             url: Mutex::new(url),
+            renewals: AtomicU64::new(0),
         });
         Ok(Self { pool, connector })
     }
@@ -168,9 +172,10 @@ impl Store {
     }
 
     pub(crate) async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
+        let renewals = self.renewals();
         match self.pool.acquire().await {
             Err(error) if credentials_rejected(&error) => {
-                self.renew_credentials().await?;
+                self.renew_credentials(renewals).await?;
                 Ok(self.pool.acquire().await?)
             }
             other => Ok(other?),
@@ -183,25 +188,34 @@ impl Store {
         let statement =
             format!("begin; set local app.tenant_id = '{tenant_id}'; set local lock_timeout = '2s'");
         let begin = || self.pool.begin_with(AssertSqlSafe(statement.clone()));
+        let renewals = self.renewals();
         match begin().await {
             Err(error) if credentials_rejected(&error) => {
-                self.renew_credentials().await?;
+                self.renew_credentials(renewals).await?;
                 Ok(begin().await?)
             }
             other => Ok(other?),
         }
     }
 
-    /// Reads the credentials again, once for all callers that were rejected with the same ones.
-    async fn renew_credentials(&self) -> Result<(), Error> {
+    fn renewals(&self) -> u64 {
+        self.connector.renewals.load(Ordering::Acquire)
+    }
+
+    /// Reads the credentials again, unless somebody did since `seen` renewals: once for all callers that were rejected.
+    async fn renew_credentials(&self, seen: u64) -> Result<(), Error> {
         let connector = &self.connector;
         let mut url = connector.url.lock().await;
+        if self.renewals() != seen {
+            return Ok(());
+        }
         let fresh = (connector.source)().await.map_err(Error::Credentials)?;
         if *url != fresh {
             tracing::info!("the database credentials have changed");
             self.pool
                 .set_connect_options(connect_options(&fresh, connector.role, &connector.config)?);
             *url = fresh;
+            connector.renewals.fetch_add(1, Ordering::AcqRel);
         }
         Ok(())
     }

@@ -67,8 +67,7 @@ impl Store {
     pub async fn submit(&self, submissions: &[Submission]) -> Vec<Result<Submitted, Error>> {
         match self.submit_together(submissions).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(Error::Locked(_)) if submissions.len() == 1 => vec![Ok(Submitted::InProgress)],
-            Err(error) if submissions.len() == 1 => vec![Err(error)],
+            Err(error) if submissions.len() == 1 => vec![alone(&submissions[0], error)],
             // Nothing was stored, and trying each one alone would only keep all of them waiting.
             Err(error @ Error::Unavailable(_)) => {
                 let cause = error.source().map(ToString::to_string).unwrap_or_default();
@@ -100,8 +99,7 @@ impl Store {
     async fn submit_alone(&self, submission: &Submission) -> Result<Submitted, Error> {
         match self.submit_together(std::slice::from_ref(submission)).await {
             Ok(mut answers) => Ok(answers.remove(0)),
-            Err(Error::Locked(_)) => Ok(Submitted::InProgress),
-            Err(error) => Err(error),
+            Err(error) => alone(submission, error),
         }
     }
 
@@ -129,6 +127,14 @@ impl Store {
         tx.commit().await?;
         Ok(answers.into_iter().flatten().collect())
     }
+}
+
+/// What an error means for a request that was tried alone: one that waits in vain for a lock waits for its key.
+fn alone(submission: &Submission, error: Error) -> Result<Submitted, Error> {
+    if matches!(error, Error::Locked(_)) && submission.idempotency.is_some() {
+        return Ok(Submitted::InProgress);
+    }
+    Err(error)
 }
 
 async fn name_tenant(tx: &mut PgTransaction<'static>, tenant_id: TenantId) -> Result<(), Error> {

@@ -1,10 +1,11 @@
 //! What is wrong with a body.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use validator::{Validate, ValidationError};
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 
@@ -52,20 +53,20 @@ impl Findings {
         Some(time.to_utc())
     }
 
-    pub(super) fn in_range(
-        &mut self,
-        field: &str,
-        value: Option<u64>,
-        range: RangeInclusive<u64>,
-        default: u64,
-    ) -> Option<u64> {
-        let value = value.unwrap_or(default);
-        if !range.contains(&value) {
-            let message = format!("must be from {} to {}", range.start(), range.end());
-            self.add(field, "out_of_range", message);
-            return None;
+    /// Checks the bounds that stand beside the fields of a part; `within` is where the part stands.
+    pub(super) fn bounds(&mut self, within: &str, part: &impl Validate) {
+        let Err(broken) = part.validate() else { return };
+        // In the order of names, because a map has none.
+        let broken: BTreeMap<_, _> = broken.field_errors().into_iter().collect();
+        for (field, errors) in broken {
+            for error in errors {
+                self.add(
+                    &format!("{within}{field}"),
+                    "out_of_range",
+                    bounds_in_words(error),
+                );
+            }
         }
-        Some(value)
     }
 
     /// The result, unless something was found.
@@ -74,5 +75,19 @@ impl Findings {
             Some(result) if self.errors.is_empty() => Ok(result),
             _ => Err(Problem::invalid(ProblemType::InvalidBody, self.errors)),
         }
+    }
+}
+
+fn bounds_in_words(error: &ValidationError) -> String {
+    let bound = |name| error.params.get(name).map(ToString::to_string);
+    let range = match (bound("min"), bound("max")) {
+        (Some(min), Some(max)) => format!("from {min} to {max}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, None) => "other than it is".to_owned(),
+    };
+    match error.code.as_ref() {
+        "length" => format!("must have {range} entries"),
+        _ => format!("must be {range}"),
     }
 }

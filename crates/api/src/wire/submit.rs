@@ -6,13 +6,14 @@ use serde_json::value::RawValue;
 use store::SubmittedJob;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use validator::Validate;
 
 use super::State;
 use crate::body::Document;
 use crate::json::Object;
 
 /// A job to be run. What is left out has its default.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitJob {
     /// Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
@@ -29,37 +30,44 @@ pub(crate) struct SubmitJob {
     pub(crate) run_at: Option<String>,
     /// How long after its acceptance it is due, in place of `run_at`.
     #[schema(maximum = 31_622_400_000_u64)]
+    #[validate(range(max = 31_622_400_000_u64))]
     pub(crate) delay_ms: Option<u64>,
     /// It expires when it was not started by then.
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub(crate) start_by: Option<String>,
     /// The most attempts that may fail; 5 by default.
     #[schema(minimum = 1, maximum = 1000)]
+    #[validate(range(min = 1, max = 1000))]
     pub(crate) max_attempts: Option<u64>,
     /// The waits between attempts.
     #[schema(value_type = Option<SubmitBackoff>)]
     pub(crate) backoff: Option<Object<SubmitBackoff>>,
     /// How long one attempt may take; 300,000 by default.
     #[schema(minimum = 1000, maximum = 86_400_000)]
+    #[validate(range(min = 1000, max = 86_400_000))]
     pub(crate) timeout_ms: Option<u64>,
     /// Labels for finding it again.
     #[schema(max_items = 20)]
+    #[validate(length(max = 20))]
     pub(crate) tags: Option<Vec<String>>,
 }
 
 /// The wait after the n-th failed attempt is drawn between 0 and `initial_ms` × `factor`ⁿ⁻¹, at most
 /// `max_ms`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitBackoff {
     /// 1,000 by default.
     #[schema(minimum = 1, maximum = 86_400_000)]
+    #[validate(range(min = 1, max = 86_400_000))]
     pub(crate) initial_ms: Option<u64>,
     /// 2 by default.
     #[schema(minimum = 1, maximum = 10)]
+    #[validate(range(min = 1.0, max = 10.0))]
     pub(crate) factor: Option<f64>,
     /// Also caps what a target asks for by `Retry-After`. The larger of 900,000 and `initial_ms` by default.
     #[schema(minimum = 1, maximum = 604_800_000)]
+    #[validate(range(min = 1, max = 604_800_000))]
     pub(crate) max_ms: Option<u64>,
 }
 

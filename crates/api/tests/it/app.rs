@@ -174,7 +174,11 @@ impl TestApp {
     pub(crate) async fn submits_are_blocked(&self, transactions: i64) {
         let mut superuser = self.db.superuser().await;
         let mut waiting = async || {
-            let waiting = sqlx::query_scalar::<_, i64>("select count(*) from pg_locks where not granted");
+            // Other tests have databases of their own on the same server.
+            let waiting = sqlx::query_scalar::<_, i64>(
+                "select count(*) from pg_locks l join pg_database d on d.oid = l.database
+                 where not l.granted and d.datname = current_database()",
+            );
             waiting.fetch_one(&mut superuser).await.unwrap()
         };
         while waiting().await < transactions {

@@ -1,10 +1,14 @@
 //! What was logged.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use serde_json::Value;
+use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::SubscriberExt as _;
+
+static EVERYWHERE: Once = Once::new();
 
 /// The lines that this thread logs while the value lives. A test's runtime has one thread, so that is all of
 /// the test.
@@ -28,6 +32,12 @@ impl Write for Lines {
 
 impl Logs {
     pub(crate) fn capture() -> Self {
+        // While only one subscriber exists, a line that is reached first on a thread without it counts as unwanted on
+        // every thread. So another one wants all of them, everywhere, and does nothing with them.
+        EVERYWHERE.call_once(|| {
+            let silent = tracing_subscriber::registry().with(LevelFilter::DEBUG);
+            tracing::subscriber::set_global_default(silent).expect("no other test sets one");
+        });
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()

@@ -122,7 +122,7 @@ async fn without_a_database_requests_are_refused_quickly_and_the_process_lives()
     let begun = Instant::now();
     let refused = send("/api/jobs").await;
     assert!(
-        begun.elapsed() < Duration::from_secs(2),
+        begun.elapsed() < Duration::from_secs(6),
         "took {:?}",
         begun.elapsed()
     );
