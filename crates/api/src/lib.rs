@@ -31,6 +31,7 @@ mod routes;
 mod serve;
 mod submitter;
 mod validate;
+mod values;
 mod watch;
 mod wire;
 

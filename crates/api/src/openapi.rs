@@ -17,6 +17,8 @@ use crate::problem::ProblemBody;
     ),
     tags(
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
+        (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
+            by cause, and retrying or discarding many at a time."),
         (name = "operations", description = "For load balancers, orchestrators and Prometheus."),
         (name = "documentation", description = "What the api says about itself."),
     ),
@@ -79,6 +81,27 @@ pub(crate) enum SubmitProblems {
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody),
     /// The body is not valid, or the `Idempotency-Key` belongs to another one.
+    #[response(status = 422, content_type = "application/problem+json")]
+    InvalidBody(ProblemBody),
+}
+
+/// What routes that take a body, and no `Idempotency-Key`, may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum BodyProblems {
+    /// The body is not JSON.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Malformed(ProblemBody),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    BodyTimeout(ProblemBody),
+    /// The body is larger than 262,144 bytes.
+    #[response(status = 413, content_type = "application/problem+json")]
+    BodyTooLarge(ProblemBody),
+    /// The body is not declared as JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(ProblemBody),
+    /// The body is not valid.
     #[response(status = 422, content_type = "application/problem+json")]
     InvalidBody(ProblemBody),
 }

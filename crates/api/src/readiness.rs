@@ -17,7 +17,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// How long an answer is good. Anybody may ask, so asking often must not cost the database anything.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// Looks at everything that requests need.
+/// What is told about the lanes' queues. Only workers need them: a job is stored, and announced when they are back.
+pub(crate) const QUEUE: &str = "queue";
+
+/// Looks at everything that requests need, and at the queues.
 pub(crate) struct Readiness {
     store: Store,
     queues: Vec<Arc<dyn Queue>>,
@@ -84,10 +87,7 @@ impl Readiness {
             }
             Err(_late) => Err(format!("no answer within {LIMIT:?}")),
         };
-        Check {
-            name: "queue",
-            result,
-        }
+        Check { name: QUEUE, result }
     }
 }
 

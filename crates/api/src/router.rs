@@ -10,7 +10,7 @@ use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
-use crate::routes::{control, docs, history, jobs, ops, submit};
+use crate::routes::{control, dead_letters, docs, history, jobs, ops, submit};
 
 /// The routes, each behind what it needs.
 pub(crate) fn routes(state: &AppState) -> Router {
@@ -22,6 +22,10 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(history::list_events))
         .routes(routes!(control::cancel_job))
         .routes(routes!(control::retry_job))
+        .routes(routes!(dead_letters::list_dead_letters))
+        .routes(routes!(dead_letters::group_dead_letters))
+        .routes(routes!(dead_letters::retry_dead_letters))
+        .routes(routes!(dead_letters::discard_dead_letters))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()

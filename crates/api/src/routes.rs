@@ -1,6 +1,7 @@
 //! The handlers, a file per resource. A handler's name is its operation id.
 
 pub(crate) mod control;
+pub(crate) mod dead_letters;
 pub(crate) mod docs;
 pub(crate) mod history;
 mod job_path;

@@ -133,6 +133,9 @@ impl Lane {
             answers.push((answer, memory));
         }
         let results = self.store.submit(&submissions).await;
+        if results.iter().any(Result::is_ok) {
+            failpoint::hit("after_commit_before_answer");
+        }
         self.ring(&submissions, &results);
         for ((answer, _memory), result) in answers.into_iter().zip(results) {
             // A client that has left reads the jobs later, or repeats the submit with its key.

@@ -1,5 +1,6 @@
 //! From what a client sent to a job that can be stored: every rule, and all that breaks one, told at once.
 
+mod dead_letters;
 mod findings;
 
 use std::time::Duration;
@@ -15,10 +16,12 @@ use crate::middleware::RequestContext;
 use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
+pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
 
 const MAX_BATCH: usize = 1_000;
-const MAX_DAYS_AHEAD: i64 = 366;
+/// A century: what is later is a mistake in the unit.
+const MAX_DAYS_AHEAD: i64 = 36_525;
 
 /// What the rules need to know besides the body.
 pub(crate) struct Rules<'a> {

@@ -1,9 +1,14 @@
 //! The JSON that clients send and read, and how it comes from the store's types.
 
+mod dead_letter;
 mod history;
 mod job;
 mod submit;
 
+pub(crate) use dead_letter::{
+    DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
+    RetryDeadLetters,
+};
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};

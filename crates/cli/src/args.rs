@@ -1,5 +1,7 @@
 //! The command line.
 
+mod dead_letters;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +11,8 @@ use clap_complete::Shell;
 use domain::JobState;
 
 use crate::time::{parse_duration, parse_time};
+
+pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
 
 /// Tandem: a job platform that a team runs in its own AWS account.
 ///
@@ -33,6 +37,8 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Submit jobs and look after them
     Jobs(JobsArgs),
+    /// Look at jobs that failed for good, and retry or discard many at a time
+    DeadLetters(DeadLettersArgs),
     /// Receive what jobs of kind `http.request` send, and show it: for trying things out
     Receive(ReceiveArgs),
     /// Print a completion script for a shell
@@ -137,8 +143,9 @@ pub(crate) struct CreateKeyArgs {
     pub(crate) database: DatabaseArgs,
 }
 
+/// How to reach the api, and what to print.
 #[derive(Debug, Args)]
-pub(crate) struct JobsArgs {
+pub(crate) struct ApiArgs {
     /// Where the api is
     #[arg(
         long,
@@ -159,6 +166,12 @@ pub(crate) struct JobsArgs {
     /// Print JSON instead of a table
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JobsArgs {
+    #[command(flatten)]
+    pub(crate) api: ApiArgs,
     #[command(subcommand)]
     pub(crate) command: JobsCommand,
 }

@@ -5,9 +5,13 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
+use crate::args::ApiArgs;
 use crate::failure::Failure;
 
 const TRIES: u32 = 5;
+
+/// The api's largest page.
+const PAGE: usize = 100;
 
 /// The api, as the holder of a key.
 #[derive(Debug)]
@@ -18,8 +22,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(url: &str, api_key: &str) -> Result<Self, Failure> {
-        if api_key.is_empty() {
+    pub(crate) fn new(args: &ApiArgs) -> Result<Self, Failure> {
+        if args.api_key.is_empty() {
             return Err(Failure::new(
                 "no API key: set TANDEM_API_KEY, or give --api-key; after `tandem dev`: source .tandem/env",
             ));
@@ -31,13 +35,37 @@ impl Client {
             .build()?;
         Ok(Self {
             http,
-            url: url.trim_end_matches('/').to_owned(),
-            api_key: api_key.to_owned(),
+            url: args.url.trim_end_matches('/').to_owned(),
+            api_key: args.api_key.clone(),
         })
     }
 
     pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Failure> {
         self.send(|| self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Reads the first `limit` entries of a list, page after page.
+    pub(crate) async fn list(
+        &self,
+        path: &str,
+        field: &str,
+        filter: &[(&str, String)],
+        limit: usize,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut entries: Vec<Value> = Vec::new();
+        let mut cursor = None;
+        while entries.len() < limit {
+            let mut query = filter.to_vec();
+            query.push(("limit", PAGE.min(limit - entries.len()).to_string()));
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let page = self.get(path, &query).await?;
+            entries.extend(page[field].as_array().cloned().unwrap_or_default());
+            cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        Ok(entries)
     }
 
     /// Reads a job, waiting up to `wait` for its end.
@@ -53,6 +81,11 @@ impl Client {
     /// Posts without a body, to what is harmless to repeat.
     pub(crate) async fn post(&self, path: &str) -> Result<Value, Failure> {
         self.send(|| self.request(Method::POST, path)).await
+    }
+
+    /// Posts JSON to what is harmless to repeat.
+    pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(|| self.request(Method::POST, path).json(body)).await
     }
 
     /// Submits under a key, so that repeating it is harmless. The body goes as it is: a payload's bytes are kept.
@@ -131,8 +164,9 @@ async fn refusal(response: Response) -> Failure {
         message = format!("{message}: {}", part("detail"));
     }
     for error in problem["errors"].as_array().into_iter().flatten() {
-        let text = |name: &str| error[name].as_str().unwrap_or_default();
-        message = format!("{message}\n  {} {}", text("pointer"), text("message"));
+        let text = |name: &str| error[name].as_str();
+        let place = text("pointer").or_else(|| text("parameter")).unwrap_or_default();
+        message = format!("{message}\n  {place} {}", text("message").unwrap_or_default());
     }
     Failure::new(format!("{message} ({status}, request {})", part("request_id")))
 }

@@ -9,24 +9,23 @@ use serde_json::{Map, Value, json};
 use crate::args::{JobsArgs, JobsCommand, ListArgs, SubmitArgs};
 use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
+use crate::output::plain;
 use crate::{output, wait};
 
-/// The api's largest page.
-const PAGE: usize = 100;
-
 pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
-    let client = Client::new(&args.url, &args.api_key)?;
+    let client = Client::new(&args.api)?;
+    let json = args.api.json;
     match args.command {
-        JobsCommand::Submit(submit) => return submit_job(&client, *submit, args.json).await,
-        JobsCommand::Wait { id, timeout } => return wait::run(&client, &id, timeout, args.json).await,
-        JobsCommand::List(list) => print_list(&list_jobs(&client, &list).await?, args.json),
-        JobsCommand::Get { id } => show(&client, &id, args.json).await?,
+        JobsCommand::Submit(submit) => return submit_job(&client, *submit, json).await,
+        JobsCommand::Wait { id, timeout } => return wait::run(&client, &id, timeout, json).await,
+        JobsCommand::List(list) => print_list(&list_jobs(&client, &list).await?, json),
+        JobsCommand::Get { id } => show(&client, &id, json).await?,
         JobsCommand::Cancel { id } => {
             let job = client.post(&format!("/api/jobs/{id}/cancel")).await?;
-            print_job(&job, args.json);
+            print_job(&job, json);
         }
         JobsCommand::Retry { id } => {
-            print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, args.json)
+            print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, json);
         }
     }
     Ok(ExitStatus::Done)
@@ -99,20 +98,7 @@ async fn list_jobs(client: &Client, args: &ListArgs) -> Result<Vec<Value>, Failu
         "created_before",
         args.created_before.map(|time| time.to_rfc3339()),
     );
-    let mut jobs: Vec<Value> = Vec::new();
-    let mut cursor = None;
-    while jobs.len() < args.limit {
-        let mut query = filter.clone();
-        query.push(("limit", PAGE.min(args.limit - jobs.len()).to_string()));
-        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-        let page = client.get("/api/jobs", &query).await?;
-        jobs.extend(page["jobs"].as_array().cloned().unwrap_or_default());
-        cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
-    Ok(jobs)
+    client.list("/api/jobs", "jobs", &filter, args.limit).await
 }
 
 async fn show(client: &Client, id: &str, json: bool) -> Result<(), Failure> {
@@ -160,14 +146,6 @@ pub(crate) fn print_job(job: &Value, json: bool) {
         output::json(job);
     } else {
         output::line(&format!("{}  {}", plain(&job["id"]), plain(&job["state"])));
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }
 

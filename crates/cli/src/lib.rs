@@ -1,5 +1,5 @@
 //! `tandem`: everything on one machine (`dev`), the operator's commands (`migrate`, `tenants`, `keys`) and the
-//! client's (`jobs`).
+//! client's (`jobs`, `dead-letters`).
 //!
 //! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
 //! to standard error. The exit codes are in [`failure::ExitStatus`].
@@ -7,6 +7,7 @@
 mod admin;
 mod args;
 mod client;
+mod dead_letters;
 mod dev;
 mod failure;
 mod jobs;
@@ -43,6 +44,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Tenants(args) => admin::tenants(args).await,
         Command::Keys(args) => admin::keys(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Receive(args) => receive::run(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{Table, presets};
 use serde::Serialize;
+use serde_json::Value;
 
 /// One line of the answer, on standard output.
 pub(crate) fn line(text: &str) {
@@ -40,5 +41,14 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) {
     }
     for row in table.to_string().lines() {
         line(row.trim_end());
+    }
+}
+
+/// A value in a table: text without quotes, and nothing for `null`.
+pub(crate) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     }
 }

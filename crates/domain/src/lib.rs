@@ -16,6 +16,7 @@
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
 pub mod failure;
+mod fingerprint;
 pub mod id;
 pub mod job;
 pub mod name;

@@ -82,6 +82,7 @@ impl JobState {
             (Self::Running, Event::Released | Event::LeaseExpired) => Self::Queued,
 
             (Self::Failed | Self::Cancelled | Self::Expired, Event::Redriven) => Self::Queued,
+            (Self::Failed, Event::Discarded) => Self::Failed,
 
             (
                 Self::Scheduled
@@ -146,11 +147,13 @@ pub enum Event {
     Expired,
     /// Somebody retried it from a terminal state; it has all its attempts again.
     Redriven,
+    /// Somebody decided that this failure needs no retry: the job is no dead letter any more.
+    Discarded,
 }
 
 impl Event {
     /// Every event.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Promoted,
         Self::Started,
         Self::Succeeded,
@@ -162,6 +165,7 @@ impl Event {
         Self::Cancelled,
         Self::Expired,
         Self::Redriven,
+        Self::Discarded,
     ];
 
     /// The event as it is written in rows and answers.
@@ -179,6 +183,7 @@ impl Event {
             Self::Cancelled => "cancelled",
             Self::Expired => "expired",
             Self::Redriven => "redriven",
+            Self::Discarded => "discarded",
         }
     }
 }
@@ -232,8 +237,10 @@ mod tests {
     fn terminal_states_leave_only_by_redrive_and_success_never() {
         for (from, event, to) in transitions() {
             if from.is_terminal() {
-                assert_eq!((event, to), (Event::Redriven, JobState::Queued), "{from}");
                 assert_ne!(from, JobState::Succeeded);
+                // Discarding changes who looks after the job, not where it stands.
+                let stays = (from, event) == (JobState::Failed, Event::Discarded) && to == from;
+                assert!(stays || (event, to) == (Event::Redriven, JobState::Queued), "{from}");
             }
         }
     }
@@ -290,7 +297,7 @@ mod tests {
                 }
                 let Ok(next) = state.next(event) else { continue };
                 if state.is_terminal() {
-                    prop_assert_eq!(event, Event::Redriven);
+                    prop_assert!(matches!(event, Event::Redriven | Event::Discarded));
                 }
                 match event {
                     Event::Started => {
@@ -305,7 +312,8 @@ mod tests {
                     | Event::Failed
                     | Event::LeaseExpired
                     | Event::Cancelled
-                    | Event::Expired => {}
+                    | Event::Expired
+                    | Event::Discarded => {}
                 }
                 prop_assert!(spent <= max_attempts, "{spent} of {max_attempts} attempts spent");
                 prop_assert!(spent <= attempt);

@@ -13,6 +13,8 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "faulty")]
+pub mod faulty;
 mod message;
 pub mod postgres;
 pub mod sqs;
@@ -57,6 +59,12 @@ pub trait Queue: fmt::Debug + Send + Sync {
     /// # Errors
     /// When the backend did not answer.
     async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<EntryFailure>, Error>;
+
+    /// How many messages there are about now, whether visible, hidden or delayed.
+    ///
+    /// # Errors
+    /// When the backend did not answer.
+    async fn depth(&self) -> Result<u64, Error>;
 
     /// Checks that the backend answers and the lane exists; for readiness.
     ///

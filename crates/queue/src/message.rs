@@ -12,7 +12,7 @@ pub const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 /// The longest that a receive waits, on every backend. It is SQS' own limit.
 pub const MAX_WAIT: Duration = Duration::from_secs(20);
 
-/// What is said about a queued job; under 1 KB on every backend.
+/// What is said about a job: usually that it is queued; under 1 KB on every backend.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Message {
     /// The job.
@@ -21,6 +21,9 @@ pub struct Message {
     pub tenant_id: TenantId,
     /// The W3C trace context of the submit.
     pub traceparent: Option<String>,
+    /// The attempt after which the job became a dead letter: then this is not a doorbell but what lies in a
+    /// dead-letter queue, and what somebody may move back from there. No outbox holds such messages.
+    pub dead_letter: Option<u32>,
 }
 
 /// A message to send.

@@ -25,8 +25,14 @@ pub const SQS_QUEUE_URLS: Setting = Setting::optional(
     "One SQS queue per lane, as default=https://…,high=https://…; needed with TANDEM_QUEUE=sqs.",
 );
 
+/// Their dead-letter queues on SQS.
+pub const SQS_DEAD_LETTER_QUEUE_URLS: Setting = Setting::optional(
+    "TANDEM_SQS_DEAD_LETTER_QUEUE_URLS",
+    "One dead-letter queue per lane, in the same form; without them, failed jobs wait in the database only.",
+);
+
 /// The settings of this module, for `--help`.
-pub const SETTINGS: &[&Setting] = &[&QUEUE, &QUEUES, &SQS_QUEUE_URLS];
+pub const SETTINGS: &[&Setting] = &[&QUEUE, &QUEUES, &SQS_QUEUE_URLS, &SQS_DEAD_LETTER_QUEUE_URLS];
 
 /// The lanes and their backend.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -35,6 +41,8 @@ pub struct Lanes {
     pub names: Vec<QueueName>,
     /// Where they ring.
     pub backend: Backend,
+    /// Their dead-letter queues on SQS: each lane has one, or none has.
+    pub dead_letter_queues: BTreeMap<QueueName, Url>,
 }
 
 /// Where doorbells ring.
@@ -67,6 +75,7 @@ impl Lanes {
             one_of(text, &[("postgres", Choice::Postgres), ("sqs", Choice::Sqs)])
         });
         let urls = env.get_with(&SQS_QUEUE_URLS, parse_urls);
+        let dead_letter_queues = env.get_with(&SQS_DEAD_LETTER_QUEUE_URLS, parse_urls);
         let names = names?;
         if !names.contains(&QueueName::default_lane()) {
             env.problem(&QUEUES, "must have default among the lanes");
@@ -80,11 +89,10 @@ impl Lanes {
         }
         let backend = match choice? {
             Choice::Postgres => {
-                if env.is_set(&SQS_QUEUE_URLS) {
-                    env.contradiction(
-                        &[&SQS_QUEUE_URLS, &QUEUE],
-                        "the first has a meaning with sqs only",
-                    );
+                for urls in [&SQS_QUEUE_URLS, &SQS_DEAD_LETTER_QUEUE_URLS] {
+                    if env.is_set(urls) {
+                        env.contradiction(&[urls, &QUEUE], "the first has a meaning with sqs only");
+                    }
                 }
                 Backend::Postgres
             }
@@ -96,19 +104,49 @@ impl Lanes {
                     );
                 }
                 let urls = urls?;
-                for name in names.iter().filter(|name| !urls.contains_key(name)) {
-                    env.contradiction(
-                        &[&SQS_QUEUE_URLS, &QUEUES],
-                        format!("the lane {name} has no queue URL"),
-                    );
-                }
-                for name in urls.keys().filter(|name| !names.contains(name)) {
-                    env.contradiction(&[&SQS_QUEUE_URLS, &QUEUES], format!("{name} is no lane"));
+                check_lanes(env, &SQS_QUEUE_URLS, &urls, &names);
+                if let Some(dead_letter_queues) = &dead_letter_queues {
+                    check_lanes(env, &SQS_DEAD_LETTER_QUEUE_URLS, dead_letter_queues, &names);
+                    check_apart(env, dead_letter_queues, &urls);
                 }
                 Backend::Sqs(urls)
             }
         };
-        Some(Self { names, backend })
+        Some(Self {
+            names,
+            backend,
+            dead_letter_queues: dead_letter_queues.unwrap_or_default(),
+        })
+    }
+}
+
+/// Each lane has a URL, and nothing else has.
+fn check_lanes(env: &mut Env<'_>, setting: &Setting, urls: &BTreeMap<QueueName, Url>, names: &[QueueName]) {
+    for name in names.iter().filter(|name| !urls.contains_key(name)) {
+        env.contradiction(&[setting, &QUEUES], format!("the lane {name} has no queue URL"));
+    }
+    for name in urls.keys().filter(|name| !names.contains(name)) {
+        env.contradiction(&[setting, &QUEUES], format!("{name} is no lane"));
+    }
+}
+
+/// A lane's own queue would run its dead letters again, at once and for ever; and two lanes in one dead-letter queue
+/// would be counted as one.
+fn check_apart(
+    env: &mut Env<'_>,
+    dead_letter_queues: &BTreeMap<QueueName, Url>,
+    queues: &BTreeMap<QueueName, Url>,
+) {
+    for (name, url) in dead_letter_queues {
+        if queues.values().any(|queue| queue == url) {
+            let message = format!("the dead-letter queue of {name} is the queue of a lane");
+            env.contradiction(&[&SQS_DEAD_LETTER_QUEUE_URLS, &SQS_QUEUE_URLS], message);
+        }
+        let earlier = dead_letter_queues.range(..name);
+        if let Some((other, _)) = earlier.into_iter().find(|(_, earlier)| *earlier == url) {
+            let message = format!("has one queue for {other} and {name}; each lane needs its own");
+            env.problem(&SQS_DEAD_LETTER_QUEUE_URLS, message);
+        }
     }
 }
 
@@ -149,6 +187,7 @@ mod tests {
             ["high", "default", "low"]
         );
         assert_eq!(lanes.backend, Backend::Postgres);
+        assert!(lanes.dead_letter_queues.is_empty());
     }
 
     #[test]
@@ -181,6 +220,56 @@ mod tests {
                 .unwrap_err()
                 .contains("pairs like")
         );
+    }
+
+    #[test]
+    fn each_lane_has_its_own_dead_letter_queue_or_none_has() {
+        let sqs = |dead_letter_queues| {
+            lanes([
+                ("TANDEM_QUEUE", "sqs"),
+                ("TANDEM_QUEUES", "default,high"),
+                (
+                    "TANDEM_SQS_QUEUE_URLS",
+                    "default=https://sqs.example/a,high=https://sqs.example/b",
+                ),
+                ("TANDEM_SQS_DEAD_LETTER_QUEUE_URLS", dead_letter_queues),
+            ])
+        };
+        let apart = sqs("default=https://sqs.example/a-dead, high=https://sqs.example/b-dead").unwrap();
+        assert_eq!(
+            apart.dead_letter_queues[&QueueName::default_lane()].as_str(),
+            "https://sqs.example/a-dead"
+        );
+        for (urls, problem) in [
+            (
+                "default=https://sqs.example/a-dead",
+                "the lane high has no queue URL",
+            ),
+            (
+                "default=https://sqs.example/c,high=https://sqs.example/d,low=https://sqs.example/e",
+                "low is no lane",
+            ),
+            (
+                "default=https://sqs.example/b,high=https://sqs.example/b-dead",
+                "the dead-letter queue of default is the queue of a lane",
+            ),
+            (
+                "default=https://sqs.example/c,high=https://sqs.example/c",
+                "one queue for default and high",
+            ),
+            ("default", "pairs like"),
+        ] {
+            let problems = sqs(urls).unwrap_err();
+            assert!(
+                problems.contains("TANDEM_SQS_DEAD_LETTER_QUEUE_URLS") && problems.contains(problem),
+                "{problems}"
+            );
+        }
+        let on_postgres = (
+            "TANDEM_SQS_DEAD_LETTER_QUEUE_URLS",
+            "default=https://sqs.example/c",
+        );
+        assert!(lanes([on_postgres]).unwrap_err().contains("with sqs only"));
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub enum Claim {
     Started(Box<StartedJob>),
     /// The job is in a terminal state: delete the message.
     Finished(JobState),
-    /// Another attempt holds a lease until then: leave the message for later, should that worker be gone by then.
+    /// Another attempt holds a lease until then: delete the message. Should that worker be gone by then, recovery announces
+    /// the job anew.
     Held {
         /// When that lease ends, unless it is renewed.
         until: DateTime<Utc>,

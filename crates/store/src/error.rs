@@ -97,3 +97,12 @@ pub(crate) fn credentials_rejected(error: &sqlx::Error) -> bool {
     };
     refusal.code().is_some_and(|code| code.starts_with("28"))
 }
+
+/// Whether the connection itself is gone, or its server is going: another one may work.
+pub(crate) fn connection_lost(error: &sqlx::Error) -> bool {
+    if matches!(error, sqlx::Error::Io(_)) {
+        return true;
+    }
+    let code = error.as_database_error().and_then(|refusal| refusal.code());
+    code.is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+}

@@ -46,8 +46,9 @@ impl Store {
             r#"
             with ending as (
                 select * from unnest($1::uuid[], $2::integer[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-                                     $8::text[], $9::bigint[], $10::boolean[])
-                    as e (job_id, attempt, worker_id, state, event, result, error_code, error_message, wait_ms, spends)
+                                     $8::text[], $9::text[], $10::bigint[], $11::boolean[])
+                    as e (job_id, attempt, worker_id, state, event, result, error_code, error_message, fingerprint, wait_ms,
+                          spends)
             ), token as (
                 delete from claim c using ending e
                 where c.job_id = e.job_id and c.attempt = e.attempt and c.worker_id = e.worker_id
@@ -70,7 +71,7 @@ impl Store {
                 where j.id = d.job_id and j.state = 'running' and j.attempt = d.attempt
                 returning j.id, j.tenant_id, j.state, j.kind, j.queue, j.traceparent, j.run_at, j.version, j.attempt,
                           case when d.cancelled then 'cancelled' else d.event end as event,
-                          d.worker_id, d.started_at, d.error_code, d.error_message
+                          d.worker_id, d.started_at, d.error_code, d.error_message, d.fingerprint
             ), attempts as (
                 insert into attempt (job_id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message)
                 select id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message from ended
@@ -83,8 +84,9 @@ impl Store {
                 insert into outbox (job_id, tenant_id, queue, traceparent)
                 select id, tenant_id, queue, traceparent from ended where state = 'queued'
             ), dead as (
-                insert into dead_letter (job_id, tenant_id, kind, queue, error_code)
-                select id, tenant_id, kind, queue, coalesce(error_code, 'handler_error') from ended where state = 'failed'
+                insert into dead_letter (job_id, tenant_id, kind, queue, attempt, error_code, fingerprint)
+                select id, tenant_id, kind, queue, attempt, coalesce(error_code, 'handler_error'), coalesce(fingerprint, 'unknown')
+                from ended where state = 'failed'
             )
             select id as "id!", attempt as "attempt!", state as "state!" from ended
             "#,
@@ -98,6 +100,7 @@ impl Store {
                 as &[Option<String>],
             column!(ending => ending.finish.failure.as_ref().map(|failure| failure.message.clone()))
                 as &[Option<String>],
+            column!(ending => ending.finish.failure.as_ref().map(domain::Failure::fingerprint)) as &[Option<String>],
             column!(ending => ms(ending.finish.wait)),
             column!(ending => ending.finish.spends_attempt),
         )

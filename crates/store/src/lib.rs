@@ -17,13 +17,18 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod backlog;
 mod claim;
 mod control;
+mod credentials;
+mod dead_letter_queue;
+mod dead_letters;
 mod error;
 mod finish;
 mod idempotency;
 mod jobs;
 mod keys;
+mod leadership;
 mod lease;
 mod maintenance;
 mod migrate;
@@ -34,18 +39,22 @@ mod submit;
 mod tenants;
 mod watch;
 
+pub use backlog::{Backlog, LaneBacklog};
 pub use claim::Claim;
 pub use control::{Cancel, Redrive};
+pub use credentials::CredentialSource;
+pub use dead_letter_queue::DeadLetterNotice;
+pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDeadLetters};
 pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use keys::{Authenticated, NewApiKey};
+pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
-pub use maintenance::Leadership;
 pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
-pub use pool::{CredentialSource, PoolConfig, Role, Store};
+pub use pool::{Connections, PoolConfig, Role, Store};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
 pub use watch::JobSignals;

@@ -6,9 +6,6 @@ use crate::error::Error;
 use crate::pool::Store;
 use crate::row::count;
 
-/// The key of the advisory lock that makes one worker the maintenance leader: "tandem" in ASCII.
-const LEADER_LOCK: i64 = 0x7461_6e64_656d;
-
 impl Store {
     /// Queues jobs whose time has come, at most `limit`; answers the lanes to ring, one entry per job.
     ///
@@ -161,40 +158,5 @@ impl Store {
         .execute(&mut *connection)
         .await?;
         Ok(purged.rows_affected())
-    }
-
-    /// Tries to become the maintenance leader. The leadership lasts as long as the returned connection: dropping it, or
-    /// the death of the process, lets another worker take over.
-    ///
-    /// # Errors
-    /// When the statement failed.
-    pub async fn try_lead(&self) -> Result<Option<Leadership>, Error> {
-        let mut connection = self.acquire().await?;
-        let leads = sqlx::query_scalar!(r#"select pg_try_advisory_lock($1) as "leads!""#, LEADER_LOCK)
-            .fetch_one(&mut *connection)
-            .await?;
-        // Out of the pool, which would hand the lock on with the connection.
-        Ok(leads.then(|| Leadership {
-            connection: connection.detach(),
-        }))
-    }
-}
-
-/// The right to do maintenance.
-#[derive(Debug)]
-pub struct Leadership {
-    connection: sqlx::PgConnection,
-}
-
-impl Leadership {
-    /// Whether the leadership still stands: its connection answers.
-    pub async fn holds(&mut self) -> bool {
-        sqlx::Connection::ping(&mut self.connection).await.is_ok()
-    }
-
-    /// Gives the leadership up at once.
-    pub async fn resign(self) {
-        // If closing fails the connection is gone, and the lock with it.
-        drop(sqlx::Connection::close(self.connection).await);
     }
 }

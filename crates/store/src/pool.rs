@@ -1,18 +1,28 @@
 //! Connections: how many, as whom, and what happens when the credentials change under us.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use domain::TenantId;
-use futures::future::BoxFuture;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, PgTransaction};
-use tokio::sync::Mutex;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, PgTransaction, Postgres};
+use tokio::time::{sleep, timeout};
 
-use crate::error::{Error, credentials_rejected};
+use crate::credentials::{CredentialSource, Credentials};
+use crate::error::{Error, connection_lost, credentials_rejected};
+
+/// How long a connection may take to show that it is alive, before it is replaced.
+const PING_PATIENCE: Duration = Duration::from_secs(1);
+/// How long after one broken connection others are suspected: until whatever hangs on them has been given up.
+const SUSPICION: Duration = Duration::from_secs(30);
+/// The pause before a connection is tried instead of one that was broken.
+const NEXT_TRY: Duration = Duration::from_millis(20);
+/// The pause before credentials that were rejected and have not changed are tried again: they may be changing now.
+const REJECTED_AGAIN: Duration = Duration::from_millis(200);
 
 /// What a connection becomes when it is made; none of the app roles owns a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,16 +66,12 @@ impl Default for PoolConfig {
             max_connections: 25,
             min_connections: 5,
             max_lifetime: Duration::from_mins(5),
-            acquire_timeout: Duration::from_secs(3),
+            // A request may wait for two of these, its key's and its own, and should have its answer within five seconds.
+            acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(10),
         }
     }
 }
-
-/// Reads the database URL, with its credentials, anew. Called at start and whenever Postgres rejects them.
-pub type CredentialSource = Arc<
-    dyn Fn() -> BoxFuture<'static, Result<String, Box<dyn std::error::Error + Send + Sync>>> + Send + Sync,
->;
 
 /// The database as one role sees it. Cloning shares the pool.
 #[derive(Clone)]
@@ -77,11 +83,8 @@ pub struct Store {
 struct Connector {
     role: Role,
     config: PoolConfig,
-    source: CredentialSource,
-    /// The URL in use; the lock makes one caller renew for all.
-    url: Mutex<String>,
-    /// How often the URL has changed.
-    renewals: AtomicU64,
+    credentials: Credentials,
+    suspicion: Arc<Suspicion>,
 }
 
 impl fmt::Debug for Store {
@@ -92,6 +95,15 @@ impl fmt::Debug for Store {
     }
 }
 
+/// The connections of one process.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Connections {
+    /// Those that wait for work.
+    pub idle: u32,
+    /// Those that work.
+    pub busy: u32,
+}
+
 impl Store {
     /// Prepares the pool. It does not connect yet, so that a process starts, and says that it is not ready, while
     /// the database is down.
@@ -99,31 +111,45 @@ impl Store {
     /// # Errors
     /// When the credentials can't be read, or don't make a Postgres URL.
     pub async fn open(source: CredentialSource, role: Role, config: PoolConfig) -> Result<Self, Error> {
-        let url = source().await.map_err(Error::Credentials)?;
-        let options = connect_options(&url, role, &config)?;
+        let credentials = Credentials::read(source).await?;
+        let options = connect_options(credentials.first_url(), role, &config)?;
+        let suspicion = Arc::<Suspicion>::default();
+        let (before, after) = (Arc::clone(&suspicion), Arc::clone(&suspicion));
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .min_connections(config.min_connections)
             .max_lifetime(config.max_lifetime)
             .idle_timeout(config.max_lifetime)
             .acquire_timeout(config.acquire_timeout)
-            // Asking before each use would double the round trips; a connection that was just used is fine.
+            // Asking before each use would double the round trips; a connection that was just used is fine, unless
+            // another one has just turned out to be broken.
             .test_before_acquire(false)
-            .before_acquire(|connection, meta| {
+            .before_acquire(move |connection, meta| {
+                let suspicion = Arc::clone(&before);
                 Box::pin(async move {
-                    if meta.idle_for < Duration::from_secs(1) {
-                        return Ok(true);
+                    if meta.idle_for >= Duration::from_secs(1) || suspicion.stands() {
+                        suspicion.ask(connection).await?;
                     }
-                    Ok(connection.ping().await.is_ok())
+                    Ok(true)
+                })
+            })
+            // What was given up on a connection that went silent would keep its place in the pool until TCP gives up
+            // too, after a quarter of an hour.
+            .after_release(move |connection, _| {
+                let suspicion = Arc::clone(&after);
+                Box::pin(async move {
+                    if suspicion.stands() {
+                        suspicion.ask(connection).await?;
+                    }
+                    Ok(true)
                 })
             })
             .connect_lazy_with(options);
         let connector = Arc::new(Connector {
             role,
             config,
-            source,
-            url: Mutex::new(url),
-            renewals: AtomicU64::new(0),
+            credentials,
+            suspicion,
         });
         Ok(Self { pool, connector })
     }
@@ -145,6 +171,16 @@ impl Store {
     #[must_use]
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// How many connections this process holds now.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        Connections {
+            idle,
+            busy: self.pool.size().saturating_sub(idle),
+        }
     }
 
     /// Answers when Postgres does, and with the newest migration that is applied.
@@ -171,15 +207,18 @@ impl Store {
         self.pool.close().await;
     }
 
-    pub(crate) async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, Error> {
-        let renewals = self.renewals();
-        match self.pool.acquire().await {
-            Err(error) if credentials_rejected(&error) => {
-                self.renew_credentials(renewals).await?;
-                Ok(self.pool.acquire().await?)
+    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
+        let tested = self.connector.role == Role::Api;
+        self.first_use(|| async {
+            let mut connection = self.pool.acquire().await?;
+            // The api begins transactions; what it asks without one is rare (a key, once in a few seconds), and worth a
+            // round trip more, because it could not be asked again.
+            if tested {
+                self.connector.suspicion.ask(&mut connection).await?;
             }
-            other => Ok(other?),
-        }
+            Ok(connection)
+        })
+        .await
     }
 
     /// Begins a transaction that sees one tenant, in one round trip.
@@ -187,37 +226,89 @@ impl Store {
         // A UUID has no character that could end the literal.
         let statement =
             format!("begin; set local app.tenant_id = '{tenant_id}'; set local lock_timeout = '2s'");
-        let begin = || self.pool.begin_with(AssertSqlSafe(statement.clone()));
-        let renewals = self.renewals();
-        match begin().await {
-            Err(error) if credentials_rejected(&error) => {
-                self.renew_credentials(renewals).await?;
-                Ok(begin().await?)
-            }
-            other => Ok(other?),
-        }
+        self.first_use(|| self.pool.begin_with(AssertSqlSafe(statement.clone())))
+            .await
     }
 
-    fn renewals(&self) -> u64 {
-        self.connector.renewals.load(Ordering::Acquire)
-    }
-
-    /// Reads the credentials again, unless somebody did since `seen` renewals: once for all callers that were rejected.
-    async fn renew_credentials(&self, seen: u64) -> Result<(), Error> {
+    /// Uses a connection for the first time, and another one should that fail: nothing was done on the first one yet.
+    /// So connections that broke while they were idle (a restart, a fail-over) and credentials that have changed cost
+    /// time but no request.
+    async fn first_use<T, U>(&self, using: impl Fn() -> U) -> Result<T, Error>
+    where
+        U: Future<Output = Result<T, sqlx::Error>>,
+    {
         let connector = &self.connector;
-        let mut url = connector.url.lock().await;
-        if self.renewals() != seen {
-            return Ok(());
+        let deadline = Instant::now() + connector.config.acquire_timeout;
+        loop {
+            let seen = connector.credentials.renewals();
+            let error = match using().await {
+                Ok(used) => return Ok(used),
+                Err(error) => error,
+            };
+            let pause = if credentials_rejected(&error) {
+                if self.renew_credentials(seen).await? {
+                    NEXT_TRY
+                } else {
+                    REJECTED_AGAIN
+                }
+            } else if connection_lost(&error) {
+                connector.suspicion.raise();
+                NEXT_TRY
+            } else {
+                return Err(error.into());
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(error.into());
+            }
+            sleep(pause).await;
         }
-        let fresh = (connector.source)().await.map_err(Error::Credentials)?;
-        if *url != fresh {
-            tracing::info!("the database credentials have changed");
+    }
+
+    /// Bounds what takes several statements, whose own limit is Postgres': of one that has vanished without a word
+    /// nothing would be heard.
+    pub(crate) async fn in_time<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let done = timeout(self.connector.config.statement_timeout, work).await;
+        done.unwrap_or_else(|_| {
+            self.connector.suspicion.raise();
+            Err(Error::Unavailable(
+                io::Error::from(io::ErrorKind::TimedOut).into(),
+            ))
+        })
+    }
+
+    async fn renew_credentials(&self, seen: u64) -> Result<bool, Error> {
+        let Connector { role, config, .. } = &*self.connector;
+        let make_use = |url: &str| {
             self.pool
-                .set_connect_options(connect_options(&fresh, connector.role, &connector.config)?);
-            *url = fresh;
-            connector.renewals.fetch_add(1, Ordering::AcqRel);
+                .set_connect_options(connect_options(url, *role, config)?);
+            Ok(())
+        };
+        self.connector.credentials.renew(seen, make_use).await
+    }
+}
+
+/// Remembers for a while that a connection turned out to be broken, and so others may be.
+#[derive(Debug, Default)]
+struct Suspicion(std::sync::Mutex<Option<Instant>>);
+
+impl Suspicion {
+    fn raise(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn stands(&self) -> bool {
+        let raised_at = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        raised_at.is_some_and(|at| at.elapsed() < SUSPICION)
+    }
+
+    /// Asks a connection whether it works. One that does not is to be broken off: a goodbye might hang.
+    async fn ask(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let answer = timeout(PING_PATIENCE, connection.ping()).await;
+        let answer = answer.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+        if answer.is_err() {
+            self.raise();
         }
-        Ok(())
+        answer
     }
 }
 
@@ -240,9 +331,12 @@ fn connect_options(url: &str, role: Role, config: &PoolConfig) -> Result<PgConne
         ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"),
         ("jit", "off"),
-        // A host that vanishes without a word loses its locks after half a minute, the leader's among them.
-        ("tcp_keepalives_idle", "15"),
+        // Postgres ends the session of a host that has vanished without a word, and rolls back what it had begun, after
+        // a quarter of a minute: by keepalives where it waits for the host, and by the last one where it can't hand it
+        // an answer, which also holds for a process that is stopped and reads nothing.
+        ("tcp_keepalives_idle", "5"),
         ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "3"),
+        ("tcp_keepalives_count", "2"),
+        ("tcp_user_timeout", "15000"),
     ]))
 }

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use crate::error::Error;
+use crate::error::{Error, connection_lost};
 use crate::idempotency::{Bound, Idempotency, bind};
 use crate::pool::Store;
 use crate::row::{ms, parse};
@@ -65,7 +65,7 @@ impl Store {
     /// # Errors
     /// One per request; when the database is not available, all of them fail alike.
     pub async fn submit(&self, submissions: &[Submission]) -> Vec<Result<Submitted, Error>> {
-        match self.submit_together(submissions).await {
+        match self.in_time(self.submit_together(submissions)).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
             Err(error) if submissions.len() == 1 => vec![alone(&submissions[0], error)],
             // Nothing was stored, and trying each one alone would only keep all of them waiting.
@@ -97,21 +97,45 @@ impl Store {
     }
 
     async fn submit_alone(&self, submission: &Submission) -> Result<Submitted, Error> {
-        match self.submit_together(std::slice::from_ref(submission)).await {
+        match self
+            .in_time(self.submit_together(std::slice::from_ref(submission)))
+            .await
+        {
             Ok(mut answers) => Ok(answers.remove(0)),
             Err(error) => alone(submission, error),
         }
     }
 
     async fn submit_together(&self, submissions: &[Submission]) -> Result<Vec<Submitted>, Error> {
+        if submissions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (tx, answers) = match self.insert_together(submissions).await {
+            // Nothing is stored before the commit, so a connection that was lost on the way costs a second try.
+            Err(Error::Unavailable(error)) if connection_lost(&error) => {
+                self.insert_together(submissions).await?
+            }
+            inserted => inserted?,
+        };
+        failpoint::hit("after_insert_before_commit");
+        tx.commit().await?;
+        Ok(answers)
+    }
+
+    /// Inserts what was submitted; it is stored when the transaction commits.
+    async fn insert_together(
+        &self,
+        submissions: &[Submission],
+    ) -> Result<(PgTransaction<'static>, Vec<Submitted>), Error> {
         // In the order of tenants, so that two groups take their locks in one order.
         let mut tenants: BTreeMap<TenantId, Vec<usize>> = BTreeMap::new();
         for (index, submission) in submissions.iter().enumerate() {
             tenants.entry(submission.tenant_id).or_default().push(index);
         }
-        let Some(first) = tenants.keys().next() else {
-            return Ok(Vec::new());
-        };
+        let first = tenants
+            .keys()
+            .next()
+            .ok_or_else(|| Error::corrupt("nothing was submitted"))?;
         let mut tx = self.begin(*first).await?;
         let mut answers: Vec<Option<Submitted>> = submissions.iter().map(|_| None).collect();
         for (number, (tenant_id, indexes)) in tenants.iter().enumerate() {
@@ -124,8 +148,7 @@ impl Store {
                 answers[*index] = Some(answer);
             }
         }
-        tx.commit().await?;
-        Ok(answers.into_iter().flatten().collect())
+        Ok((tx, answers.into_iter().flatten().collect()))
     }
 }
 

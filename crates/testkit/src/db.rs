@@ -51,6 +51,8 @@ impl TestDb {
         let config = PoolConfig {
             max_connections: 5,
             min_connections: 0,
+            // Few connections on a busy machine.
+            acquire_timeout: std::time::Duration::from_secs(5),
             ..PoolConfig::default()
         };
         Store::open_url(&self.url(), role, config).await.unwrap()

@@ -63,7 +63,7 @@ impl<const N: usize> From<[(&str, &str); N]> for Files {
 }
 
 /// None outside of a git checkout.
-fn listed_by_git(root: &Path) -> Option<Vec<PathBuf>> {
+pub(crate) fn listed_by_git(root: &Path) -> Option<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root)
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: rules of this repository that no other tool knows. Each check takes what it looks at
 //! as an argument and answers with one sentence per breach, so that its tests can show it a breach.
 
+pub mod features;
 pub mod files;
 pub mod layers;
 pub mod links;
@@ -43,6 +44,7 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     let files = Files::of(root)?;
     let mut complaints = layers::check(&packages);
     complaints.extend(manifests::check(&packages)?);
+    complaints.extend(features::check(&packages));
     complaints.extend(sizes::check(&files, sizes::LONG_FILES));
     complaints.extend(machine_paths::check(&files));
     complaints.extend(links::check(root, &files));

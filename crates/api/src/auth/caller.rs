@@ -21,7 +21,7 @@ pub(crate) struct Caller {
 #[derive(Debug)]
 pub(crate) struct Reader(pub(crate) Caller);
 
-/// A caller that may submit, cancel and retry jobs.
+/// A caller that may submit, cancel, retry and discard jobs.
 #[derive(Debug)]
 pub(crate) struct Writer(pub(crate) Caller);
 

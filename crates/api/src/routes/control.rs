@@ -65,8 +65,7 @@ pub(crate) async fn retry_job(
     JobPath(id): JobPath,
 ) -> Result<(StatusCode, Json<JobBody>), Problem> {
     match app.store.redrive(caller.tenant_id, id).await? {
-        // A lane that can't be named any more is found by the sweep.
-        Redrive::Redriven { queue } => queue.parse().iter().for_each(|lane| app.bell.ring(lane)),
+        Redrive::Redriven { queue } => ring(&app, &queue),
         Redrive::NotRetryable(state) => {
             let detail = format!(
                 "The job is {state}; only one that failed, was cancelled or has expired can be retried."
@@ -76,6 +75,11 @@ pub(crate) async fn retry_job(
         Redrive::NotFound => return Err(Problem::no_such_job(id)),
     }
     Ok((StatusCode::ACCEPTED, job(&app, caller.tenant_id, id).await?))
+}
+
+/// Wakes the lane's workers. A lane that can't be named any more is found by the sweep.
+pub(super) fn ring(app: &AppState, queue: &str) {
+    queue.parse().iter().for_each(|lane| app.bell.ring(lane));
 }
 
 async fn job(app: &AppState, tenant_id: TenantId, id: JobId) -> Result<Json<JobBody>, Problem> {

@@ -5,6 +5,7 @@ use domain::JobId;
 use http::request::Parts;
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
+use crate::values;
 
 /// The `{id}` of a path. What is no id is refused as such: to a client that mixed up its variables, "no such
 /// job" would be misleading.
@@ -16,10 +17,10 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = Path::<String>::from_request_parts(parts, state).await;
-        let id = text.ok().and_then(|Path(text)| text.parse().ok());
-        id.map(Self).ok_or_else(|| {
+        let text = text.map(|Path(text)| text).unwrap_or_default();
+        values::job_id(&text).map(Self).map_err(|message| {
             let place = Place::Parameter("id".to_owned());
-            let error = FieldError::new(place, "invalid_value", "must be the id of a job, which is a UUID");
+            let error = FieldError::new(place, "invalid_value", message);
             Problem::invalid(ProblemType::InvalidParameter, vec![error])
         })
     }

@@ -3,26 +3,53 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::{JobId, TenantId};
+use chrono::{DateTime, Utc};
+use domain::{JobId, Kind, QueueName, Tag, TenantId};
 use http::header::{CACHE_CONTROL, ETAG, LINK};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use store::Job;
+use store::{Job, JobFilter};
 use tokio::time::{Instant, sleep, sleep_until};
+use utoipa::IntoParams;
 
 use super::JobPath;
-use super::page::{ListJobs, Page};
+use super::page::Page;
 use crate::app::AppState;
 use crate::auth::Reader;
 use crate::header::{etag, prefer};
 use crate::openapi::{CommonProblems, JobProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::wire::{JobBody, JobList};
+use crate::values;
+use crate::wire::{self, JobBody, JobList};
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// A job changes at any time, and only its owner may see it: caches must ask.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// The parameters of `list_jobs`, as the documentation shows them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what is taken from the query")]
+pub(crate) struct ListJobs {
+    /// In this state.
+    state: Option<wire::State>,
+    /// Of this kind.
+    kind: Option<String>,
+    /// In this lane.
+    queue: Option<String>,
+    /// With this label.
+    tag: Option<String>,
+    /// Accepted at or after this.
+    created_after: Option<DateTime<Utc>>,
+    /// Accepted before this.
+    created_before: Option<DateTime<Utc>>,
+    /// The most jobs on the page; 20 by default.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before, which must have had the same filters.
+    cursor: Option<String>,
+}
 
 /// List jobs
 ///
@@ -40,15 +67,17 @@ const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 pub(crate) async fn list_jobs(
     State(app): State<AppState>,
     Reader(caller): Reader,
-    query: Query,
+    mut query: Query,
 ) -> Result<Response, Problem> {
-    let page = Page::read(query)?;
-    // One more than was asked for tells whether there is a next page.
+    let mut filter = filter(&mut query);
+    let page = Page::read(&mut query, "/api/jobs", &pairs(&filter));
+    query.finish()?;
+    filter.before = page.before;
     let mut jobs = app
         .store
-        .list_jobs(caller.tenant_id, &page.filter, page.limit + 1)
+        .list_jobs(caller.tenant_id, &filter, page.read_limit())
         .await?;
-    let next = page.cut(&mut jobs);
+    let next = page.cut(&mut jobs, |job| job.id);
     let link = next.as_ref().map(|next| [(LINK, next.link.clone())]);
     let jobs = jobs.into_iter().map(Into::into).collect();
     Ok((
@@ -59,6 +88,29 @@ pub(crate) async fn list_jobs(
         }),
     )
         .into_response())
+}
+
+fn filter(query: &mut Query) -> JobFilter {
+    JobFilter {
+        state: query.take("state", values::state),
+        kind: query.take("kind", values::name::<Kind>),
+        queue: query.take("queue", values::name::<QueueName>),
+        tag: query.take("tag", values::name::<Tag>),
+        created_after: query.take("created_after", values::time),
+        created_before: query.take("created_before", values::time),
+        before: None,
+    }
+}
+
+fn pairs(filter: &JobFilter) -> [(&'static str, Option<String>); 6] {
+    [
+        ("state", filter.state.map(|state| state.to_string())),
+        ("kind", filter.kind.clone()),
+        ("queue", filter.queue.clone()),
+        ("tag", filter.tag.clone()),
+        ("created_after", filter.created_after.map(values::time_text)),
+        ("created_before", filter.created_before.map(values::time_text)),
+    ]
 }
 
 /// Read a job

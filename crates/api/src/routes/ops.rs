@@ -8,16 +8,18 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use runtime::metric;
 use runtime::telemetry::MetricsHandle;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
+use crate::readiness::QUEUE;
 
 /// What was looked at, and whether it is fine.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// `ok` or `failing`.
+    /// `ok`, `degraded` (it takes requests) or `failing` (it does not).
     status: &'static str,
     /// `ok`, or what is wrong, by what was looked at.
     #[schema(value_type = std::collections::HashMap<String, String>)]
@@ -39,6 +41,9 @@ pub(crate) async fn health() -> Json<Health> {
 }
 
 /// Whether the process can take requests
+///
+/// Jobs are accepted also while a queue is down, so that is told, as `degraded`, and no reason to send requests
+/// elsewhere.
 #[utoipa::path(
     get, path = "/ready", tag = "operations", security(()),
     responses(
@@ -48,15 +53,19 @@ pub(crate) async fn health() -> Json<Health> {
 )]
 pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Health>) {
     let checks = app.readiness.checks().await;
-    let ok = checks.iter().all(|check| check.result.is_ok());
+    let failed: Vec<&str> = checks
+        .iter()
+        .filter(|check| check.result.is_err())
+        .map(|check| check.name)
+        .collect();
+    let (code, status) = match failed[..] {
+        [] => (StatusCode::OK, "ok"),
+        [QUEUE] => (StatusCode::OK, "degraded"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "failing"),
+    };
     let told = checks
         .into_iter()
         .map(|check| (check.name, check.result.err().unwrap_or_else(|| "ok".to_owned())));
-    let (code, status) = if ok {
-        (StatusCode::OK, "ok")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "failing")
-    };
     (
         code,
         Json(Health {
@@ -74,6 +83,13 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
     ),
 )]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Response {
+    let connections = app.store.connections();
+    metric::DB_POOL_CONNECTIONS
+        .with(["idle".into()])
+        .set(f64::from(connections.idle));
+    metric::DB_POOL_CONNECTIONS
+        .with(["busy".into()])
+        .set(f64::from(connections.busy));
     (
         [(CONTENT_TYPE, MetricsHandle::CONTENT_TYPE)],
         (app.render_metrics)(),

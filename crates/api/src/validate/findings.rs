@@ -35,10 +35,18 @@ impl Findings {
 
     /// Reads a name.
     pub(super) fn parse<T: FromStr<Err: fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
-        let parsed = text
-            .parse()
-            .map_err(|error: T::Err| self.add(field, "invalid_value", error.to_string()));
-        parsed.ok()
+        self.read(field, text, str::parse)
+    }
+
+    /// Reads a text by a rule.
+    pub(super) fn read<T, E: fmt::Display>(
+        &mut self,
+        field: &str,
+        text: &str,
+        rule: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let read = rule(text).map_err(|error| self.add(field, "invalid_value", error.to_string()));
+        read.ok()
     }
 
     pub(super) fn time(&mut self, field: &str, text: &str) -> Option<DateTime<Utc>> {

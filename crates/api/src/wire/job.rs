@@ -123,10 +123,14 @@ pub(crate) struct JobList {
 impl ErrorBody {
     /// Both columns are set together.
     pub(super) fn of(code: Option<String>, message: Option<String>) -> Option<Self> {
-        code.map(|code| Self {
+        code.map(|code| Self::new(code, message))
+    }
+
+    pub(super) fn new(code: String, message: Option<String>) -> Self {
+        Self {
             code,
             message: message.unwrap_or_default(),
-        })
+        }
     }
 }
 

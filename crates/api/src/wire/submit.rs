@@ -25,12 +25,12 @@ pub(crate) struct SubmitJob {
     /// The lane that it waits in; `default` by default.
     #[schema(example = "default", max_length = 40)]
     pub(crate) queue: Option<String>,
-    /// When it is due, at most 366 days ahead. Now by default; a time that has passed means now.
+    /// When it is due, at most 100 years ahead. Now by default; a time that has passed means now.
     #[schema(value_type = Option<DateTime<Utc>>)]
     pub(crate) run_at: Option<String>,
     /// How long after its acceptance it is due, in place of `run_at`.
-    #[schema(maximum = 31_622_400_000_u64)]
-    #[validate(range(max = 31_622_400_000_u64))]
+    #[schema(maximum = 3_155_760_000_000_u64)]
+    #[validate(range(max = 3_155_760_000_000_u64))]
     pub(crate) delay_ms: Option<u64>,
     /// It expires when it was not started by then.
     #[schema(value_type = Option<DateTime<Utc>>)]

@@ -123,6 +123,8 @@ async fn each_route_needs_its_scope() {
         format!("/api/jobs/{id}"),
         format!("/api/jobs/{id}/attempts"),
         format!("/api/jobs/{id}/events"),
+        "/api/dead-letters".to_owned(),
+        "/api/dead-letters/groups".to_owned(),
     ] {
         reader.get(&path).await.ok(200);
         for user in [&writer, &nobody] {
@@ -135,6 +137,8 @@ async fn each_route_needs_its_scope() {
         "/api/jobs/batch".to_owned(),
         format!("/api/jobs/{id}/cancel"),
         format!("/api/jobs/{id}/retry"),
+        "/api/dead-letters/retry".to_owned(),
+        "/api/dead-letters/discard".to_owned(),
     ] {
         for user in [&reader, &nobody] {
             let problem = user

@@ -8,20 +8,20 @@ use crate::app::{Answer, TestApp, User};
 use crate::logs::{Logs, troubled_nobody};
 
 /// What is expected: status, code, and the place of the first error, as `pointer /kind` or `parameter limit`.
-struct Expected(u16, &'static str, Option<(&'static str, &'static str)>);
+pub(crate) struct Expected(u16, &'static str, Option<(&'static str, &'static str)>);
 
-const MALFORMED: Expected = Expected(400, "malformed_json", None);
+pub(crate) const MALFORMED: Expected = Expected(400, "malformed_json", None);
 
-fn at(pointer: &'static str) -> Expected {
+pub(crate) fn at(pointer: &'static str) -> Expected {
     Expected(422, "invalid_body", Some(("pointer", pointer)))
 }
 
-fn parameter(name: &'static str) -> Expected {
+pub(crate) fn parameter(name: &'static str) -> Expected {
     Expected(400, "invalid_parameter", Some(("parameter", name)))
 }
 
 #[track_caller]
-fn check(answer: &Answer, Expected(status, code, place): &Expected) {
+pub(crate) fn check(answer: &Answer, Expected(status, code, place): &Expected) {
     let problem = answer.problem(*status, code);
     match place {
         Some((kind, name)) => assert_eq!(problem["errors"][0][kind], *name, "{answer:?}"),

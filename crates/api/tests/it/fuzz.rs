@@ -121,6 +121,68 @@ fn no_body_makes_us_fail() {
     );
 }
 
+/// A decision about dead letters with any value in any field.
+fn any_decision() -> impl Strategy<Value = Value> {
+    const FIELDS: [&str; 12] = [
+        "filter/all",
+        "filter/job_ids",
+        "filter/kind",
+        "filter/queue",
+        "filter/tag",
+        "filter/error_code",
+        "filter/fingerprint",
+        "filter/failed_after",
+        "filter/failed_before",
+        "dry_run",
+        "limit",
+        "rate_per_second",
+    ];
+    let value = prop_oneof![
+        any_json(),
+        Just(json!("unknown")),
+        Just(json!("2030-01-01T00:00:00Z")),
+        Just(json!(["0190163d-8694-739b-aea5-966c26f8ad91"])),
+        (1_u64..2_000).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+    ];
+    prop::collection::hash_map(prop::sample::select(FIELDS.to_vec()), value, 0..3).prop_map(|fields| {
+        let mut body = json!({ "filter": { "kind": "k" } });
+        for (field, value) in fields {
+            match field.strip_prefix("filter/") {
+                Some(field) => body["filter"][field] = value,
+                None => body[field] = value,
+            }
+        }
+        body
+    })
+}
+
+#[test]
+fn no_decision_about_dead_letters_makes_us_fail() {
+    let runtime = runtime();
+    let app = runtime.block_on(TestApp::new());
+    let user = runtime.block_on(app.user());
+    let path = prop::sample::select(vec!["/api/dead-letters/retry", "/api/dead-letters/discard"]);
+    let body = prop_oneof![any_json(), any_decision(), any_decision()];
+    let accepted = Cell::new(0);
+    let result = runner(300).run(&(path, body), |(path, body)| {
+        let answer = runtime.block_on(user.post(path, &body));
+        prop_assert!(!answer.status.is_server_error(), "{body}: {answer:?}");
+        accepted.set(accepted.get() + u32::from(answer.status.is_success()));
+        if answer.status.is_client_error() {
+            answer.problem(answer.status.as_u16(), answer.json()["code"].as_str().unwrap());
+        }
+        Ok(())
+    });
+    result.unwrap();
+    assert!(
+        accepted.get() > 20,
+        "only {} got as far as the database",
+        accepted.get()
+    );
+}
+
 #[test]
 fn no_query_or_header_makes_us_fail() {
     let runtime = runtime();
@@ -134,8 +196,12 @@ fn no_query_or_header_makes_us_fail() {
         "tag",
         "created_after",
         "limit",
+        "error_code",
+        "fingerprint",
+        "failed_before",
         "x",
     ]);
+    let route = prop::sample::select(vec!["/api/jobs", "/api/dead-letters", "/api/dead-letters/groups"]);
     let query = prop::collection::vec((name, prop::collection::vec(any::<u8>(), 0..30)), 0..3);
     let header = prop::sample::select(vec![
         "prefer",
@@ -145,7 +211,7 @@ fn no_query_or_header_makes_us_fail() {
         "accept",
     ]);
     let value = prop::collection::vec(prop_oneof![32_u8..127, 128_u8..], 0..60);
-    let result = runner(300).run(&(query, header, value), |(query, header, value)| {
+    let result = runner(300).run(&(route, query, header, value), |(route, query, header, value)| {
         let encode = |bytes: &[u8]| {
             bytes
                 .iter()
@@ -156,7 +222,7 @@ fn no_query_or_header_makes_us_fail() {
             .iter()
             .map(|(name, value)| format!("{name}={}", encode(value)))
             .collect();
-        let path = format!("/api/jobs?{}", query.join("&"));
+        let path = format!("{route}?{}", query.join("&"));
         let request = user
             .request(Method::GET, &path)
             .header(header, &value[..])

@@ -6,6 +6,7 @@ mod app;
 mod auth;
 mod bad_input;
 mod control;
+mod dead_letters;
 mod fuzz;
 mod idempotency;
 mod list;

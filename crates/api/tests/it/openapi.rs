@@ -62,14 +62,18 @@ async fn every_operation_is_described() {
     ids.sort_unstable();
     let expected = [
         "cancel_job",
+        "discard_dead_letters",
         "get_job",
         "get_problem",
+        "group_dead_letters",
         "health",
         "list_attempts",
+        "list_dead_letters",
         "list_events",
         "list_jobs",
         "metrics",
         "ready",
+        "retry_dead_letters",
         "retry_job",
         "submit_batch",
         "submit_job",
@@ -84,11 +88,30 @@ async fn the_answers_are_what_the_document_says() {
     let document = user.get("/openapi.json").await.ok(200);
     let id = user.submit(&json!({ "kind": "k" })).await;
     let job = user.get(&format!("/api/jobs/{id}")).await.ok(200);
-    let mut documented = properties(&document, "Job");
+    assert_documented(&document, "Job", &job);
+
+    app.worker().await.fail(&id).await;
+    let letters = user.get("/api/dead-letters").await.ok(200);
+    assert_documented(&document, "DeadLetter", &letters["dead_letters"][0]);
+    let groups = user.get("/api/dead-letters/groups").await.ok(200);
+    assert_documented(&document, "DeadLetterGroup", &groups["groups"][0]);
+    assert_documented(&document, "DeadLetterExample", &groups["groups"][0]["example"]);
+    let all = json!({ "filter": { "all": true } });
+    for (path, schema) in [
+        ("/api/dead-letters/retry", "RetriedDeadLetters"),
+        ("/api/dead-letters/discard", "DiscardedDeadLetters"),
+    ] {
+        assert_documented(&document, schema, &user.post(path, &all).await.ok(200));
+    }
+}
+
+#[track_caller]
+fn assert_documented(document: &Value, schema: &str, sent: &Value) {
+    let mut documented = properties(document, schema);
     documented.sort_unstable();
-    let mut sent: Vec<&str> = job.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut sent: Vec<&str> = sent.as_object().unwrap().keys().map(String::as_str).collect();
     sent.sort_unstable();
-    assert_eq!(sent, documented);
+    assert_eq!(sent, documented, "{schema}");
 }
 
 /// The properties of a schema, those of the schemas that it is composed of included.

@@ -17,6 +17,8 @@ async fn unknown_routes_and_methods_are_told() {
         "/api/job",
         "/api/jobs/",
         "/api/jobs/a/b/c",
+        "/api/dead-letters/",
+        "/api/dead-letters/0190163d-8694-739b-aea5-966c26f8ad91",
         "/docs/nothing",
         "/problems/nothing",
     ] {
@@ -26,6 +28,9 @@ async fn unknown_routes_and_methods_are_told() {
     for (method, path, allowed) in [
         ("DELETE", "/api/jobs", &["GET", "HEAD", "POST"][..]),
         ("GET", "/api/jobs/batch", &["POST"]),
+        ("POST", "/api/dead-letters", &["GET", "HEAD"]),
+        ("GET", "/api/dead-letters/retry", &["POST"]),
+        ("DELETE", "/api/dead-letters/discard", &["POST"]),
         ("POST", "/health", &["GET", "HEAD"]),
         (
             "FOO",

@@ -47,7 +47,12 @@ impl Worker {
     }
 
     pub(crate) async fn fail(&self, id: &str) {
-        let failure = Failure::new(FailureCode::HandlerError, "no luck");
+        self.fail_with(id, FailureCode::HandlerError, "no luck").await;
+    }
+
+    /// Lets the job become a dead letter.
+    pub(crate) async fn fail_with(&self, id: &str, code: FailureCode, message: &str) {
+        let failure = Failure::new(code, message);
         self.end(self.start(id).await, Outcome::Aborted(failure)).await;
     }
 }

@@ -8,8 +8,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{
-    Backend, LONG, PATIENCE, SECOND, assert_nothing_comes, assert_stale, delete, envelope, extend, job_ids,
-    message, receipts, receive, receive_all, send,
+    Backend, LONG, PATIENCE, SECOND, assert_depth, assert_nothing_comes, assert_stale, delete, envelope,
+    extend, job_ids, message, receipts, receive, receive_all, receive_one, send,
 };
 use crate::{Delivery, Envelope, Error, MAX_DELAY, Receive};
 
@@ -134,4 +134,21 @@ pub async fn competing_receivers_share_the_messages(backend: &dyn Backend) {
         "a message was delivered to two receivers"
     );
     assert!(received.iter().all(|delivery| delivery.receive_count == 1));
+}
+
+/// Whether it is visible, hidden or delayed; until it is deleted.
+pub async fn every_message_counts_wherever_it_is(backend: &dyn Backend) {
+    let queue = backend.queue();
+    assert_depth(queue, 0).await;
+    send(queue, 0..3).await;
+    let hidden = receive_one(queue, LONG).await;
+    let delayed = Envelope {
+        delay: LONG,
+        ..envelope(3)
+    };
+    let failures = queue.send(&[delayed]).await.expect("the backend answers");
+    assert!(failures.is_empty(), "not sent: {failures:?}");
+    assert_depth(queue, 4).await;
+    delete(queue, [&hidden]).await;
+    assert_depth(queue, 3).await;
 }

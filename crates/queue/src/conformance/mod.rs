@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{JobId, TenantId};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use crate::{Delivery, EntryFailure, Envelope, Error, Message, Queue, Receipt, Receive};
@@ -64,6 +64,7 @@ macro_rules! conformance_tests {
             an_empty_batch_is_accepted,
             no_more_than_max_are_received,
             competing_receivers_share_the_messages,
+            every_message_counts_wherever_it_is,
             a_delayed_message_is_hidden_first,
             a_waiting_receiver_is_woken,
             a_waiting_receiver_gets_what_is_handed_back,
@@ -96,6 +97,7 @@ fn message(number: u128) -> Message {
         traceparent: number
             .is_multiple_of(2)
             .then(|| format!("00-{number:032x}-b7ad6b7169203331-01")),
+        dead_letter: None,
     }
 }
 
@@ -145,6 +147,19 @@ async fn receive_one(queue: &dyn Queue, visibility: Duration) -> Delivery {
 async fn assert_nothing_comes(queue: &dyn Queue, within: Duration) {
     let deliveries = receive(queue, 10, within, LONG).await;
     assert!(deliveries.is_empty(), "came unexpectedly: {deliveries:?}");
+}
+
+/// Backends may count late.
+async fn assert_depth(queue: &dyn Queue, expected: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let depth = queue.depth().await.expect("the backend answers");
+        if depth == expected {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{depth} messages, not {expected}");
+        sleep(SECOND / 20).await;
+    }
 }
 
 fn receipts<'a>(deliveries: impl IntoIterator<Item = &'a Delivery>) -> Vec<Receipt> {

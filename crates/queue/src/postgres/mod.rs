@@ -144,6 +144,10 @@ impl Queue for PostgresQueue {
         rows::delete(&self.pool, &self.lane, receipts).await
     }
 
+    async fn depth(&self) -> Result<u64, Error> {
+        rows::count(&self.pool, &self.lane).await
+    }
+
     /// A lane exists by being named, so this tells whether the outbox can be read.
     async fn check(&self) -> Result<(), Error> {
         rows::check(&self.pool, &self.lane).await

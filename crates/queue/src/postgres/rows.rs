@@ -112,6 +112,7 @@ pub(super) async fn take(pool: &PgPool, lane: &QueueName, receive: &Receive) -> 
                 job_id: JobId(job_id),
                 tenant_id: TenantId(tenant_id),
                 traceparent: row.traceparent,
+                dead_letter: None,
             };
             found
                 .deliveries
@@ -217,6 +218,16 @@ pub(super) async fn move_dead(pool: &PgPool, lane: &QueueName, dead: &DeadLetter
     .execute(pool)
     .await?;
     Ok(())
+}
+
+pub(super) async fn count(pool: &PgPool, lane: &QueueName) -> Result<u64, Error> {
+    let rows = sqlx::query_scalar!(
+        r#"select count(*) as "rows!" from outbox where queue = $1"#,
+        lane.as_str()
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(rows.unsigned_abs())
 }
 
 pub(super) async fn check(pool: &PgPool, lane: &QueueName) -> Result<(), Error> {

@@ -16,6 +16,8 @@ struct Body {
     tenant_id: TenantId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dead_letter: Option<u32>,
 }
 
 /// Why a body is not one of ours.
@@ -33,6 +35,7 @@ pub(super) fn write(message: &Message) -> String {
         job_id: message.job_id,
         tenant_id: message.tenant_id,
         traceparent: message.traceparent.clone(),
+        dead_letter: message.dead_letter,
     };
     serde_json::to_string(&body).expect("strings and numbers are always JSON")
 }
@@ -46,6 +49,7 @@ pub(super) fn read(text: &str) -> Result<Message, ReadError> {
         job_id: body.job_id,
         tenant_id: body.tenant_id,
         traceparent: body.traceparent,
+        dead_letter: body.dead_letter,
     })
 }
 
@@ -60,6 +64,7 @@ mod tests {
             job_id: JobId(Uuid::from_u128(1)),
             tenant_id: TenantId(Uuid::from_u128(2)),
             traceparent: traceparent.map(str::to_owned),
+            dead_letter: None,
         }
     }
 
@@ -74,6 +79,22 @@ mod tests {
             assert!(text.len() < 1_000, "{text}");
             assert_eq!(read(&text).unwrap(), message);
         }
+    }
+
+    #[test]
+    fn a_dead_letter_names_its_attempt_and_a_doorbell_has_no_such_field() {
+        let doorbell = message(Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        assert!(!write(&doorbell).contains("dead_letter"));
+        let dead_letter = Message {
+            dead_letter: Some(u32::MAX),
+            ..doorbell
+        };
+        let text = write(&dead_letter);
+        assert!(
+            text.contains(r#""dead_letter":4294967295"#) && text.len() < 1_000,
+            "{text}"
+        );
+        assert_eq!(read(&text).unwrap(), dead_letter);
     }
 
     #[test]

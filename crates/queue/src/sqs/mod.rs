@@ -26,6 +26,13 @@ pub async fn client() -> Client {
     Client::new(&aws_config::load_defaults(BehaviorVersion::latest()).await)
 }
 
+/// Every message is in one of them: visible, hidden or delayed.
+const COUNTS: [QueueAttributeName; 3] = [
+    QueueAttributeName::ApproximateNumberOfMessages,
+    QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+    QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+];
+
 /// A lane on SQS.
 #[derive(Clone, Debug)]
 pub struct SqsQueue {
@@ -147,6 +154,19 @@ impl Queue for SqsQueue {
 
     async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<EntryFailure>, Error> {
         in_requests(receipts, |chunk| self.delete_batch(chunk)).await
+    }
+
+    /// SQS counts itself, up to a minute late.
+    async fn depth(&self) -> Result<u64, Error> {
+        let request = self.client.get_queue_attributes().queue_url(&self.queue_url);
+        let answer = request
+            .set_attribute_names(Some(COUNTS.to_vec()))
+            .send()
+            .await
+            .map_err(Failure::from)?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name| attributes.get(name)?.parse::<u64>().ok();
+        Ok(COUNTS.iter().filter_map(count).sum())
     }
 
     async fn check(&self) -> Result<(), Error> {

@@ -37,6 +37,7 @@ fn message() -> Message {
         job_id: JobId(Uuid::from_u128(1)),
         tenant_id: TenantId(Uuid::from_u128(2)),
         traceparent: None,
+        dead_letter: None,
     }
 }
 

@@ -24,6 +24,7 @@ fn envelope() -> Envelope {
         job_id: JobId(Uuid::from_u128(1)),
         tenant_id: TenantId(Uuid::from_u128(2)),
         traceparent: None,
+        dead_letter: None,
     };
     Envelope {
         message,

@@ -4,8 +4,10 @@
 
 mod catalog;
 mod credentials;
+mod dead_letters;
 mod isolation;
 mod lifecycle;
 mod maintenance;
+mod pool;
 mod submit;
 mod world;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use domain::{JobId, JobState, NewJob, Outcome};
+use store::DeadLetterFilter;
 use testkit::new_job;
 use uuid::{NoContext, Timestamp, Uuid};
 
@@ -43,6 +44,11 @@ async fn a_job_that_was_not_started_in_time_expires_and_can_be_retried() {
     );
 }
 
+const PARTITIONS_OF_40_DAYS_AGO: &str = "set role tandem_owner;
+    call create_partition('job', 'id', (now() - interval '40 days')::date);
+    call create_partition('attempt', 'job_id', (now() - interval '40 days')::date);
+    call create_partition('job_event', 'job_id', (now() - interval '40 days')::date);";
+
 #[tokio::test]
 async fn retention_drops_days_and_spares_what_lives() {
     let world = World::new().await;
@@ -52,14 +58,7 @@ async fn retention_drops_days_and_spares_what_lives() {
         world.submit(job_of(40)).await.id,
     );
     world.end(world.start(done).await, Outcome::Succeeded(None)).await;
-    world
-        .sql(
-            "set role tandem_owner;
-             call create_partition('job', 'id', (now() - interval '40 days')::date);
-             call create_partition('attempt', 'job_id', (now() - interval '40 days')::date);
-             call create_partition('job_event', 'job_id', (now() - interval '40 days')::date);",
-        )
-        .await;
+    world.sql(PARTITIONS_OF_40_DAYS_AGO).await;
     assert_eq!(world.job(done).await.state, JobState::Succeeded);
 
     let dropped = world.worker.drop_oldest_partition(30).await.unwrap().unwrap();
@@ -78,6 +77,36 @@ async fn retention_drops_days_and_spares_what_lives() {
 }
 
 #[tokio::test]
+async fn retention_spares_dead_letters_until_they_are_discarded() {
+    let world = World::new().await;
+    let kept = world.dead_letter_of(job_of(40), "no").await;
+    let discarded = world.dead_letter_of(job_of(40), "no").await;
+    world.sql(PARTITIONS_OF_40_DAYS_AGO).await;
+    let discard = |id| {
+        let filter = DeadLetterFilter {
+            job_ids: Some(vec![id]),
+            ..DeadLetterFilter::default()
+        };
+        let world = &world;
+        async move {
+            let discarded = world.api.discard_dead_letters(world.tenant_id, &filter, 1).await;
+            assert_eq!(discarded.unwrap(), 1);
+        }
+    };
+    discard(discarded).await;
+    world.worker.drop_oldest_partition(30).await.unwrap().unwrap();
+    assert!(world.api.job(world.tenant_id, discarded).await.unwrap().is_none());
+    assert_eq!(world.events(kept).await, ["submitted", "started", "failed"]);
+
+    world
+        .sql("update job set finished_at = now() - interval '31 days'")
+        .await;
+    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 0);
+    discard(kept).await;
+    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn partitions_are_made_ahead() {
     let world = World::new().await;
     assert_eq!(world.worker.ensure_partitions(7).await.unwrap(), 0);
@@ -88,14 +117,83 @@ async fn partitions_are_made_ahead() {
 #[tokio::test]
 async fn one_worker_leads_and_another_takes_over() {
     let world = World::new().await;
-    let mut leader = world.worker.try_lead().await.unwrap().unwrap();
+    let mut leader = world
+        .worker
+        .try_lead(Duration::from_secs(10))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(leader.holds().await);
-    assert!(world.worker.try_lead().await.unwrap().is_none());
+    assert!(
+        world
+            .worker
+            .try_lead(Duration::from_secs(10))
+            .await
+            .unwrap()
+            .is_none()
+    );
     leader.resign().await;
     let heir = testkit::eventually("leadership", Duration::from_secs(5), || async {
-        world.worker.try_lead().await.unwrap()
+        world.worker.try_lead(Duration::from_secs(10)).await.unwrap()
     });
     assert!(heir.await.holds().await);
+}
+
+#[tokio::test]
+async fn a_leader_that_is_silent_is_a_leader_no_more() {
+    let world = World::new().await;
+    let silence = Duration::from_secs(1);
+    let mut silent = world.worker.try_lead(silence).await.unwrap().unwrap();
+    let heir = testkit::eventually("leadership", Duration::from_secs(10), || async {
+        world.worker.try_lead(silence).await.unwrap()
+    });
+    let mut heir = heir.await;
+    assert!(!silent.holds().await);
+    assert!(heir.holds().await);
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_by_lane() {
+    let world = World::new().await;
+    assert_eq!(world.worker.backlog().await.unwrap().lanes, []);
+    for (queue, run_at) in [
+        ("default", None),
+        ("default", None),
+        ("low", None),
+        ("low", Some(days_ago(-1))),
+    ] {
+        let queue = queue.parse().unwrap();
+        world
+            .submit(NewJob {
+                queue,
+                run_at,
+                ..new_job()
+            })
+            .await;
+    }
+    world.dead_letter_of(new_job(), "no").await;
+    world
+        .sql("update outbox set enqueued_at = now() - interval '1 minute' where queue = 'low'")
+        .await;
+    let backlog = world.worker.backlog().await.unwrap();
+    let lanes: Vec<(&str, u64)> = backlog
+        .lanes
+        .iter()
+        .map(|lane| (&*lane.queue, lane.jobs))
+        .collect();
+    assert_eq!(lanes, [("default", 2), ("low", 1)]);
+    assert!(
+        backlog.lanes[0].oldest < Duration::from_secs(60)
+            && backlog.lanes[1].oldest >= Duration::from_secs(60)
+    );
+    assert_eq!(
+        (backlog.dead_letters, backlog.workers, backlog.overdue),
+        (1, 1, Duration::ZERO)
+    );
+    world
+        .sql("update due set run_at = now() - interval '1 minute'")
+        .await;
+    assert!(world.worker.backlog().await.unwrap().overdue >= Duration::from_secs(60));
 }
 
 #[tokio::test]

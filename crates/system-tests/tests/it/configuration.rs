@@ -86,13 +86,7 @@ async fn help_documents_each_variable() {
             ],
         ),
     ] {
-        let folder = std::env::current_exe()
-            .unwrap()
-            .ancestors()
-            .nth(2)
-            .unwrap()
-            .to_path_buf();
-        let output = std::process::Command::new(folder.join(binary))
+        let output = std::process::Command::new(crate::process::binary(binary))
             .arg("--help")
             .output()
             .unwrap();

@@ -2,11 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod aws;
 mod configuration;
 mod crash;
+mod database;
 mod delivery;
 mod drain;
+mod failover;
+mod figures;
+mod health;
+mod leader;
+mod load;
+mod postgres_restart;
 mod process;
+mod proxy;
+mod queue_outage;
 mod receiver;
-mod sqs;
+mod restore;
+mod rotation;
 mod system;
+mod worker;

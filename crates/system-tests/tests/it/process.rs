@@ -17,15 +17,9 @@ pub(crate) struct Process {
 impl Process {
     /// Starts one of the workspace's binaries, which lie beside the tests'.
     pub(crate) fn start(name: &str, environment: &[(String, String)]) -> Self {
-        let folder = std::env::current_exe()
-            .unwrap()
-            .ancestors()
-            .nth(2)
-            .unwrap()
-            .to_path_buf();
         let log = std::env::temp_dir().join(format!("tandem-{name}-{}.log", uuid()));
         let output = std::fs::File::create(&log).unwrap();
-        let binary = folder.join(name);
+        let binary = binary(name);
         let child = Command::new(&binary)
             .env_clear()
             .envs(environment.iter().cloned())
@@ -85,6 +79,12 @@ fn print_log(log: &str) {
         "--- the last lines of a process:\n{}",
         lines[lines.len().saturating_sub(40)..].join("\n")
     );
+}
+
+/// One of the workspace's programs.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    tests.ancestors().nth(2).unwrap().join(name)
 }
 
 /// An address that was free a moment ago.

@@ -1,84 +1,136 @@
 //! A database, an api process, and as many worker processes as a test wants.
 
+use std::ops::Deref;
 use std::time::Duration;
 
-use reqwest::Response;
+use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use testkit::{TestDb, eventually};
 
-use crate::process::{Process, free_addr};
-use crate::sqs;
+use crate::aws;
+use crate::database::{Database, PrivatePostgres};
+use crate::process::{Process, binary, free_addr};
 
 const PEPPER: &str = "a pepper that only tests use, long enough";
 
+/// Variables of processes.
+pub(crate) type Environment = Vec<(String, String)>;
+
 pub(crate) struct System {
-    pub(crate) db: TestDb,
+    pub(crate) db: Database,
     pub(crate) api: Process,
-    pub(crate) url: String,
-    pub(crate) api_key: String,
-    environment: Vec<(String, String)>,
-    http: reqwest::Client,
+    client: Client,
+    environment: Environment,
+}
+
+/// Everything that a system is made of.
+pub(crate) struct Setup {
+    database: Database,
+    environment: Environment,
+}
+
+impl Setup {
+    /// On a database of the shared server, which is the queue too.
+    pub(crate) async fn shared() -> Self {
+        Self::on(Database::Shared(TestDb::create().await))
+    }
+
+    /// On a server of its own, with a migrated database.
+    pub(crate) async fn private() -> Self {
+        let setup = Self::on(Database::Private(PrivatePostgres::start().await));
+        tandem(&["migrate"], &setup.for_operator());
+        setup
+    }
+
+    fn on(database: Database) -> Self {
+        let mut setup = Self {
+            environment: vec![("DATABASE_URL".to_owned(), database.url())],
+            database,
+        };
+        setup.set("TANDEM_KEY_PEPPER", PEPPER);
+        setup.set("TANDEM_RATE_LIMIT_PER_SECOND", "100000");
+        setup.set("TANDEM_RATE_LIMIT_BURST", "100000");
+        setup.set("TANDEM_TEST_HANDLERS", "true");
+        setup.set("TANDEM_HTTP_TARGETS", "any");
+        setup
+    }
+
+    /// Sets a variable of all processes.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.environment.retain(|(set, _)| set != name);
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// With a queue of its own, that is reached at `endpoint`.
+    pub(crate) fn on_queue(mut self, queue_url: &str, endpoint: &str) -> Self {
+        self.set("TANDEM_QUEUE", "sqs");
+        self.set("TANDEM_QUEUES", "default");
+        self.set("TANDEM_SQS_QUEUE_URLS", &format!("default={queue_url}"));
+        self.set_aws(endpoint);
+        self
+    }
+
+    /// Tells the processes where AWS is.
+    pub(crate) fn set_aws(&mut self, endpoint: &str) {
+        self.set("AWS_ENDPOINT_URL", endpoint);
+        self.set("AWS_ACCESS_KEY_ID", "test");
+        self.set("AWS_SECRET_ACCESS_KEY", "test");
+        self.set("AWS_REGION", "us-east-1");
+    }
+
+    /// An operator comes as the superuser, however the processes come.
+    fn for_operator(&self) -> Environment {
+        let mut environment = self.environment.clone();
+        environment.retain(|(name, _)| !name.starts_with("TANDEM_DATABASE_"));
+        environment.push(("DATABASE_URL".to_owned(), self.database.url()));
+        environment
+    }
+
+    /// Starts the api and waits until it takes requests.
+    pub(crate) async fn start(self) -> System {
+        let for_operator = self.for_operator();
+        tandem(&["tenants", "create", "acme"], &for_operator);
+        let create_key = ["keys", "create", "--tenant", "acme", "--name", "tests"];
+        let api_key = tandem(&create_key, &for_operator).trim().to_owned();
+        let addr = free_addr();
+        let mut for_api = self.environment.clone();
+        for_api.push(("TANDEM_API_ADDR".to_owned(), addr.to_string()));
+        let system = System {
+            db: self.database,
+            api: Process::start("api", &for_api),
+            client: Client {
+                url: format!("http://{addr}"),
+                api_key,
+                http: reqwest::Client::new(),
+            },
+            environment: self.environment,
+        };
+        eventually("readiness of the api", Duration::from_secs(30), || async {
+            (system.status("/ready").await == 200).then_some(())
+        })
+        .await;
+        system
+    }
 }
 
 impl System {
     /// On Postgres alone.
     pub(crate) async fn embedded() -> Self {
-        Self::start(Vec::new()).await
+        Setup::shared().await.start().await
     }
 
     /// On a queue of its own on the SQS-protocol server.
     pub(crate) async fn on_sqs() -> Self {
-        let queue_url = sqs::create_queue().await;
-        let settings = [
-            ("TANDEM_QUEUE", "sqs"),
-            ("TANDEM_QUEUES", "default"),
-            ("TANDEM_SQS_QUEUE_URLS", &format!("default={queue_url}")),
-            ("AWS_ENDPOINT_URL", &sqs::endpoint()),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_REGION", "us-east-1"),
-        ];
-        Self::start(
-            settings
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
-        )
-        .await
-    }
-
-    async fn start(mut environment: Vec<(String, String)>) -> Self {
-        let db = TestDb::create().await;
-        let mut set = |name: &str, value: &str| environment.push((name.to_owned(), value.to_owned()));
-        set("DATABASE_URL", &db.url());
-        set("TANDEM_KEY_PEPPER", PEPPER);
-        set("TANDEM_RATE_LIMIT_PER_SECOND", "100000");
-        set("TANDEM_RATE_LIMIT_BURST", "100000");
-        set("TANDEM_TEST_HANDLERS", "true");
-        set("TANDEM_HTTP_TARGETS", "any");
-        let addr = free_addr();
-        let mut for_api = environment.clone();
-        for_api.push(("TANDEM_API_ADDR".to_owned(), addr.to_string()));
-        let api = Process::start("api", &for_api);
-        let api_key = create_key(&environment).await;
-        let url = format!("http://{addr}");
-        let system = Self {
-            db,
-            api,
-            url,
-            api_key,
-            environment,
-            http: reqwest::Client::new(),
-        };
-        system.ready().await;
-        system
-    }
-
-    async fn ready(&self) {
-        eventually("readiness of the api", Duration::from_secs(30), || async {
-            let response = self.http.get(format!("{}/ready", self.url)).send().await.ok()?;
-            response.status().is_success().then_some(())
-        })
-        .await;
+        let queue_url = aws::create_queue().await;
+        let setup = Setup::shared().await.on_queue(&queue_url, &aws::endpoint());
+        setup.start().await
     }
 
     pub(crate) fn worker(&self) -> Process {
@@ -86,13 +138,64 @@ impl System {
     }
 
     pub(crate) fn worker_with(&self, settings: &[(&str, &str)]) -> Process {
+        Process::start("worker", &self.environment_with(settings))
+    }
+
+    /// The variables of all processes, and more; the last of two with one name stands.
+    pub(crate) fn environment_with(&self, settings: &[(&str, &str)]) -> Environment {
         let mut environment = self.environment.clone();
-        environment.extend(
-            settings
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-        );
-        Process::start("worker", &environment)
+        let more = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        environment.extend(more);
+        environment
+    }
+
+    /// A client for a task of its own.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Asks the database, as the superuser who sees everything.
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
+        let mut superuser = self.db.superuser().await;
+        sqlx::query_scalar(query).fetch_one(&mut superuser).await.unwrap()
+    }
+
+    pub(crate) async fn until_count(&self, what: &str, query: &'static str, expected: i64, limit: Duration) {
+        eventually(what, limit, || async {
+            (self.count(query).await == expected).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn all_succeed(&self, jobs: i64, limit: Duration) {
+        let succeeded = "select count(*) from job where state = 'succeeded'";
+        self.until_count("success of all jobs", succeeded, jobs, limit)
+            .await;
+    }
+}
+
+impl Deref for System {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// Somebody with a key.
+#[derive(Clone)]
+pub(crate) struct Client {
+    url: String,
+    api_key: String,
+    http: reqwest::Client,
+}
+
+impl Client {
+    pub(crate) fn request_post(&self, path: &str) -> RequestBuilder {
+        let request = self.http.post(format!("{}{path}", self.url));
+        request.header("x-api-key", &self.api_key)
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
@@ -105,12 +208,15 @@ impl System {
         response.json().await.unwrap()
     }
 
+    /// The status of a route; 0 when there is no answer within five seconds.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let answer = request.timeout(Duration::from_secs(5)).send().await;
+        answer.map_or(0, |response| response.status().as_u16())
+    }
+
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
-        let request = self
-            .http
-            .post(format!("{}{path}", self.url))
-            .header("x-api-key", &self.api_key);
-        request.json(body).send().await.unwrap()
+        self.request_post(path).json(body).send().await.unwrap()
     }
 
     /// Submits a batch and gives the ids.
@@ -125,49 +231,17 @@ impl System {
             .map(|job| job["id"].as_str().unwrap().to_owned())
             .collect()
     }
-
-    /// Asks the database, as the superuser who sees everything.
-    pub(crate) async fn count(&self, query: &'static str) -> i64 {
-        let mut superuser = self.db.superuser().await;
-        sqlx::query_scalar(query).fetch_one(&mut superuser).await.unwrap()
-    }
-
-    pub(crate) async fn all_succeed(&self, jobs: i64, limit: Duration) {
-        eventually("success of all jobs", limit, || async {
-            (self
-                .count("select count(*) from job where state = 'succeeded'")
-                .await
-                == jobs)
-                .then_some(())
-        })
-        .await;
-    }
 }
 
-/// Makes a tenant and a key as an operator does: by the command line.
-async fn create_key(environment: &[(String, String)]) -> String {
-    let tandem = |arguments: &[&str]| {
-        let binary = std::env::current_exe()
-            .unwrap()
-            .ancestors()
-            .nth(2)
-            .unwrap()
-            .join("tandem");
-        let output = std::process::Command::new(binary)
-            .args(arguments)
-            .env_clear()
-            .envs(environment.iter().cloned())
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    };
-    tandem(&["tenants", "create", "acme"]);
-    tandem(&["keys", "create", "--tenant", "acme", "--name", "tests"])
-        .trim()
-        .to_owned()
+/// What an operator does: by the command line.
+fn tandem(arguments: &[&str], environment: &[(String, String)]) -> String {
+    let output = std::process::Command::new(binary("tandem"))
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().cloned())
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -1,0 +1,111 @@
+//! The figures of the correct history, counted by hand.
+
+use history::Spread;
+use serde_json::json;
+
+use crate::cast::correct;
+use crate::scene::moved;
+
+#[test]
+fn submits_and_jobs_are_counted() {
+    let figures = correct().0.report().figures;
+    assert_eq!(figures.attempted, 21);
+    assert_eq!(figures.acknowledged, 17);
+    assert_eq!((figures.refused, figures.unknown), (1, 3));
+    assert_eq!(figures.jobs, 17);
+    assert_eq!((figures.succeeded, figures.failed), (10, 5));
+    assert_eq!(
+        (figures.cancelled, figures.expired, figures.unfinished),
+        (2, 0, 0)
+    );
+    assert_eq!(
+        (figures.lost, figures.duplicated, figures.duplicate_jobs),
+        (0, 0, 0)
+    );
+    assert_eq!(figures.unexpected, 0);
+    assert_eq!((figures.delivered, figures.redelivered), (7, 1));
+    assert!((figures.redelivered_share() - 1.0 / 7.0).abs() < 1e-9);
+    assert_eq!((figures.attempts_lost, figures.attempts_released), (3, 1));
+    assert_eq!((figures.stale_completions, figures.rejected_completions), (2, 1));
+    assert_eq!((figures.panics, figures.errors_logged), (3, 5));
+    assert_eq!(figures.faults["kill"], 1);
+    assert_eq!(figures.exchange_ms.map(|it| (it.count, it.max)), Some((17, 12.5)));
+}
+
+#[test]
+fn recovery_is_measured_from_the_fault() {
+    let figures = correct().0.report().figures;
+    // One worker was killed, one stopped, and to one nothing was done.
+    assert_eq!(figures.unexplained_losses, 1);
+    let Spread { count, p50, max, .. } = figures.recovery_secs.unwrap();
+    assert_eq!(count, 2);
+    assert!((p50 - 7.03).abs() < 0.001, "{p50}");
+    assert!((max - 8.03).abs() < 0.001, "{max}");
+    assert_eq!(figures.late_recoveries, 0);
+}
+
+#[test]
+fn a_worker_that_was_killed_while_it_was_stopped_is_gone_since_then() {
+    let (mut history, _) = correct();
+    let kill = history
+        .faults
+        .iter()
+        .position(|it| it["fault"] == "kill")
+        .unwrap();
+    let mut stop = history.faults[kill].clone();
+    stop["fault"] = "stop".into();
+    stop["at"] = moved(&stop["at"], -5.0);
+    history.faults.push(stop);
+    let figures = history.report().figures;
+    assert!((figures.recovery_secs.unwrap().max - 12.03).abs() < 0.001);
+    assert_eq!(figures.late_recoveries, 1);
+}
+
+#[test]
+fn a_pause_that_was_over_explains_nothing() {
+    let (mut history, _) = correct();
+    for fault in history.faults.iter_mut().filter(|it| it["process"] == "worker-1") {
+        fault["at"] = moved(&fault["at"], -100.0);
+    }
+    // The killed one never came back, so that fault still explains.
+    assert_eq!(history.report().figures.unexplained_losses, 2);
+}
+
+#[test]
+fn an_exit_by_a_signal_is_a_fault_and_another_exit_is_none() {
+    let (mut history, _) = correct();
+    history.faults.retain(|it| it["fault"] != "kill");
+    assert_eq!(history.report().figures.unexplained_losses, 1);
+    let exit = history
+        .faults
+        .iter_mut()
+        .find(|it| it["fault"] == "exit")
+        .unwrap();
+    exit["detail"] = json!({ "code": 0, "signal": null });
+    assert_eq!(history.report().figures.unexplained_losses, 2);
+    let exit = history
+        .faults
+        .iter_mut()
+        .find(|it| it["fault"] == "exit")
+        .unwrap();
+    (exit["detail"], exit["signal"]) = (json!(null), 6.into());
+    assert_eq!(history.report().figures.unexplained_losses, 1);
+}
+
+#[test]
+fn the_service_is_measured_around_outages() {
+    let (mut history, _) = correct();
+    let figures = history.report().figures;
+    let submit = figures.submit_after_outage_secs.unwrap();
+    let start = figures.start_after_outage_secs.unwrap();
+    assert!((submit - 1.53).abs() < 0.001, "{submit}");
+    assert!((start - 1.54).abs() < 0.001, "{start}");
+    // The stopped worker's job took eight seconds, and seven more; no submit was made meanwhile.
+    let silence = figures.longest_silence_secs.unwrap();
+    assert!(silence > 15.0 && silence < 18.0, "{silence}");
+    let Spread { count, p50, max, .. } = figures.submit_ms.unwrap();
+    assert_eq!(count, 17);
+    assert!((p50 - 20.0).abs() < 0.001 && (max - 20.0).abs() < 0.001);
+    history.faults.retain(|it| it["fault"] != "postgres_up");
+    assert_eq!(history.report().figures.submit_after_outage_secs, None);
+}
