@@ -32,6 +32,16 @@ impl Counts {
         }
     }
 
+    /// Takes in one test that is not among those of `cargo test`.
+    pub fn add(&mut self, name: &str, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+            self.failures.push(name.to_owned());
+        }
+    }
+
     /// Takes in how `cargo test` ended. A binary that crashed or did not compile prints no counts, but is a
     /// failure.
     pub fn finish(&mut self, success: bool) {
@@ -92,6 +102,16 @@ mod tests {
         assert_eq!(counts.to_string(), "7 passed, 1 failed");
         assert_eq!(counts.failures(), ["a::b"]);
         assert!(!counts.is_success());
+    }
+
+    #[test]
+    fn tests_of_another_kind_count_as_well() {
+        let mut counts =
+            counted("test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
+        counts.add("chaos quick-sqs-1", true);
+        counts.add("chaos quick-postgres-1", false);
+        assert_eq!(counts.to_string(), "2 passed, 1 failed");
+        assert_eq!(counts.failures(), ["chaos quick-postgres-1"]);
     }
 
     #[test]

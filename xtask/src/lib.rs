@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask test`, `services`, `sqlx` and `tidy`.
+//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx` and `tidy`.
 //!
 //! They need the Rust toolchain, Python 3 and, on a machine without Postgres, the right to install it.
 //! Whatever they set up lies in `.testenv/` and `target/`.
@@ -8,6 +8,7 @@
     reason = "talking to the developer is what these commands are for"
 )]
 
+pub mod chaos;
 pub mod counts;
 pub mod interrupt;
 pub mod machine;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::chaos::Chaos;
 use xtask::interrupt::Interrupts;
 use xtask::{root, services, sqlx, test, tidy};
 
@@ -36,6 +37,19 @@ enum Command {
         server: Option<String>,
         #[command(subcommand)]
         action: Sqlx,
+    },
+    /// Kills, stops and starves the real processes under load, and checks that every promise was kept.
+    ///
+    /// Builds them with their failpoints and runs the program `chaos`, whose options these are; `--help` lists them.
+    /// `--mutant NAME` takes a promise out of a copy of the product first, and then the run must find that.
+    #[command(disable_help_flag = true)]
+    Chaos {
+        /// Use this SQS-protocol server instead of starting one.
+        #[arg(long, env = "TANDEM_TEST_SQS_ENDPOINT")]
+        sqs_endpoint: Option<String>,
+        /// Passed on to `chaos`, e.g. `--scenario kill-worker --backend sqs`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
     /// Checks the repository's own rules.
     Tidy,
@@ -79,6 +93,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Sqlx::Prepare => workspace.prepare(),
                 Sqlx::Check => workspace.check(),
             }
+        }
+        Command::Chaos {
+            sqs_endpoint,
+            arguments,
+        } => {
+            let chaos = Chaos {
+                root: root(),
+                interrupts: &Interrupts::catch()?,
+            };
+            chaos.run(&arguments, sqs_endpoint.as_deref())
         }
         Command::Tidy => tidy::run(root()),
     }

@@ -43,6 +43,11 @@ impl Services {
         ]
     }
 
+    /// Where the SQS-protocol server answers.
+    pub fn sqs_endpoint(&self) -> String {
+        self.ministack.endpoint()
+    }
+
     /// The private Postgres.
     pub fn postgres(&self) -> &LocalPostgres {
         &self.postgres

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
+use crate::chaos::{Chaos, Ran};
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
 use crate::phases::Phases;
@@ -48,6 +49,14 @@ fn run_phases(
     let counts = phases
         .run("build", || selection.build(root, interrupts))
         .and_then(|()| phases.run("tests", || selection.test(root, interrupts, &services)));
+    let counts = match counts {
+        Ok(mut counts) if selection.packages.is_empty() => phases.run("chaos", || {
+            let chaos = Chaos { root, interrupts };
+            add_chaos(&mut counts, chaos.quick(&services.sqs_endpoint()));
+            Ok(counts)
+        }),
+        counts => counts,
+    };
     phases.run("stop", || services.stop())?;
     counts
 }
@@ -124,6 +133,21 @@ impl<'a> Selection<'a> {
     }
 }
 
+/// Counts each run as a test. What kept chaos from running at all does not hide how the other tests went.
+fn add_chaos(counts: &mut Counts, runs: Result<Vec<Ran>>) {
+    match runs {
+        Ok(runs) => {
+            for run in runs {
+                counts.add(&format!("chaos {}", run.name), run.held);
+            }
+        }
+        Err(error) => {
+            println!("error: {error:#}");
+            counts.add("chaos", false);
+        }
+    }
+}
+
 /// Drops the databases that killed test runs left behind; nobody else uses this server.
 fn drop_old_databases(services: &Services) -> Result<()> {
     let postgres = services.postgres();
@@ -145,6 +169,24 @@ mod tests {
             .iter()
             .map(|&it| it.to_owned())
             .collect()
+    }
+
+    #[test]
+    fn each_chaos_run_counts_as_a_test_and_so_does_its_absence() {
+        let ran = |name: &str, held| Ran {
+            name: name.to_owned(),
+            held,
+            told: String::new(),
+        };
+        let mut counts = Counts::default();
+        add_chaos(
+            &mut counts,
+            Ok(vec![ran("quick-postgres-1", true), ran("quick-sqs-1", false)]),
+        );
+        assert_eq!(counts.to_string(), "1 passed, 1 failed");
+        assert_eq!(counts.failures(), ["chaos quick-sqs-1"]);
+        add_chaos(&mut counts, Err(anyhow::anyhow!("the programs do not build")));
+        assert_eq!(counts.to_string(), "1 passed, 2 failed");
     }
 
     #[test]

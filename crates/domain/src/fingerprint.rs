@@ -23,7 +23,11 @@ impl Failure {
         let first_line = self.message.trim_start().lines().next().unwrap_or_default();
         for word in words(first_line).take(MAX_WORDS) {
             hash.update(b" ");
-            hash.update(if varies(word) { "#".to_owned() } else { word.to_lowercase() });
+            hash.update(if varies(word) {
+                "#".to_owned()
+            } else {
+                word.to_lowercase()
+            });
         }
         let mut text = String::with_capacity(16);
         for byte in hash.finalize().iter().take(8) {
@@ -55,7 +59,8 @@ mod tests {
 
     #[test]
     fn what_varies_from_job_to_job_does_not_count() {
-        let one = of("Order 4711 of 0191a2b3-7c4d-7abc-8def-001122334455 at 10.0.0.1:8080 not found\n at line 3");
+        let one =
+            of("Order 4711 of 0191a2b3-7c4d-7abc-8def-001122334455 at 10.0.0.1:8080 not found\n at line 3");
         let other = of("order 12  of 0191ffff-0000-7000-9000-aabbccddeeff at 10.0.0.22:9 not found");
         assert_eq!(one, other);
         assert_eq!(one.len(), 16);

@@ -240,7 +240,10 @@ mod tests {
                 assert_ne!(from, JobState::Succeeded);
                 // Discarding changes who looks after the job, not where it stands.
                 let stays = (from, event) == (JobState::Failed, Event::Discarded) && to == from;
-                assert!(stays || (event, to) == (Event::Redriven, JobState::Queued), "{from}");
+                assert!(
+                    stays || (event, to) == (Event::Redriven, JobState::Queued),
+                    "{from}"
+                );
             }
         }
     }

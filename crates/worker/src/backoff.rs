@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest wait of a loop that needs the database or the queue: so soon after their return it goes on.
+pub(crate) const MAX_BACKOFF: Duration = Duration::from_secs(2);
+
 /// Waits that double up to a limit, each shortened at random by up to half, so that many workers do not come back
 /// together.
 #[derive(Debug)]

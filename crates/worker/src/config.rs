@@ -20,6 +20,8 @@ pub struct Config {
     /// How long the end of a drain may take once what still runs must be given back: handlers stop, outcomes are
     /// recorded, messages returned.
     pub hand_back: Duration,
+    /// How long an announced job that nobody claims waits to be announced again, for the first time.
+    pub announce_again: Duration,
     /// How many statements that record outcomes may be under way at once.
     pub finish_statements: usize,
     /// The sweeps of the maintenance leader.
@@ -35,6 +37,8 @@ pub struct MaintenanceConfig {
     pub due: Duration,
     /// The time between two sweeps for attempts of dead workers. With the lease it bounds how long such a job waits.
     pub recover: Duration,
+    /// The time between two counts of what waits.
+    pub backlog: Duration,
     /// The time between two runs of partitioning and retention.
     pub retention: Duration,
     /// How many days of partitions are made ahead.
@@ -43,6 +47,26 @@ pub struct MaintenanceConfig {
     pub keep_days: i32,
     /// The most rows that one statement of a sweep changes.
     pub batch: i32,
+    /// The dead-letter queues, where there are any.
+    pub dead_letters: DeadLetterConfig,
+}
+
+/// The settings of the sweeps that keep the dead-letter queues in agreement with the database.
+#[derive(Clone, Debug)]
+pub struct DeadLetterConfig {
+    /// The time between two sweeps for dead letters whose message is owed.
+    pub announce: Duration,
+    /// The time between two comparisons of the depth of a queue with the rows.
+    pub reconcile: Duration,
+    /// When a queue is read although its depth is right: this long after it was last read as a whole.
+    pub read_anyway: Duration,
+    /// How long a message that is read stays hidden from people, at most. Reading takes half of it at most, so that
+    /// none is read twice.
+    pub visibility: Duration,
+    /// The most messages that are read at once.
+    pub most_messages: usize,
+    /// A message that was sent this long before a reading began should have been seen by it.
+    pub settled: Duration,
 }
 
 impl Default for Config {
@@ -55,6 +79,7 @@ impl Default for Config {
             lease: Duration::from_secs(30),
             stop_grace: Duration::from_secs(5),
             hand_back: Duration::from_secs(15),
+            announce_again: crate::dispatcher::ANNOUNCE_AGAIN,
             finish_statements: 2,
             maintenance: MaintenanceConfig::default(),
         }
@@ -64,13 +89,31 @@ impl Default for Config {
 impl Default for MaintenanceConfig {
     fn default() -> Self {
         Self {
-            leader_check: Duration::from_secs(3),
-            due: Duration::from_secs(1),
+            // Three times as long a silence costs the leadership, so another worker leads within nine seconds.
+            leader_check: Duration::from_secs(2),
+            // With its jitter within a second.
+            due: Duration::from_millis(900),
             recover: Duration::from_millis(4_500),
+            backlog: Duration::from_secs(10),
             retention: Duration::from_hours(1),
             partitions_ahead_days: 7,
             keep_days: 30,
             batch: 1_000,
+            dead_letters: DeadLetterConfig::default(),
+        }
+    }
+}
+
+impl Default for DeadLetterConfig {
+    fn default() -> Self {
+        Self {
+            announce: Duration::from_secs(1),
+            reconcile: Duration::from_secs(60),
+            read_anyway: Duration::from_hours(1),
+            visibility: Duration::from_secs(60),
+            // Their receipts are a few megabytes.
+            most_messages: 10_000,
+            settled: Duration::from_secs(60),
         }
     }
 }
@@ -105,6 +148,10 @@ impl Config {
         must(
             self.maintenance.batch > 0,
             "a sweep must be allowed to change at least one row",
+        );
+        must(
+            self.maintenance.dead_letters.visibility >= Duration::from_secs(10),
+            "a dead letter must be hidden for at least 10 s, because half of it must do to read a queue",
         );
         problems
     }

@@ -14,13 +14,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, MAX_BACKOFF};
 use crate::config::Config;
 use crate::error::{Error, within};
 use crate::finisher::Finisher;
 use crate::identity::Identity;
 use crate::messages::Messages;
 use crate::meters::Meters;
+use crate::redriven::Redriven;
 use crate::registry::Handlers;
 use crate::running::Running;
 use crate::step::{Received, StepOutcome};
@@ -45,6 +46,8 @@ pub struct Lane {
     pub name: QueueName,
     /// Its messages.
     pub queue: Arc<dyn Queue>,
+    /// Where its dead letters are announced; nowhere, if absent. Not an outbox.
+    pub dead_letters: Option<Arc<dyn Queue>>,
     /// How many receives may be under way at once. One is enough for the embedded queue; SQS gives ten messages at a
     /// time, so a busy lane needs a few.
     pub receivers: usize,
@@ -103,13 +106,14 @@ impl Consumer {
             .chain(claimed.others)
             .map(|(received, claim)| self.step(received, claim));
         let mut outcomes = join_all(steps).await;
+        outcomes.extend(join_all(claimed.redriven.into_iter().map(|redriven| self.revive(redriven))).await);
         outcomes.extend(claimed.settled);
         Ok(outcomes)
     }
 
     /// Takes and runs jobs until `stop` is cancelled. Attempts go to `attempts`, and go on after that.
     pub(crate) async fn run(self: Arc<Self>, attempts: TaskTracker, stop: CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut backoff = Backoff::new(Duration::from_millis(200), MAX_BACKOFF);
         let mut max = self.idle_slots;
         while !stop.is_cancelled() {
             let error = match self.take(max, &stop).await {
@@ -168,6 +172,10 @@ impl Consumer {
             let consumer = Arc::clone(self);
             attempts.spawn(async move { consumer.step(received, claim).await });
         }
+        for redriven in claimed.redriven {
+            let consumer = Arc::clone(self);
+            attempts.spawn(async move { consumer.revive(redriven).await });
+        }
         for (received, claim) in claimed.others {
             self.step(received, claim).await;
         }
@@ -222,8 +230,18 @@ impl Consumer {
                 Ok(message) => {
                     // A backend that gives more than it was asked for is not trusted with the rest.
                     let Some(slot) = slots.split(1) else { break };
-                    ids.push(message.job_id);
-                    let claiming = self.shared.running.claiming(message.job_id);
+                    let job_id = message.job_id;
+                    if let Some(attempt) = message.dead_letter {
+                        claimed.redriven.push(Redriven {
+                            job_id,
+                            attempt,
+                            receipt: delivery.receipt,
+                            slot,
+                        });
+                        continue;
+                    }
+                    ids.push(job_id);
+                    let claiming = self.shared.running.claiming(job_id);
                     received.push(Received {
                         delivery,
                         slot,
@@ -235,15 +253,15 @@ impl Consumer {
         if ids.is_empty() {
             return Ok(claimed);
         }
-        let Some(worker_id) = self.shared.identity.current() else {
-            // The lease was lost during the receive. Nothing can be started as nobody.
+        failpoint::hit("after_receive");
+        let Some(answers) = self.claim_until_answered(&ids).await? else {
+            // The lease was lost. Nothing can be started as nobody.
             let receipts = received.into_iter().map(|received| received.delivery.receipt);
             claimed
                 .settled
                 .extend(receipts.map(|receipt| self.not_started(receipt)));
             return Ok(claimed);
         };
-        let answers = within(PATIENCE, self.shared.store.claim(worker_id, &ids)).await?;
         for (received, claim) in received.into_iter().zip(answers) {
             match claim {
                 Claim::Started(_) => claimed.started.push((received, claim)),
@@ -254,7 +272,27 @@ impl Consumer {
                 | Claim::Unknown => claimed.others.push((received, claim)),
             }
         }
+        if !claimed.started.is_empty() {
+            failpoint::hit("after_claim");
+        }
         Ok(claimed)
+    }
+
+    /// Asks until there is an answer: what was received stays hidden from others for a while, so to give up would cost
+    /// these jobs more than the outage itself. `None` once the lease is lost, which bounds it.
+    async fn claim_until_answered(&self, ids: &[JobId]) -> Result<Option<Vec<Claim>>, Error> {
+        let mut backoff = Backoff::new(Duration::from_millis(100), MAX_BACKOFF);
+        while let Some(worker_id) = self.shared.identity.current() {
+            let error = match within(PATIENCE, self.shared.store.claim(worker_id, ids)).await {
+                Ok(answers) => return Ok(Some(answers)),
+                Err(error) if error.is_transient() => error,
+                Err(error) => return Err(error),
+            };
+            let wait = backoff.failed(runtime::random::jitter());
+            tracing::warn!(error.chain = %runtime::error_chain(&error), queue = %self.lane.name, jobs = ids.len(), wait_ms = wait.as_millis(), "jobs are not claimed yet");
+            tokio::time::sleep(wait).await;
+        }
+        Ok(None)
     }
 }
 
@@ -263,6 +301,8 @@ impl Consumer {
 struct Claimed {
     /// To be run.
     started: Vec<(Received, Claim)>,
+    /// No doorbells, but dead letters that were moved back.
+    redriven: Vec<Redriven>,
     /// Only their messages have to be cared for, which takes no time.
     others: Vec<(Received, Claim)>,
     /// Done with, without a claim.
@@ -271,7 +311,10 @@ struct Claimed {
 
 impl Claimed {
     fn is_empty(&self) -> bool {
-        self.started.is_empty() && self.others.is_empty() && self.settled.is_empty()
+        self.started.is_empty()
+            && self.redriven.is_empty()
+            && self.others.is_empty()
+            && self.settled.is_empty()
     }
 }
 

@@ -10,14 +10,14 @@ use store::{Doorbell, Store};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::{Backoff, around};
+use crate::backoff::{Backoff, MAX_BACKOFF, around};
 use crate::consumer::Lane;
 use crate::error::{Error, within};
 
 /// The most doorbells that are taken at once; SQS takes ten per request, and a few requests are under way together.
 const MAX_BATCH: u32 = 100;
 /// How long an announced job that nobody claims waits to be announced again, for the first time.
-const ANNOUNCE_AGAIN: Duration = Duration::from_secs(25);
+pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_secs(25);
 /// How long a doorbell that could not be sent waits.
 const SEND_AGAIN: Duration = Duration::from_secs(1);
 /// The longest that a doorbell waits for a signal that was lost.
@@ -39,6 +39,8 @@ pub struct Dispatched {
 pub struct Dispatcher {
     pub(crate) lane: Lane,
     pub(crate) store: Store,
+    /// How long an announced job waits to be announced again, for the first time.
+    pub(crate) announce_again: Duration,
 }
 
 impl Dispatcher {
@@ -50,11 +52,12 @@ impl Dispatcher {
     pub async fn run_once(&self, limit: u32) -> Result<Dispatched, Error> {
         let taken = self
             .store
-            .take_doorbells(&self.lane.name, limit.into(), ANNOUNCE_AGAIN);
+            .take_doorbells(&self.lane.name, limit.into(), self.announce_again);
         let doorbells = within(PATIENCE, taken).await?;
         if doorbells.is_empty() {
             return Ok(Dispatched::default());
         }
+        failpoint::hit("after_commit_before_send");
         let ids: Vec<JobId> = doorbells.iter().map(|doorbell| doorbell.job_id).collect();
         let envelopes: Vec<Envelope> = doorbells.into_iter().map(envelope).collect();
         let failures = match within(PATIENCE, self.lane.queue.send(&envelopes)).await {
@@ -80,7 +83,7 @@ impl Dispatcher {
 
     /// Sends what there is, whenever somebody rings and every second, until `stop` is cancelled.
     pub(crate) async fn run(self, mut wakeups: Wakeups, stop: CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let mut backoff = Backoff::new(Duration::from_millis(200), MAX_BACKOFF);
         while !stop.is_cancelled() {
             match self.run_once(MAX_BATCH).await {
                 Ok(dispatched) => {
@@ -112,6 +115,7 @@ fn envelope(doorbell: Doorbell) -> Envelope {
             job_id: doorbell.job_id,
             tenant_id: doorbell.tenant_id,
             traceparent: doorbell.traceparent,
+            dead_letter: None,
         },
         delay: Duration::ZERO,
     }

@@ -43,6 +43,7 @@ impl Draining {
         // What takes jobs ends first, or nobody knows whether these attempts are the last ones.
         let ending = async {
             self.takers.wait().await;
+            failpoint::hit("in_shutdown");
             self.attempts.close();
             self.attempts.wait().await;
         };

@@ -10,7 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::Backoff;
+use crate::backoff::{Backoff, MAX_BACKOFF};
 use crate::error::{Error, within};
 use crate::news::News;
 
@@ -169,7 +169,7 @@ async fn record_alone(parts: &FinisherParts, ending: &mut Ending) -> Recorded {
 
 /// Asks until there is an answer, or an error that asking again won't change, or the process must end.
 async fn until_answered(parts: &FinisherParts, endings: &[Ending]) -> Result<Vec<Recorded>, Error> {
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    let mut backoff = Backoff::new(Duration::from_millis(100), MAX_BACKOFF);
     loop {
         let asked = parts
             .give_up

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::backoff::{Backoff, around};
+use crate::backoff::{Backoff, MAX_BACKOFF, around};
 use crate::error::{Error, within};
 use crate::finisher::Finisher;
 use crate::identity::Identity;
@@ -72,7 +72,10 @@ impl Heartbeat {
 
     /// Beats until `stop` is cancelled.
     pub(crate) async fn run(&mut self, stop: CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(250), self.parts.interval / 2);
+        let mut backoff = Backoff::new(
+            Duration::from_millis(250),
+            MAX_BACKOFF.min(self.parts.interval / 2),
+        );
         let now = Arc::clone(&self.parts.now);
         while !stop.is_cancelled() {
             let wait = match stop.run_until_cancelled(self.run_once()).await {
@@ -81,7 +84,9 @@ impl Heartbeat {
                 Some(Ok(Beat::Registered(_) | Beat::Renewed { .. })) => {
                     backoff.succeeded();
                     metric::HEARTBEATS.with(["ok".into()]).increment(1);
-                    around(self.parts.interval, runtime::random::jitter())
+                    self.tell_connections();
+                    // Jitter included, not longer than the interval.
+                    around(self.parts.interval.mul_f64(0.9), runtime::random::jitter())
                 }
                 Some(Err(error)) => {
                     metric::HEARTBEATS.with(["failed".into()]).increment(1);
@@ -96,6 +101,13 @@ impl Heartbeat {
                 () = self.belief_ended() => self.lose("no heartbeat succeeded for longer than the lease"),
             }
         }
+    }
+
+    fn tell_connections(&self) {
+        let connections = self.parts.store.connections();
+        let gauge = |state: &'static str| metric::DB_POOL_CONNECTIONS.with([state.into()]);
+        gauge("idle").set(f64::from(connections.idle));
+        gauge("busy").set(f64::from(connections.busy));
     }
 
     /// Registers the worker, or renews its lease and stops what it should not run any more.
@@ -134,6 +146,7 @@ impl Heartbeat {
                 return Ok(Beat::Lost);
             }
         };
+        failpoint::hit("in_heartbeat");
         let held = match beat {
             store::Heartbeat::Renewed(held) => held,
             store::Heartbeat::Lost => {

@@ -39,6 +39,7 @@ mod messages;
 mod meters;
 mod news;
 pub mod process;
+mod redriven;
 mod registry;
 mod running;
 pub mod service;
@@ -47,7 +48,7 @@ mod step;
 mod visibility;
 mod worker;
 
-pub use config::{Config, MaintenanceConfig};
+pub use config::{Config, DeadLetterConfig, MaintenanceConfig};
 pub use consumer::{Consumer, Lane};
 pub use dispatcher::{Dispatched, Dispatcher};
 pub use drain::Drained;

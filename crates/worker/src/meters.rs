@@ -82,9 +82,12 @@ impl KindMeters {
             Event::Released => &self.released,
             Event::Cancelled => &self.cancelled,
             // A handler's end is none of these.
-            Event::Promoted | Event::Started | Event::LeaseExpired | Event::Expired | Event::Redriven => {
-                return;
-            }
+            Event::Promoted
+            | Event::Started
+            | Event::LeaseExpired
+            | Event::Expired
+            | Event::Redriven
+            | Event::Discarded => return,
         };
         counter.increment(1);
     }

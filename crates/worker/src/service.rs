@@ -6,7 +6,7 @@ use queue::Queue;
 use queue::postgres::{Bell, Listener, PostgresQueue};
 use queue::sqs::{self, SqsQueue};
 use runtime::Shutdown;
-use runtime::lanes::{Backend, Lanes};
+use runtime::lanes::{Backend, Lanes, SQS_DEAD_LETTER_QUEUE_URLS};
 use runtime::ops::{Check, Probe, probe};
 use store::Store;
 use tokio_util::task::TaskTracker;
@@ -45,12 +45,15 @@ impl Service {
         let tasks = TaskTracker::new();
         let bell = Bell::start(pool.clone(), &tasks, shutdown.abort().clone());
         let listener = Listener::start(pool.clone(), &tasks, shutdown.draining().clone());
+        let lanes = queues(&self.lanes, &self.store, &listener).await;
+        #[cfg(feature = "failpoints")]
+        let lanes = with_faults(lanes)?;
         let mut registry = registry.register(HttpRequest::with_targets(self.store.clone(), self.targets)?);
         if self.test_handlers {
             registry = handlers::test::register(registry);
         }
         Worker::build(Parts {
-            lanes: queues(&self.lanes, &self.store, &listener).await,
+            lanes,
             store: self.store,
             bell,
             listener,
@@ -70,23 +73,58 @@ async fn queues(lanes: &Lanes, store: &Store, listener: &Listener) -> Vec<Lane> 
             let lane = |name| Lane {
                 name: Clone::clone(name),
                 queue: Arc::new(queue(name)),
+                dead_letters: None,
                 receivers: 1,
             };
             lanes.names.iter().map(lane).collect()
         }
         Backend::Sqs(urls) => {
             let client = sqs::client().await;
+            let queue = |url: &url::Url| -> Arc<dyn Queue> { Arc::new(SqsQueue::new(&client, url.as_str())) };
+            if lanes.dead_letter_queues.is_empty() {
+                tracing::info!(
+                    setting = SQS_DEAD_LETTER_QUEUE_URLS.name,
+                    "there are no dead-letter queues: failed jobs wait in the database only"
+                );
+            }
             let lane = |name: &domain::QueueName| {
-                let queue = SqsQueue::new(&client, urls.get(name)?.as_str());
                 Some(Lane {
                     name: name.clone(),
-                    queue: Arc::new(queue),
+                    queue: queue(urls.get(name)?),
+                    dead_letters: lanes.dead_letter_queues.get(name).map(queue),
                     receivers: SQS_RECEIVERS,
                 })
             };
             lanes.names.iter().filter_map(lane).collect()
         }
     }
+}
+
+/// The lanes, with queues that misbehave as `TANDEM_FAULTY_QUEUE` says; the lanes as they are when it is not set.
+#[cfg(feature = "failpoints")]
+fn with_faults(mut lanes: Vec<Lane>) -> Result<Vec<Lane>, Error> {
+    use queue::faulty::{Faults, Faulty};
+
+    const VARIABLE: &str = "TANDEM_FAULTY_QUEUE";
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "not a setting: no product has it, and no help may list it"
+    )]
+    let Ok(wanted) = std::env::var(VARIABLE) else {
+        return Ok(lanes);
+    };
+    let faults: Faults = wanted
+        .parse()
+        .map_err(|error| Error::Config(vec![format!("{VARIABLE}: {error}")]))?;
+    tracing::warn!(?faults, "the queues misbehave");
+    let faulty = |queue: &mut Arc<dyn Queue>| {
+        *queue = Arc::new(Faulty::new(Arc::clone(queue), faults.clone()));
+    };
+    for lane in &mut lanes {
+        faulty(&mut lane.queue);
+        lane.dead_letters.iter_mut().for_each(faulty);
+    }
+    Ok(lanes)
 }
 
 /// Whether the process works at all: what a restart would cure.

@@ -63,7 +63,9 @@ impl Consumer {
             stop_grace: shared.config.stop_grace,
         };
         let (lease, payload, scope) = take_apart(job, began + work.timeout, entry.control());
+        failpoint::hit("before_effect");
         let outcome = work.run(payload, scope).await;
+        failpoint::hit("after_effect");
         let mut end = End {
             job_id: lease.job_id,
             attempt: lease.attempt,
@@ -88,6 +90,7 @@ impl Consumer {
         drop((hidden, entry));
         match recorded {
             Recorded::As(state) => {
+                failpoint::hit("after_commit_before_delete");
                 end.event = recorded_event(end.event, state);
                 meters.ended(end.event);
                 shared.meters.recorded.increment(1);

@@ -14,8 +14,6 @@ use crate::started::Ticket;
 
 /// How soon a message comes again whose job could not be started just now.
 const SOON: Duration = Duration::from_secs(1);
-/// The longest that a message waits for the end of another attempt's lease.
-const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
 
 /// What one delivery came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,6 +55,10 @@ pub enum StepOutcome {
     },
     /// The job could not be started just now.
     NotStarted,
+    /// The message of a dead letter was moved back: its job is queued again.
+    Revived,
+    /// The message of a dead letter was moved back, but somebody had decided about the job before.
+    Stale,
     /// There is no such job.
     Unknown,
     /// The message is not one of ours.
@@ -96,8 +98,9 @@ impl Consumer {
             }
             Claim::Held { until } => {
                 claims.held.increment(1);
-                let wait = (until - runtime::clock::now()).to_std().unwrap_or_default();
-                self.messages.delay(receipt, wait.clamp(SOON, LONGEST_HOLD));
+                // However that attempt ends, what follows announces itself. Kept, this message would come again and
+                // again beside a long job, until SQS took it for a poison message.
+                self.messages.delete(receipt);
                 StepOutcome::Held { until }
             }
             Claim::NotDue { run_at } => {

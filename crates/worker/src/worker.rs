@@ -151,8 +151,13 @@ impl Worker {
             finisher: finisher.clone(),
             now: Arc::clone(&beat),
         });
-        let lanes = parts.lanes.iter().map(|lane| lane.name.clone()).collect();
-        let maintenance = Maintenance::new(&store, &parts.bell, &news, lanes, config.maintenance.clone());
+        let maintenance = Maintenance::new(
+            &store,
+            &parts.bell,
+            &news,
+            &parts.lanes,
+            config.maintenance.clone(),
+        );
         let (leads, leads_told) = watch::channel(false);
         let handle = Handle {
             identity: identity.clone(),
@@ -260,6 +265,7 @@ impl Worker {
         (!lane.queue.is_outbox()).then(|| Dispatcher {
             lane: lane.clone(),
             store: self.shared.store.clone(),
+            announce_again: self.shared.config.announce_again,
         })
     }
 
@@ -358,6 +364,12 @@ fn problems(parts: &Parts) -> Vec<String> {
     for (index, lane) in parts.lanes.iter().enumerate() {
         if parts.lanes[..index].iter().any(|other| other.name == lane.name) {
             problems.push(format!("the lane {} is given twice", lane.name));
+        }
+        if lane.dead_letters.as_ref().is_some_and(|queue| queue.is_outbox()) {
+            problems.push(format!(
+                "the dead letters of the lane {} can't go to an outbox",
+                lane.name
+            ));
         }
     }
     problems

@@ -6,7 +6,7 @@
 
 mod cache;
 mod compile;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::path::Path;
 use std::process::ExitCode;

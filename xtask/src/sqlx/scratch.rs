@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::psql::{Psql, with_database};
 
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     name: String,
     url: String,
     server: Psql,
@@ -15,7 +15,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    pub(super) fn create(bin_dir: &Path, server_url: &str) -> Result<Self> {
+    pub(crate) fn create(bin_dir: &Path, server_url: &str) -> Result<Self> {
         let name = format!("xtask_sqlx_{}", std::process::id());
         let url = with_database(server_url, &name);
         let server = Psql::new(bin_dir, server_url);
@@ -29,12 +29,12 @@ impl Scratch {
         })
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Applies all migrations as the product would.
-    pub(super) fn migrate(&self, migrations: &Path) -> Result<()> {
+    pub(crate) fn migrate(&self, migrations: &Path) -> Result<()> {
         // The product's migrator makes this table before the first migration, and migrations grant access to
         // it.
         self.database

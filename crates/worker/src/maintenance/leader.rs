@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use runtime::metric;
 use store::Leadership;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
@@ -14,21 +15,31 @@ use crate::error::within;
 
 /// How long the database may take to answer about the leadership.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many checks a leader may miss before Postgres takes the leadership from it.
+const MISSED_CHECKS: u32 = 3;
+/// The least silence that costs the leadership, however often it is checked.
+const MIN_SILENCE: Duration = Duration::from_secs(3);
 
 impl Maintenance {
     /// Tries to lead, and does the sweeps while it does, until `stop` is cancelled; then resigns. `leads` tells.
     pub(crate) async fn run(self, leads: watch::Sender<bool>, stop: CancellationToken) {
+        let silence = (self.config.leader_check * MISSED_CHECKS).max(MIN_SILENCE);
+        let gauge = metric::MAINTENANCE_LEADER.with([]);
+        gauge.set(0.0);
         while !stop.is_cancelled() {
             match stop
-                .run_until_cancelled(within(PATIENCE, self.store.try_lead()))
+                .run_until_cancelled(within(PATIENCE, self.store.try_lead(silence)))
                 .await
             {
                 None => return,
                 Some(Ok(Some(leadership))) => {
                     tracing::info!("this worker leads the maintenance");
                     leads.send_replace(true);
+                    gauge.set(1.0);
                     self.lead(leadership, &stop).await;
+                    gauge.set(0.0);
                     leads.send_replace(false);
+                    self.passes.iter().for_each(|pass| pass.resigned());
                 }
                 Some(Ok(None)) => {}
                 Some(Err(error)) => {

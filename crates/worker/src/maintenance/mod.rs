@@ -3,6 +3,8 @@
 //! They are the truth behind every signal: what was announced and not heard is found here. Should two workers lead for a
 //! moment, nothing breaks, because every change is fenced; it is only done in vain.
 
+mod backlog;
+mod dead_letters;
 mod expire;
 mod leader;
 mod pass;
@@ -12,13 +14,13 @@ mod retention;
 
 use std::sync::Arc;
 
-use domain::QueueName;
 use queue::postgres::Bell;
 use store::Store;
 
 pub use pass::{Counts, Pass};
 
 use crate::config::MaintenanceConfig;
+use crate::consumer::Lane;
 use crate::news::News;
 
 /// The sweeps, and who does them.
@@ -34,10 +36,12 @@ impl Maintenance {
         store: &Store,
         bell: &Bell,
         news: &News,
-        lanes: Vec<QueueName>,
+        lanes: &[Lane],
         config: MaintenanceConfig,
     ) -> Self {
-        let passes: [Box<dyn Pass>; 6] = [
+        let names: Vec<_> = lanes.iter().map(|lane| lane.name.clone()).collect();
+        let mut passes: Vec<Box<dyn Pass>> = vec![
+            Box::new(backlog::CountBacklog::new(store, &names, config.backlog)),
             Box::new(promote::Promote {
                 store: store.clone(),
                 bell: bell.clone(),
@@ -51,7 +55,7 @@ impl Maintenance {
                 store: store.clone(),
                 bell: bell.clone(),
                 news: news.clone(),
-                lanes,
+                lanes: names,
                 interval: config.recover,
             }),
             Box::new(retention::Partitions {
@@ -70,10 +74,11 @@ impl Maintenance {
                 interval: config.retention,
             }),
         ];
+        passes.extend(dead_letters::passes(store, lanes, &config.dead_letters));
         Self {
             store: store.clone(),
             config,
-            passes: Arc::new(passes),
+            passes: passes.into(),
         }
     }
 

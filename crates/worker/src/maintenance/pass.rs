@@ -45,6 +45,9 @@ pub trait Pass: Send + Sync {
     /// # Errors
     /// When the database did not do it.
     async fn run_once(&self, limit: i32) -> Result<Counts, Error>;
+
+    /// Takes back what it told as the leader's, because another worker may lead from now on.
+    fn resigned(&self) {}
 }
 
 /// Runs a pass again and again until `stop` is cancelled, without pause while there is more to do.

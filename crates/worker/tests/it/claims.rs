@@ -18,6 +18,7 @@ async fn ring(worker: &Worker, world: &World, job_id: JobId) {
         job_id,
         tenant_id: world.tenant_id,
         traceparent: None,
+        dead_letter: None,
     };
     let envelope = Envelope {
         message,

@@ -1,15 +1,21 @@
 //! Attempts that change hands.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use domain::JobState;
+use queue::sqs::SqsQueue;
+use queue::{Delivery, EntryFailure, Envelope, Queue, Receipt, Receive};
 use serde_json::json;
 use store::Claim;
-use worker::{Beat, Registry, StepOutcome, Worker};
+use testkit::eventually;
+use worker::{Beat, Config, Lane, Registry, StepOutcome, Worker};
 
 use crate::handlers::{Gate, Gates};
-use crate::world::{World, job, lane, test_handlers};
+use crate::sqs_world::SqsWorld;
+use crate::world::{PATIENCE, World, config, job, lane, test_handlers};
 
 const NOTHING: Beat = Beat::Renewed {
     cancelled: 0,
@@ -158,4 +164,124 @@ async fn jobs_of_a_dead_worker_start_again_or_fail_when_their_attempts_are_used_
         (1, Some("worker_lost"))
     );
     running.drain().await;
+}
+
+/// A queue that hides no message any longer than when it was received, as SQS after twelve hours.
+#[derive(Debug)]
+struct Unyielding {
+    queue: SqsQueue,
+    refusals: AtomicU32,
+    deliveries: AtomicU32,
+}
+
+#[async_trait]
+impl Queue for Unyielding {
+    async fn send(&self, envelopes: &[Envelope]) -> Result<Vec<EntryFailure>, queue::Error> {
+        self.queue.send(envelopes).await
+    }
+
+    async fn receive(&self, receive: Receive) -> Result<Vec<Delivery>, queue::Error> {
+        let deliveries = self.queue.receive(receive).await?;
+        self.deliveries
+            .fetch_add(u32::try_from(deliveries.len()).unwrap(), Ordering::SeqCst);
+        Ok(deliveries)
+    }
+
+    async fn extend(&self, receipts: &[Receipt], _: Duration) -> Result<Vec<EntryFailure>, queue::Error> {
+        self.refusals.fetch_add(1, Ordering::SeqCst);
+        let refused = |index| EntryFailure {
+            index,
+            error: queue::Error::Rejected("total visibility timeout is beyond 12 hours".into()),
+        };
+        Ok((0..receipts.len()).map(refused).collect())
+    }
+
+    async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<EntryFailure>, queue::Error> {
+        self.queue.delete(receipts).await
+    }
+
+    async fn depth(&self) -> Result<u64, queue::Error> {
+        self.queue.depth().await
+    }
+
+    async fn check(&self) -> Result<(), queue::Error> {
+        self.queue.check().await
+    }
+
+    fn is_outbox(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_outlives_its_messages_longest_visibility() {
+    let sqs = SqsWorld::new().await;
+    let gates = Gates::new();
+    let unyielding = Arc::new(Unyielding {
+        queue: sqs.queue(),
+        refusals: AtomicU32::new(0),
+        deliveries: AtomicU32::new(0),
+    });
+    let lane = Lane {
+        name: lane(),
+        queue: Arc::clone(&unyielding) as Arc<dyn Queue>,
+        dead_letters: None,
+        receivers: 1,
+    };
+    let short = Config {
+        visibility: Duration::from_secs(2),
+        ..config()
+    };
+    let store = sqs.world.store().await;
+    let registry = Registry::new().register(Gate(gates.clone()));
+    let running = sqs
+        .world
+        .run(sqs.world.worker_with(&store, registry, short, |_| lane));
+    let id = sqs.world.submit(job("test.gate", &json!(null), 5)).await;
+    gates.until_begun(1).await;
+    // The message comes again and again, because nobody can hide it.
+    eventually("deliveries", PATIENCE, async || {
+        (unyielding.deliveries.load(Ordering::SeqCst) >= 4).then_some(())
+    })
+    .await;
+    assert!(unyielding.refusals.load(Ordering::SeqCst) > 0);
+    let held = sqs.world.job(id).await;
+    assert_eq!((held.state, held.attempt), (JobState::Running, 1));
+    assert_eq!(gates.begun.load(Ordering::SeqCst), 1);
+    gates.open.add_permits(1);
+    let ended = sqs.world.until(id, JobState::Succeeded).await;
+    assert_eq!(ended.attempt, 1);
+    sqs.until_depth("0", "0").await;
+    running.drain().await;
+    sqs.delete().await;
+}
+
+#[tokio::test]
+async fn a_cancel_whose_signal_is_lost_is_heard_with_the_next_heartbeat() {
+    let world = World::new().await;
+    // As often as in production.
+    let usual = Config {
+        heartbeat: Config::default().heartbeat,
+        lease: Config::default().lease,
+        ..config()
+    };
+    let running = world.run(world.worker_on(&world.store().await, test_handlers(), usual));
+    let id = world.submit(job("test.sleep", &json!({"ms": 600_000}), 5)).await;
+    world.until(id, JobState::Running).await;
+    // Not through the api, which would signal it.
+    world.sql("update job set cancel_requested_at = now()").await;
+    let asked_at = Instant::now();
+    world.until(id, JobState::Cancelled).await;
+    let after = asked_at.elapsed();
+    tell(&format!("a cancel without a signal took {after:.1?}"));
+    assert!(
+        after <= Duration::from_secs(10) + Duration::from_secs(2),
+        "{after:?}"
+    );
+    running.drain().await;
+}
+
+#[expect(clippy::print_stderr, reason = "figures are for people")]
+fn tell(figures: &str) {
+    eprintln!("measured: {figures}");
 }

@@ -5,6 +5,8 @@
 mod attempts;
 mod cancel;
 mod claims;
+mod dead_letter_scene;
+mod dead_letters;
 mod drain;
 mod handlers;
 mod http_receiver;

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{JobState, NewJob};
+use domain::{JobId, JobState, NewJob};
 use serde_json::json;
 use testkit::eventually;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use uuid::{NoContext, Timestamp, Uuid};
+use worker::{Config, MaintenanceConfig};
 
-use crate::world::{PATIENCE, World, job, lane, test_handlers};
+use crate::handlers::{Gate, Gates};
+use crate::world::{PATIENCE, World, config, job, lane, test_handlers};
 
 fn due_in(wait: TimeDelta) -> NewJob {
     NewJob {
@@ -33,6 +36,41 @@ async fn a_job_starts_when_it_is_due() {
         "{late}"
     );
     running.drain().await;
+}
+
+#[tokio::test]
+async fn jobs_start_as_soon_as_they_are_due_and_none_before() {
+    const JOBS: i32 = 200;
+    let world = World::new().await;
+    // How often production looks.
+    let config = Config {
+        maintenance: MaintenanceConfig::default(),
+        ..config()
+    };
+    let running = world.run(world.worker_on(&world.store().await, test_handlers(), config));
+    running.worker_id().await;
+    let due = |number| due_in(TimeDelta::milliseconds(1_000 + i64::from(number) * 25));
+    world.submit_all((0..JOBS).map(due).collect()).await;
+    let ended = "select count(*) from job where state = 'succeeded'";
+    eventually("all jobs", PATIENCE, async || {
+        (world.count(ended).await == i64::from(JOBS)).then_some(())
+    })
+    .await;
+    let late = "select extract(epoch from started_at - run_at)::float8 from attempt join job on id = job_id order by 1";
+    let mut superuser = world.db.superuser().await;
+    let late_secs: Vec<f64> = sqlx::query_scalar(late).fetch_all(&mut superuser).await.unwrap();
+    let [first, median, p99, last] = [0, 100, 197, 199].map(|index| late_secs[index]);
+    tell(&format!(
+        "{JOBS} jobs that came due within 5 s started late by p50 {median:.3} s, p99 {p99:.3} s, max {last:.3} s"
+    ));
+    assert!(first >= 0.0, "{first}");
+    assert!(median <= 1.0, "{median}");
+    running.drain().await;
+}
+
+#[expect(clippy::print_stderr, reason = "figures are for people")]
+fn tell(figures: &str) {
+    eprintln!("measured: {figures}");
 }
 
 #[tokio::test]
@@ -99,6 +137,71 @@ async fn missing_partitions_are_made_and_old_ones_dropped() {
     assert_eq!(run("retention").await.changed, 0);
     assert_eq!(run("purge").await.changed, 0);
     assert!(worker.maintain_once("nothing", 1).await.unwrap().is_none());
+}
+
+/// A job that was submitted two months ago.
+fn old(job: NewJob) -> NewJob {
+    let then = (runtime::clock::now() - TimeDelta::days(60)).timestamp();
+    let then = Timestamp::from_unix(NoContext, u64::try_from(then).unwrap(), 0);
+    NewJob {
+        id: JobId(Uuid::new_v7(then)),
+        ..job
+    }
+}
+
+#[tokio::test]
+async fn what_lives_goes_on_when_its_day_is_dropped() {
+    let world = World::new().await;
+    let gates = Gates::new();
+    let run = world.run(world.worker(test_handlers().register(Gate(gates.clone()))).await);
+    let in_a_lane_of_nobody = NewJob {
+        queue: "nobodys".parse().unwrap(),
+        ..job("test.echo", &json!(null), 1)
+    };
+    let ids = world
+        .submit_all(vec![
+            old(due_in(TimeDelta::hours(1))),
+            old(in_a_lane_of_nobody),
+            old(job("test.gate", &json!(null), 1)),
+            old(job("test.fail", &json!({"message": "no"}), 1)),
+            old(job("test.echo", &json!(null), 1)),
+        ])
+        .await;
+    let [scheduled, queued, running, failed, done] = ids.try_into().unwrap();
+    gates.until_begun(1).await;
+    world.until(failed, JobState::Failed).await;
+    world.until(done, JobState::Succeeded).await;
+    // They were put where days without a partition are; now they have one, as if they had been submitted then.
+    world
+        .sql(
+            "set role tandem_owner;
+             call create_partition('job', 'id', (now() at time zone 'utc')::date - 60);
+             call create_partition('attempt', 'job_id', (now() at time zone 'utc')::date - 60);
+             call create_partition('job_event', 'job_id', (now() at time zone 'utc')::date - 60)",
+        )
+        .await;
+    let in_rest = "select count(*) from job_rest";
+    assert_eq!(world.count(in_rest).await, 0);
+    let sweeper = world.worker(test_handlers()).await;
+    let dropped = sweeper.maintain_once("retention", 1).await.unwrap().unwrap();
+    assert_eq!(dropped.changed, 1);
+    assert_eq!(world.count(in_rest).await, 4);
+    assert!(world.api.job(world.tenant_id, done).await.unwrap().is_none());
+
+    gates.open.add_permits(1);
+    world.until(running, JobState::Succeeded).await;
+    world
+        .sql("update due set run_at = now(); update outbox set queue = 'default'")
+        .await;
+    world.until(scheduled, JobState::Succeeded).await;
+    world.until(queued, JobState::Succeeded).await;
+    assert_eq!(world.failures(failed).await.len(), 1, "with its attempts");
+    world.api.redrive(world.tenant_id, failed).await.unwrap();
+    eventually("the dead letter's second life", PATIENCE, async || {
+        (world.attempts(failed).await.len() == 2).then_some(())
+    })
+    .await;
+    run.drain().await;
 }
 
 #[tokio::test]

@@ -1,15 +1,20 @@
 //! The database goes away for a while.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::JobState;
+use queue::postgres::PostgresQueue;
+use queue::{Delivery, EntryFailure, Envelope, Queue, Receipt, Receive};
 use serde_json::json;
 use testkit::eventually;
-use worker::{Config, Registry};
+use tokio::sync::Notify;
+use worker::{Config, Lane, Registry};
 
 use crate::handlers::{Gate, Gates};
 use crate::proxy::Proxy;
-use crate::world::{PATIENCE, World, config, job, store_at};
+use crate::world::{PATIENCE, World, config, job, lane, store_at, test_handlers};
 
 #[tokio::test]
 async fn an_outcome_waits_for_the_database_within_the_lease() {
@@ -61,5 +66,87 @@ async fn a_worker_that_can_not_renew_its_lease_stops_its_handlers_and_comes_back
     assert_eq!(attempts[0].worker_id, before);
     assert_ne!(attempts[1].worker_id, before);
     assert_eq!(attempts[0].error_code.as_deref(), Some("worker_lost"));
+    running.drain().await;
+}
+
+/// A queue after whose first delivery the database is away.
+#[derive(Debug)]
+struct LastWord {
+    queue: PostgresQueue,
+    proxy: Arc<Proxy>,
+    said: Arc<Notify>,
+}
+
+#[async_trait]
+impl Queue for LastWord {
+    async fn send(&self, envelopes: &[Envelope]) -> Result<Vec<EntryFailure>, queue::Error> {
+        self.queue.send(envelopes).await
+    }
+
+    async fn receive(&self, receive: Receive) -> Result<Vec<Delivery>, queue::Error> {
+        let deliveries = self.queue.receive(receive).await?;
+        if !deliveries.is_empty() {
+            self.proxy.cut();
+            // The proxy's tasks, which share this thread, end the connections before anybody uses them.
+            tokio::task::yield_now().await;
+            self.said.notify_one();
+        }
+        Ok(deliveries)
+    }
+
+    async fn extend(
+        &self,
+        receipts: &[Receipt],
+        visibility: Duration,
+    ) -> Result<Vec<EntryFailure>, queue::Error> {
+        self.queue.extend(receipts, visibility).await
+    }
+
+    async fn delete(&self, receipts: &[Receipt]) -> Result<Vec<EntryFailure>, queue::Error> {
+        self.queue.delete(receipts).await
+    }
+
+    async fn depth(&self) -> Result<u64, queue::Error> {
+        self.queue.depth().await
+    }
+
+    async fn check(&self) -> Result<(), queue::Error> {
+        self.queue.check().await
+    }
+
+    fn is_outbox(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn jobs_that_were_received_before_an_outage_are_claimed_right_after_it() {
+    let world = World::new().await;
+    let proxy = Arc::new(Proxy::to(&world.db.url()).await);
+    let said = Arc::<Notify>::default();
+    let store = store_at(&proxy.url).await;
+    // Nobody else gets the message while this test runs.
+    let config = Config {
+        visibility: Duration::from_hours(1),
+        ..config()
+    };
+    let running = world.run(
+        world.worker_with(&store, test_handlers(), config, |listener| Lane {
+            name: lane(),
+            queue: Arc::new(LastWord {
+                queue: PostgresQueue::new(store.pool().clone(), lane(), listener.clone()),
+                proxy: Arc::clone(&proxy),
+                said: Arc::clone(&said),
+            }),
+            dead_letters: None,
+            receivers: 1,
+        }),
+    );
+    let id = world.submit(job("test.echo", &json!(null), 1)).await;
+    said.notified().await;
+    assert_eq!(world.job(id).await.state, JobState::Queued);
+    proxy.mend();
+    let job = world.until(id, JobState::Succeeded).await;
+    assert_eq!(job.attempt, 1);
     running.drain().await;
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 /// Passes connections on to the database, while it is not cut.
+#[derive(Debug)]
 pub(crate) struct Proxy {
     /// The database's URL through the proxy.
     pub(crate) url: String,

@@ -18,7 +18,12 @@ pub(crate) struct SqsWorld {
     pub(crate) world: World,
     pub(crate) client: Client,
     pub(crate) url: String,
+    /// The dead-letter queue of the lane.
+    pub(crate) dead_letters: Option<String>,
 }
+
+/// How often SQS delivers a message of a lane that has a dead-letter queue, before it moves it there.
+pub(crate) const MAX_RECEIVES: u32 = 2;
 
 impl SqsWorld {
     pub(crate) async fn new() -> Self {
@@ -28,12 +33,31 @@ impl SqsWorld {
             .credentials_provider(Credentials::new("test", "test", None, None, "test"))
             .endpoint_url(endpoint());
         let client = Client::from_conf(config.build());
-        let name = format!("tandem-worker-test-{}", random().simple());
-        let queue = client.create_queue().queue_name(name).send().await.unwrap();
+        let queue = client.create_queue().queue_name(name()).send().await.unwrap();
         Self {
             world: World::new().await,
             client,
             url: queue.queue_url.unwrap(),
+            dead_letters: None,
+        }
+    }
+
+    /// As [`Self::new`], with a dead-letter queue.
+    pub(crate) async fn with_dead_letters() -> Self {
+        let sqs = Self::new().await;
+        let queue = sqs.client.create_queue().queue_name(name()).send().await.unwrap();
+        let url = queue.queue_url.unwrap();
+        let arn = QueueAttributeName::QueueArn;
+        let request = sqs.client.get_queue_attributes().queue_url(&url);
+        let answer = request.attribute_names(arn.clone()).send().await.unwrap();
+        let arn = &answer.attributes.unwrap()[&arn];
+        let policy = format!(r#"{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{MAX_RECEIVES}}}"#);
+        let request = sqs.client.set_queue_attributes().queue_url(&sqs.url);
+        let request = request.attributes(QueueAttributeName::RedrivePolicy, policy);
+        request.send().await.unwrap();
+        Self {
+            dead_letters: Some(url),
+            ..sqs
         }
     }
 
@@ -41,11 +65,19 @@ impl SqsWorld {
         SqsQueue::new(&self.client, &self.url)
     }
 
+    pub(crate) fn dead_letter_queue(&self) -> SqsQueue {
+        SqsQueue::new(&self.client, self.dead_letters.as_ref().unwrap())
+    }
+
     pub(crate) async fn worker(&self, registry: Registry, config: Config) -> Worker {
         let store = self.world.store().await;
         let lane = Lane {
             name: lane(),
             queue: Arc::new(self.queue()),
+            dead_letters: self
+                .dead_letters
+                .is_some()
+                .then(|| Arc::new(self.dead_letter_queue()) as Arc<dyn Queue>),
             receivers: 2,
         };
         self.world.worker_with(&store, registry, config, |_| lane)
@@ -86,6 +118,7 @@ impl SqsWorld {
             job_id,
             tenant_id: self.world.tenant_id,
             traceparent: None,
+            dead_letter: None,
         };
         let envelope = Envelope {
             message,
@@ -95,13 +128,14 @@ impl SqsWorld {
     }
 
     pub(crate) async fn delete(self) {
-        self.client
-            .delete_queue()
-            .queue_url(&self.url)
-            .send()
-            .await
-            .unwrap();
+        for url in [Some(self.url), self.dead_letters].into_iter().flatten() {
+            self.client.delete_queue().queue_url(url).send().await.unwrap();
+        }
     }
+}
+
+fn name() -> String {
+    format!("tandem-worker-test-{}", random().simple())
 }
 
 #[expect(

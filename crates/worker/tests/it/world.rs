@@ -78,6 +78,7 @@ impl World {
         let lane = |listener: &Listener| Lane {
             name: lane(),
             queue: Arc::new(PostgresQueue::new(store.pool().clone(), lane(), listener.clone())),
+            dead_letters: None,
             receivers: 1,
         };
         self.worker_with(store, registry, config, lane)

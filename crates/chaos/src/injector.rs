@@ -1,0 +1,230 @@
+//! Does to the system what the plan says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use local_postgres::StopMode;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::cluster::Cluster;
+use crate::faults::Victim;
+use crate::load::Load;
+use crate::plan::{Fault, Line, Plan, Planned};
+use crate::process::Incarnation;
+use crate::proxy::Mode;
+use crate::slot::Reserved;
+use crate::strike::{Action, Role, SHUTDOWN_POINT, Strike};
+
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// How long a process that is armed may take to suffer it. A point may be far from busy, and Postgres down meanwhile.
+const STRIKE_LIMIT: Duration = Duration::from_secs(40);
+
+/// How long it is waited for a worker to have attempts before it is stopped.
+const BUSY_LIMIT: Duration = Duration::from_secs(3);
+
+/// Who does it.
+#[derive(Debug)]
+pub(crate) struct Injector {
+    cluster: Arc<Cluster>,
+    load: Arc<Load>,
+    /// Twice the lease, so that it has run out for certain.
+    pause: Duration,
+    /// One thing at a time for what there is only one of.
+    postgres: Mutex<()>,
+    queue: Mutex<()>,
+    /// Workers that were stopped while they had attempts.
+    zombies: AtomicU32,
+    /// Strikes that did not come.
+    missed: AtomicU32,
+}
+
+impl Injector {
+    pub(crate) fn new(cluster: &Arc<Cluster>, load: &Arc<Load>) -> Arc<Self> {
+        Arc::new(Self {
+            cluster: Arc::clone(cluster),
+            load: Arc::clone(load),
+            pause: cluster.site.lease * 2,
+            postgres: Mutex::default(),
+            queue: Mutex::default(),
+            zombies: AtomicU32::new(0),
+            missed: AtomicU32::new(0),
+        })
+    }
+
+    /// How many workers were stopped while they had attempts.
+    pub(crate) fn zombies(&self) -> u32 {
+        self.zombies.load(Ordering::Relaxed)
+    }
+
+    /// How many processes were armed in vain.
+    pub(crate) fn missed(&self) -> u32 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
+    /// Does all of it, and returns when all of it is over.
+    pub(crate) async fn run(self: Arc<Self>, plan: Plan) -> Result<()> {
+        let mut under_way = JoinSet::new();
+        match plan {
+            Plan::Spread(faults) => {
+                for (at, planned) in faults {
+                    while self.load.progress() < at {
+                        sleep(POLL_INTERVAL).await;
+                    }
+                    let injector = Arc::clone(&self);
+                    under_way.spawn(async move { injector.carry_out(planned).await });
+                }
+            }
+            Plan::InTurn(lines) => {
+                for Line { width, faults } in lines {
+                    let faults = Arc::new(Mutex::new(faults.into_iter()));
+                    for _ in 0..width {
+                        let (injector, faults) = (Arc::clone(&self), Arc::clone(&faults));
+                        under_way.spawn(async move {
+                            loop {
+                                let next = faults.lock().await.next();
+                                let Some((pause, planned)) = next else {
+                                    return Ok(());
+                                };
+                                sleep(pause).await;
+                                injector.carry_out(planned).await?;
+                            }
+                        });
+                    }
+                }
+            }
+        }
+        while let Some(ended) = under_way.join_next().await {
+            ended.context("a fault panicked")??;
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, planned: Planned) -> Result<()> {
+        match planned.fault {
+            Fault::Kill(role) => {
+                let victim = self.cluster.victim(role, planned.victim).await;
+                victim.kill(Value::Null).map(drop)
+            }
+            Fault::Strike(role, strike) => {
+                let victim = self.cluster.victim(role, planned.victim).await;
+                self.strike(&victim, strike).await
+            }
+            Fault::Pause => {
+                let victim = self.cluster.victim(Role::Worker, planned.victim).await;
+                self.stop(&victim).await
+            }
+            Fault::Roll(role) => self.cluster.victim(role, planned.victim).await.roll().await,
+            Fault::Postgres(mode, down) => self.restart_postgres(mode, down).await,
+            Fault::Queue(mode, down) => self.take_queue_down(mode, down).await,
+        }
+    }
+
+    /// Stops a worker for longer than its lease, rather while it has attempts: only then there is something to be done
+    /// twice.
+    async fn stop(&self, victim: &Reserved) -> Result<()> {
+        let Some(process) = victim.current() else {
+            return Ok(());
+        };
+        let busy = async {
+            while !self.holds_attempts(&process).await {
+                sleep(POLL_INTERVAL).await;
+            }
+        };
+        // It may be idle for long, or Postgres be down; then it is stopped as it is.
+        timeout(BUSY_LIMIT, busy).await.ok();
+        self.cluster.site.faults.record("stop", &*process, Value::Null)?;
+        process.signal(Signal::SIGSTOP);
+        if self.holds_attempts(&process).await {
+            self.zombies.fetch_add(1, Ordering::Relaxed);
+        }
+        self.resume(&process).await
+    }
+
+    /// Whether a worker holds attempts, as far as the database can tell at the moment.
+    async fn holds_attempts(&self, process: &Incarnation) -> bool {
+        let claims = self.cluster.database.claims_of(&process.host()).await;
+        claims.is_ok_and(|claims| claims > 0)
+    }
+
+    async fn resume(&self, process: &Incarnation) -> Result<()> {
+        sleep(self.pause).await;
+        self.cluster
+            .site
+            .faults
+            .record("continue", process, Value::Null)?;
+        process.signal(Signal::SIGCONT);
+        Ok(())
+    }
+
+    /// Starts a process anew that suffers the strike, and waits until it has.
+    async fn strike(&self, victim: &Reserved, strike: Strike) -> Result<()> {
+        victim.arm(strike);
+        victim.kill(format!("to arm {strike}"))?;
+        let armed = victim.armed().await;
+        if let Ok(struck) = timeout(STRIKE_LIMIT, self.struck(victim, &armed, strike)).await {
+            return struck;
+        }
+        self.missed.fetch_add(1, Ordering::Relaxed);
+        self.cluster
+            .site
+            .faults
+            .record("kill", &*armed, format!("armed in vain with {strike}"))?;
+        armed.signal(Signal::SIGKILL);
+        Ok(())
+    }
+
+    async fn struck(&self, victim: &Reserved, armed: &Arc<Incarnation>, strike: Strike) -> Result<()> {
+        if strike.point == SHUTDOWN_POINT {
+            // It is passed at the end only, of a process that has lived.
+            victim.ready_after(armed.number.saturating_sub(1)).await?;
+            self.cluster.site.faults.record("term", &**armed, Value::Null)?;
+            armed.signal(Signal::SIGTERM);
+        }
+        loop {
+            // The slot writes the end of a process down, and whether it was the strike.
+            if armed.exit()?.is_some() {
+                return Ok(());
+            }
+            if strike.action == Action::Pause && armed.was_struck() && armed.is_stopped() {
+                self.cluster.site.struck(armed, strike)?;
+                self.cluster.site.faults.record("stop", &**armed, Value::Null)?;
+                return self.resume(armed).await;
+            }
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    async fn restart_postgres(&self, mode: StopMode, down: Duration) -> Result<()> {
+        let _alone = self.postgres.lock().await;
+        let faults = &self.cluster.site.faults;
+        let name = match mode {
+            StopMode::Fast => "fast",
+            StopMode::Immediate => "immediate",
+        };
+        faults.record("postgres_stop", Victim::POSTGRES, name)?;
+        self.cluster.database.stop(mode).await?;
+        sleep(down).await;
+        self.cluster.database.start_again().await?;
+        faults.record("postgres_up", Victim::POSTGRES, Value::Null)
+    }
+
+    async fn take_queue_down(&self, mode: Mode, down: Duration) -> Result<()> {
+        let Some(proxy) = &self.cluster.proxy else {
+            return Ok(());
+        };
+        let _alone = self.queue.lock().await;
+        let faults = &self.cluster.site.faults;
+        faults.record("queue_down", Victim::QUEUE, json!(mode.name()))?;
+        proxy.set(mode);
+        sleep(down).await;
+        faults.record("queue_up", Victim::QUEUE, Value::Null)?;
+        proxy.set(Mode::Pass);
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! Compares the dead-letter queues with the rows, and corrects the queues.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{JobId, QueueName};
+use futures::future::join_all;
+use runtime::metric;
+use store::Store;
+use tokio::time::Instant;
+
+use super::reading::{Reader, Reading};
+use super::{DeadLetterQueue, PATIENCE};
+use crate::config::DeadLetterConfig;
+use crate::error::{Error, within};
+use crate::maintenance::pass::{Counts, Pass};
+
+/// See the module.
+pub(super) struct Reconcile {
+    store: Store,
+    queues: Vec<DeadLetterQueue>,
+    config: DeadLetterConfig,
+    /// When each queue was last read.
+    read_at: Mutex<HashMap<QueueName, Instant>>,
+}
+
+#[async_trait]
+impl Pass for Reconcile {
+    fn name(&self) -> &'static str {
+        "reconcile_dead_letters"
+    }
+
+    fn interval(&self) -> Duration {
+        self.config.reconcile
+    }
+
+    /// To read, and to ask before and afterwards.
+    fn time_limit(&self) -> Duration {
+        self.config.visibility + PATIENCE * 4
+    }
+
+    async fn run_once(&self, limit: i32) -> Result<Counts, Error> {
+        let reconciling = self.queues.iter().map(|queue| self.reconcile(queue, limit));
+        let mut counts = Counts::default();
+        for changed in join_all(reconciling).await {
+            counts.changed += changed?;
+        }
+        Ok(counts)
+    }
+
+    fn resigned(&self) {
+        for queue in &self.queues {
+            tell(&queue.lane, 0, 0);
+        }
+    }
+}
+
+impl Reconcile {
+    pub(super) fn new(store: Store, queues: Vec<DeadLetterQueue>, config: DeadLetterConfig) -> Self {
+        Self {
+            store,
+            queues,
+            config,
+            read_at: Mutex::default(),
+        }
+    }
+
+    /// Answers how many messages were deleted or will be sent again.
+    async fn reconcile(&self, source: &DeadLetterQueue, limit: i32) -> Result<u64, Error> {
+        let depth = within(PATIENCE, source.queue.depth()).await?;
+        let announced = within(PATIENCE, self.store.count_announced_dead_letters(&source.lane)).await?;
+        tell(&source.lane, announced, depth);
+        let began = Instant::now();
+        if depth == announced && !self.is_due(&source.lane, began) {
+            return Ok(0);
+        }
+        let reader = Reader {
+            store: &self.store,
+            source,
+            config: &self.config,
+        };
+        let reading = reader.read().await?;
+        let missing = if reading.complete {
+            let age = began.elapsed() + self.config.settled;
+            self.announce_again(source, &reading, age, limit).await?
+        } else {
+            tracing::info!(queue = %source.lane, depth, "the dead-letter queue was not read to its end");
+            0
+        };
+        self.read_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(source.lane.clone(), began);
+        count("kept", reading.kept.len() as u64);
+        count("announced_again", missing);
+        let deleted = reading.deleted;
+        if deleted + missing > 0 {
+            tracing::info!(queue = %source.lane, kept = reading.kept.len(), deleted, missing, "the dead-letter queue was corrected");
+        }
+        Ok(deleted + missing)
+    }
+
+    /// Whether the queue is read even if its depth is right: one message too many may hide one that is missing.
+    fn is_due(&self, lane: &QueueName, now: Instant) -> bool {
+        let read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        read_at
+            .get(lane)
+            .is_none_or(|read_at| now - *read_at >= self.config.read_anyway)
+    }
+
+    async fn announce_again(
+        &self,
+        source: &DeadLetterQueue,
+        reading: &Reading,
+        age: Duration,
+        limit: i32,
+    ) -> Result<u64, Error> {
+        let kept: Vec<JobId> = reading.kept.iter().copied().collect();
+        let missing = self
+            .store
+            .owe_unseen_dead_letters(&source.lane, &kept, age, limit.into());
+        within(PATIENCE, missing).await
+    }
+}
+
+fn tell(lane: &QueueName, announced: u64, depth: u64) {
+    let label = || [lane.to_string().into()];
+    metric::ANNOUNCED_DEAD_LETTERS.with(label()).set(announced as f64);
+    metric::DEAD_LETTER_QUEUE_DEPTH.with(label()).set(depth as f64);
+}
+
+fn count(action: &'static str, messages: u64) {
+    metric::DEAD_LETTER_MESSAGES
+        .with([action.into()])
+        .increment(messages);
+}

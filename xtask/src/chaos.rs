@@ -1,0 +1,306 @@
+//! `cargo xtask chaos`: builds the product with its failpoints, and has the program `chaos` harm it under load.
+
+mod mutant;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::interrupt::{Interrupts, exit_code};
+use crate::ministack::Ministack;
+use crate::{machine, python};
+
+/// What makes the product's processes suffer what they are armed with.
+const FEATURES: &str = "api/failpoints,worker/failpoints";
+/// The programs of the product.
+const PRODUCT: [&str; 3] = ["api", "worker", "tandem"];
+/// The program that harms them.
+const CHAOS: &str = "chaos";
+
+/// How one run of the program went, as its last line tells.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ran {
+    /// Scenario, backend and seed.
+    pub name: String,
+    /// Whether every promise was kept.
+    pub held: bool,
+    /// The rest of the line: how long it took, and what was broken.
+    pub told: String,
+}
+
+impl Ran {
+    /// Reads a line such as `run quick-sqs-1 ... ok after 80 s`; most lines say something else.
+    fn read(line: &str) -> Option<Self> {
+        let (name, outcome) = line.strip_prefix("run ")?.split_once(" ... ")?;
+        let (held, told) = match (outcome.strip_prefix("ok"), outcome.strip_prefix("FAILED")) {
+            (Some(told), _) => (true, told),
+            (None, Some(told)) => (false, told),
+            (None, None) => return None,
+        };
+        Some(Self {
+            name: name.to_owned(),
+            held,
+            told: told.trim_matches([',', ' ']).to_owned(),
+        })
+    }
+}
+
+/// The workspace, and who ends the commands on Ctrl-C.
+#[derive(Clone, Copy, Debug)]
+pub struct Chaos<'a> {
+    /// The root of the repository.
+    pub root: &'a Path,
+    /// Who ends the commands.
+    pub interrupts: &'a Interrupts,
+}
+
+impl Chaos<'_> {
+    /// Runs what the arguments say. `endpoint` is an SQS-protocol server; without one, its own is started.
+    ///
+    /// # Errors
+    /// When something is missing, does not build or can't be started.
+    pub fn run(&self, arguments: &[String], endpoint: Option<&str>) -> Result<ExitCode> {
+        let (mutant, arguments) = without_mutant(arguments)?;
+        machine::ensure_postgres(self.interrupts)?;
+        if let Some(name) = mutant {
+            return self.catch(&name, &arguments, endpoint);
+        }
+        let programs = self.build(&[&PRODUCT[..], &[CHAOS]].concat())?;
+        let bin = self.root.join("target/chaos/bin");
+        copy(&programs, &bin)?;
+        self.with_sqs(&arguments, endpoint, |endpoint| {
+            let mut chaos = self.program(&bin.join(CHAOS), endpoint);
+            let status = self.interrupts.run(chaos.args(&arguments))?;
+            Ok(ExitCode::from(exit_code(status)))
+        })
+    }
+
+    /// Runs the quick scenario on both backends, for the ordinary test run.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn quick(&self, endpoint: &str) -> Result<Vec<Ran>> {
+        let programs = self.build(&[&PRODUCT[..], &[CHAOS]].concat())?;
+        let bin = self.root.join("target/chaos/bin");
+        copy(&programs, &bin)?;
+        let mut chaos = self.program(&bin.join(CHAOS), Some(endpoint));
+        chaos.args(["--scenario", "quick", "--backend", "both"]);
+        self.observe(&mut chaos)
+    }
+
+    /// Builds programs with the failpoints, and says where they are. The packages are those of the ordinary build, so
+    /// that nothing of what they depend on is built with other features.
+    fn build(&self, wanted: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(self.root)
+            .args(["build", "--workspace", "--features", FEATURES]);
+        self.built(cargo, wanted)
+    }
+
+    /// Runs a build for these programs, and picks them from what it tells.
+    fn built(&self, mut cargo: Command, wanted: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+        cargo.arg("--message-format=json-render-diagnostics");
+        for name in wanted {
+            cargo.args(["--bin", name]);
+        }
+        let mut programs = BTreeMap::new();
+        let status = self
+            .interrupts
+            .run_by_line(&mut cargo, |line| programs.extend(program_in(line)))?;
+        if !status.success() {
+            bail!("the programs do not build");
+        }
+        programs.retain(|name, _| wanted.contains(&name.as_str()));
+        if programs.len() != wanted.len() {
+            bail!("cargo does not tell where {} are", wanted.join(", "));
+        }
+        Ok(programs)
+    }
+
+    /// The program `chaos`, ready for its other arguments.
+    fn program(&self, program: &Path, endpoint: Option<&str>) -> Command {
+        let mut chaos = Command::new(program);
+        chaos.current_dir(self.root).args(["--commit", &self.commit()]);
+        if let Some(endpoint) = endpoint {
+            chaos.args(["--sqs-endpoint", endpoint]);
+        }
+        chaos
+    }
+
+    /// Runs the program, shows what it prints, and answers how its runs went.
+    fn observe(&self, chaos: &mut Command) -> Result<Vec<Ran>> {
+        let mut runs = Vec::new();
+        self.interrupts.run_by_line(chaos, |line| {
+            println!("{line}");
+            runs.extend(Ran::read(line));
+        })?;
+        if runs.is_empty() {
+            bail!("chaos ran nothing");
+        }
+        Ok(runs)
+    }
+
+    /// Calls with the address of an SQS-protocol server, if the arguments want one and don't name it themselves.
+    fn with_sqs<T>(
+        &self,
+        arguments: &[String],
+        endpoint: Option<&str>,
+        run: impl FnOnce(Option<&str>) -> Result<T>,
+    ) -> Result<T> {
+        if !needs_sqs(arguments) {
+            return run(None);
+        }
+        if let Some(endpoint) = endpoint {
+            return run(Some(endpoint));
+        }
+        let python = python::ensure_venv(self.root, self.interrupts)?;
+        let ministack = Ministack::start(self.root, &python)?;
+        run(Some(&ministack.endpoint()))
+    }
+
+    /// What is built, for the reports.
+    fn commit(&self) -> String {
+        let git = |arguments: &[&str]| {
+            let output = Command::new("git")
+                .current_dir(self.root)
+                .args(arguments)
+                .output()
+                .ok()?;
+            let text = String::from_utf8(output.stdout).ok()?;
+            output.status.success().then(|| text.trim().to_owned())
+        };
+        let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else {
+            return "unknown".to_owned();
+        };
+        match git(&["status", "--porcelain"]).as_deref() {
+            Some("") => commit,
+            _ => format!("{commit} with changes"),
+        }
+    }
+}
+
+/// The program that a message of cargo tells about.
+fn program_in(message: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let executable = message["executable"].as_str()?;
+    let name = message["target"]["name"].as_str()?;
+    Some((name.to_owned(), executable.into()))
+}
+
+/// Copies programs, because the next build replaces them.
+fn copy(programs: &BTreeMap<String, PathBuf>, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
+    for (name, program) in programs {
+        let copy = folder.join(name);
+        // One that runs can't be written to, but it can make way.
+        if copy.exists() {
+            fs::remove_file(&copy).with_context(|| format!("could not remove {}", copy.display()))?;
+        }
+        fs::copy(program, &copy).with_context(|| format!("could not copy {}", program.display()))?;
+    }
+    Ok(())
+}
+
+/// The value of an option in either spelling.
+fn value<'a>(arguments: &'a [String], option: &str) -> Option<&'a str> {
+    arguments.iter().enumerate().find_map(|(at, argument)| {
+        let rest = argument.strip_prefix(option)?;
+        if rest.is_empty() {
+            return arguments.get(at + 1).map(String::as_str);
+        }
+        rest.strip_prefix('=')
+    })
+}
+
+fn needs_sqs(arguments: &[String]) -> bool {
+    value(arguments, "--backend") != Some("postgres")
+        && value(arguments, "--sqs-endpoint").is_none()
+        && !arguments.iter().any(|it| it == "--help" || it == "-h")
+}
+
+/// Takes the only option that is not the program's out of the arguments.
+fn without_mutant(arguments: &[String]) -> Result<(Option<String>, Vec<String>)> {
+    const OPTION: &str = "--mutant";
+    let mut rest = arguments.to_vec();
+    let Some(at) = rest.iter().position(|it| it.split('=').next() == Some(OPTION)) else {
+        return Ok((None, rest));
+    };
+    let name = value(&rest, OPTION).context("--mutant needs a name")?.to_owned();
+    let words = if rest[at] == OPTION { 2 } else { 1 };
+    rest.drain(at..at + words);
+    Ok((Some(name), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_outcomes_of_runs_are_read_from_their_last_lines() {
+        let ran = |name: &str, held, told: &str| {
+            Some(Ran {
+                name: name.to_owned(),
+                held,
+                told: told.to_owned(),
+            })
+        };
+        assert_eq!(
+            Ran::read("run quick-sqs-1 ... ok after 80 s"),
+            ran("quick-sqs-1", true, "after 80 s")
+        );
+        assert_eq!(
+            Ran::read("run quick-sqs-1 ... FAILED after 80 s: I2 3, I3 1"),
+            ran("quick-sqs-1", false, "after 80 s: I2 3, I3 1")
+        );
+        assert_eq!(
+            Ran::read("run quick-sqs-1 ... FAILED, it broke off"),
+            ran("quick-sqs-1", false, "it broke off")
+        );
+        assert_eq!(Ran::read("quick-sqs-1:   12 s load: 17 submitted"), None);
+    }
+
+    #[test]
+    fn a_mutant_is_taken_out_of_the_arguments_in_both_spellings() {
+        for text in [
+            "--seed 2 --mutant no-sweep --keep",
+            "--seed 2 --mutant=no-sweep --keep",
+        ] {
+            let (mutant, rest) = without_mutant(&arguments(text)).unwrap();
+            assert_eq!(mutant.as_deref(), Some("no-sweep"));
+            assert_eq!(rest, arguments("--seed 2 --keep"));
+        }
+        assert!(without_mutant(&arguments("--mutant")).is_err());
+        let (mutant, rest) = without_mutant(&arguments("--seed 2")).unwrap();
+        assert_eq!((mutant, rest), (None, arguments("--seed 2")));
+    }
+
+    #[test]
+    fn sqs_is_started_only_when_it_is_needed_and_not_there() {
+        assert!(needs_sqs(&arguments("")));
+        assert!(needs_sqs(&arguments("--backend both")));
+        assert!(!needs_sqs(&arguments("--backend postgres")));
+        assert!(!needs_sqs(&arguments("--backend=postgres")));
+        assert!(!needs_sqs(&arguments("--sqs-endpoint=http://127.0.0.1:1")));
+        assert!(!needs_sqs(&arguments("--help")));
+    }
+
+    #[test]
+    fn programs_are_found_among_the_messages_of_cargo() {
+        let message = r#"{"reason":"compiler-artifact","target":{"name":"api"},"executable":"/t/debug/api"}"#;
+        assert_eq!(
+            program_in(message),
+            Some(("api".to_owned(), "/t/debug/api".into()))
+        );
+        assert_eq!(program_in(r#"{"target":{"name":"api"},"executable":null}"#), None);
+        assert_eq!(program_in("warning: unused"), None);
+    }
+}
