@@ -126,6 +126,8 @@ metrics! {
         "Jobs that were accepted, by way: `single`, `batch` or `schedule`.";
     Counter DISPATCHED = "tandem_dispatched_total" [] Count,
         "Messages that announced a job on the queue.";
+    Counter UNHEARD_DOORBELLS = "tandem_unheard_doorbells_total" [] Count,
+        "Announced jobs that a worker with free slots found in the outbox.";
     Counter DELIVERIES = "tandem_deliveries_total" [] Count,
         "Messages that were received from the queue.";
     Counter UNREADABLE_MESSAGES = "tandem_unreadable_messages_total" [] Count,

@@ -65,6 +65,46 @@ impl Store {
             .collect())
     }
 
+    /// Doorbells of a lane that were announced, and that nobody has answered although their jobs have been queued for
+    /// `age`; the longest announced first, at most `limit`. They stay as they are: a claim decides who starts them.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn unheard_doorbells(
+        &self,
+        queue: &QueueName,
+        age: Duration,
+        limit: i64,
+    ) -> Result<Vec<Doorbell>, Error> {
+        let mut connection = self.acquire().await?;
+        // Jobs that wait their turn of a slow retry are hidden as well, but were never announced. There may be many of
+        // them, so only the next few rows are looked at.
+        let rows = sqlx::query!(
+            r#"
+            select job_id as "job_id!", tenant_id as "tenant_id!", traceparent
+            from (
+                select job_id, tenant_id, traceparent, receive_count, enqueued_at
+                from outbox where queue = $1 and visible_at > now() order by visible_at limit 10 * $3::bigint
+            ) hidden
+            where receive_count > 0 and enqueued_at <= now() - $2::bigint * interval '1 millisecond'
+            limit $3
+            "#,
+            queue.as_str(),
+            ms(age),
+            limit,
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Doorbell {
+                job_id: JobId(row.job_id),
+                tenant_id: TenantId(row.tenant_id),
+                traceparent: row.traceparent,
+            })
+            .collect())
+    }
+
     /// Makes doorbells visible again after `wait`, because they could not be sent.
     ///
     /// # Errors

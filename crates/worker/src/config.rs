@@ -93,7 +93,7 @@ impl Default for MaintenanceConfig {
             leader_check: Duration::from_secs(2),
             // With its jitter within a second.
             due: Duration::from_millis(900),
-            recover: Duration::from_millis(4_500),
+            recover: Duration::from_secs(2),
             backlog: Duration::from_secs(10),
             retention: Duration::from_hours(1),
             partitions_ahead_days: 7,

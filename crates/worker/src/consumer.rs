@@ -167,7 +167,7 @@ impl Consumer {
         }
     }
 
-    async fn spawn(self: &Arc<Self>, claimed: Claimed, attempts: &TaskTracker) {
+    pub(crate) async fn spawn(self: &Arc<Self>, claimed: Claimed, attempts: &TaskTracker) {
         for (received, claim) in claimed.started {
             let consumer = Arc::clone(self);
             attempts.spawn(async move { consumer.step(received, claim).await });
@@ -215,7 +215,7 @@ impl Consumer {
     }
 
     /// Claims the jobs of all deliveries in one statement.
-    async fn claim(
+    pub(crate) async fn claim(
         &self,
         deliveries: Vec<Delivery>,
         mut slots: OwnedSemaphorePermit,
@@ -298,7 +298,7 @@ impl Consumer {
 
 /// What a receive and its claim came to.
 #[derive(Default)]
-struct Claimed {
+pub(crate) struct Claimed {
     /// To be run.
     started: Vec<(Received, Claim)>,
     /// No doorbells, but dead letters that were moved back.

@@ -45,7 +45,9 @@ mod running;
 pub mod service;
 mod started;
 mod step;
+mod unheard;
 mod visibility;
+mod vital;
 mod worker;
 
 pub use config::{Config, DeadLetterConfig, MaintenanceConfig};

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What is done about messages whose job is not, or no longer, this worker's. Copies share the task, which ends after
 /// the last one is dropped, with everything done. What fails is only told: the message comes again, and the claim knows.
 #[derive(Clone, Debug)]
-pub(crate) struct Messages(UnboundedSender<(Receipt, Verdict)>);
+pub(crate) struct Messages(Option<UnboundedSender<(Receipt, Verdict)>>);
 
 #[derive(Clone, Copy, Debug)]
 enum Verdict {
@@ -34,7 +34,12 @@ impl Messages {
     pub(crate) fn start(queue: Arc<dyn Queue>, tasks: &TaskTracker) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
         tasks.spawn(run(queue, receiver));
-        Self(sender)
+        Self(Some(sender))
+    }
+
+    /// For jobs that were found without a message.
+    pub(crate) fn none() -> Self {
+        Self(None)
     }
 
     pub(crate) fn delete(&self, receipt: Receipt) {
@@ -47,8 +52,9 @@ impl Messages {
     }
 
     fn tell(&self, receipt: Receipt, verdict: Verdict) {
+        let Some(sender) = &self.0 else { return };
         // The task ends after the last sender only; should it have died, the message comes again.
-        if self.0.send((receipt, verdict)).is_err() {
+        if sender.send((receipt, verdict)).is_err() {
             tracing::warn!("nobody deletes messages any more");
         }
     }

@@ -1,10 +1,8 @@
 //! The worker: puts the parts together, runs them, and stops them in the right order.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use domain::{QueueName, WorkerId};
-use futures::FutureExt as _;
 use queue::Queue;
 use queue::postgres::{Bell, Listener};
 use runtime::Shutdown;
@@ -30,6 +28,7 @@ use crate::registry::Registry;
 use crate::running::Running;
 use crate::step::StepOutcome;
 use crate::visibility::Hidden;
+use crate::vital::Vital;
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -281,6 +280,10 @@ impl Worker {
                 let consuming = Arc::clone(consumer).run(attempts.clone(), stop.clone());
                 vital.spawn(&takers, "consumer", consuming);
             }
+            if let Some(consumer) = consumer.without_messages() {
+                let looking = consumer.run_unheard(attempts.clone(), stop.clone());
+                vital.spawn(&takers, "unheard", looking);
+            }
             if let Some(dispatcher) = self.dispatcher(&consumer.lane) {
                 let wakeups = self.listener.subscribe(&consumer.lane.name);
                 vital.spawn(&takers, "dispatcher", dispatcher.run(wakeups, stop.clone()));
@@ -326,33 +329,6 @@ impl Worker {
             give_up: self.give_up,
         };
         draining.run(shutdown.abort()).await
-    }
-}
-
-/// Starts tasks that the worker can't do without.
-struct Vital<'a> {
-    shutdown: &'a Shutdown,
-}
-
-impl Vital<'_> {
-    fn spawn(
-        &self,
-        tasks: &TaskTracker,
-        part: &'static str,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) {
-        let shutdown = self.shutdown.clone();
-        tasks.spawn(async move {
-            let panicked = AssertUnwindSafe(work).catch_unwind().await.is_err();
-            if panicked || !shutdown.draining().is_cancelled() {
-                tracing::error!(
-                    part,
-                    panicked,
-                    "a part of the worker has failed, so the worker ends"
-                );
-                shutdown.begin();
-            }
-        });
     }
 }
 

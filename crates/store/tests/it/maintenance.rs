@@ -212,7 +212,11 @@ async fn doorbells_are_taken_once_and_rung_again_when_nobody_answers() {
     assert_eq!(take().await.unwrap().len(), 1);
     world.sql("update outbox set visible_at = now()").await;
     assert_eq!(take().await.unwrap().len(), 1);
+    let unheard = |age| world.worker.unheard_doorbells(&queue, age, 10);
+    assert!(unheard(Duration::from_secs(60)).await.unwrap().is_empty());
+    assert_eq!(unheard(Duration::ZERO).await.unwrap()[0].job_id, id);
     world.start(id).await;
+    assert!(unheard(Duration::ZERO).await.unwrap().is_empty());
     world.sql("update outbox set visible_at = now()").await;
     assert!(take().await.unwrap().is_empty());
 }

@@ -187,6 +187,25 @@ async fn a_job_whose_message_was_lost_is_announced_again() {
 }
 
 #[tokio::test]
+async fn a_worker_with_free_slots_does_not_wait_for_a_message_that_was_lost() {
+    let sqs = SqsWorld::new().await;
+    let announcer = sqs.worker(test_handlers(), config()).await;
+    let id = sqs.world.submit(job("test.echo", &json!(null), 1)).await;
+    assert_eq!(announcer.dispatch_once(&lane(), 10).await.unwrap().sent, 1);
+    sqs.client.purge_queue().queue_url(&sqs.url).send().await.unwrap();
+    sqs.until_depth("0", "0").await;
+    sqs.world
+        .sql("update outbox set visible_at = now() + interval '1 hour'")
+        .await;
+
+    let running = sqs.world.run(sqs.worker(test_handlers(), config()).await);
+    sqs.world.until(id, JobState::Succeeded).await;
+    assert_eq!(sqs.world.job(id).await.attempt, 1);
+    running.drain().await;
+    sqs.delete().await;
+}
+
+#[tokio::test]
 async fn a_job_that_could_not_be_announced_is_tried_again_soon() {
     let sqs = SqsWorld::new().await;
     let worker = sqs.worker(test_handlers(), config()).await;
