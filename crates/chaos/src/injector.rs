@@ -25,7 +25,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a process that is armed may take to suffer it. A point may be far from busy, and Postgres down meanwhile.
 const STRIKE_LIMIT: Duration = Duration::from_secs(40);
 
-/// How long it is waited for a worker to have attempts before it is stopped.
+/// How long it is waited for a process to do something that can be interrupted.
 const BUSY_LIMIT: Duration = Duration::from_secs(3);
 
 /// Who does it.
@@ -109,6 +109,9 @@ impl Injector {
         match planned.fault {
             Fault::Kill(role) => {
                 let victim = self.cluster.victim(role, planned.victim).await;
+                // One that has just been started does nothing yet that a kill could interrupt. On a busy machine it may
+                // take long, and then it is killed as it is.
+                timeout(BUSY_LIMIT, victim.ready_after(0)).await.ok();
                 victim.kill(Value::Null).map(drop)
             }
             Fault::Strike(role, strike) => {

@@ -198,7 +198,12 @@ impl Scenario {
             drain_limit: Duration::from_secs(120),
         };
         match self {
-            Self::KillWorker => Dose { faults: 200, ..base },
+            // Slow enough that a worker lives for some seconds between two kills.
+            Self::KillWorker => Dose {
+                rate: 20.0,
+                faults: 200,
+                ..base
+            },
             Self::KillApi => Dose { faults: 100, ..base },
             Self::Failpoints => Dose {
                 end: End::WithFaults,
