@@ -58,6 +58,8 @@ pub struct SubmitConfig {
     pub lanes: usize,
     /// Requests that wait for a lane. A further one is refused.
     pub queue_len: usize,
+    /// How long a request waits for a lane before it is refused.
+    pub patience: Duration,
 }
 
 /// How connections are treated.
@@ -110,6 +112,8 @@ impl Default for SubmitConfig {
         Self {
             lanes: 3,
             queue_len: 1_024,
+            // A healthy database empties the whole line in a fraction of a second.
+            patience: Duration::from_secs(2),
         }
     }
 }

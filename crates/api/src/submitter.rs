@@ -6,6 +6,8 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use domain::{JobState, QueueName};
 use futures::FutureExt;
@@ -14,6 +16,7 @@ use runtime::Shutdown;
 use store::{Error, Store, Submission, Submitted};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::body::ReservedMemory;
@@ -29,6 +32,7 @@ const ENOUGH_JOBS: usize = 1_000;
 /// Where submits are handed in.
 pub(crate) struct Submitter {
     line: mpsc::Sender<Waiting>,
+    patience: Duration,
 }
 
 /// A submit in the line.
@@ -37,6 +41,18 @@ struct Waiting {
     answer: oneshot::Sender<Result<Submitted, Error>>,
     /// Its client may leave before it is stored, but what it sent is still held.
     memory: ReservedMemory,
+    place: Place,
+}
+
+/// A place in the line, which a submit leaves once: taken by a lane, or given up by who has waited too long.
+#[derive(Clone, Default)]
+struct Place(Arc<AtomicBool>);
+
+impl Place {
+    /// Whether it was left just now, and not before.
+    fn leave(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
 }
 
 type Line = Arc<Mutex<mpsc::Receiver<Waiting>>>;
@@ -57,22 +73,28 @@ impl Submitter {
             };
             shutdown.tasks().spawn(lane.run());
         }
-        Self { line: sender }
+        Self {
+            line: sender,
+            patience: config.patience,
+        }
     }
 
-    /// Stores the jobs of one request. Once this has begun the jobs are stored, even if nobody waits for the
-    /// answer.
+    /// Stores the jobs of one request. Once a lane has taken them the jobs are stored, even if nobody waits for
+    /// the answer. What no lane takes in time is refused: without a database, the line would otherwise move at the
+    /// pace of timeouts, and its end learn of it long after its client has given up.
     pub(crate) async fn submit(
         &self,
         submission: Submission,
         memory: ReservedMemory,
     ) -> Result<Submitted, Problem> {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
+        let place = Place::default();
         self.line
             .try_send(Waiting {
                 submission,
                 answer,
                 memory,
+                place: place.clone(),
             })
             .map_err(|error| match error {
                 TrySendError::Full(_) => {
@@ -80,7 +102,17 @@ impl Submitter {
                 }
                 TrySendError::Closed(_) => Problem::new(ProblemType::Unavailable, "The process is stopping."),
             })?;
-        Ok(answered.await.map_err(|lost| Problem::internal(&lost))??)
+        let stored = match timeout(self.patience, &mut answered).await {
+            Ok(stored) => stored,
+            Err(_) if place.leave() => {
+                return Err(Problem::new(
+                    ProblemType::Unavailable,
+                    "The jobs could not be stored in time. They were not accepted.",
+                ));
+            }
+            Err(_) => answered.await,
+        };
+        Ok(stored.map_err(|lost| Problem::internal(&lost))??)
     }
 }
 
@@ -127,6 +159,7 @@ impl Lane {
             submission,
             answer,
             memory,
+            place: _,
         } in group
         {
             submissions.push(submission);
@@ -162,15 +195,19 @@ impl Lane {
 /// Waits for a submit, and takes what stands behind it; nothing when no more can come. Dropping the future
 /// loses nothing, since it ends as soon as it has taken something.
 async fn take_group(line: &mut mpsc::Receiver<Waiting>) -> Vec<Waiting> {
-    let Some(first) = line.recv().await else {
-        return Vec::new();
-    };
-    let mut jobs = first.submission.jobs.len();
-    let mut group = vec![first];
+    let mut jobs = 0;
+    let mut group = Vec::new();
     while group.len() < MAX_REQUESTS && jobs < ENOUGH_JOBS {
-        let Ok(next) = line.try_recv() else { break };
-        jobs += next.submission.jobs.len();
-        group.push(next);
+        let next = if group.is_empty() {
+            line.recv().await
+        } else {
+            line.try_recv().ok()
+        };
+        let Some(next) = next else { break };
+        if next.place.leave() {
+            jobs += next.submission.jobs.len();
+            group.push(next);
+        }
     }
     group
 }

@@ -65,6 +65,31 @@ async fn submits_that_find_the_line_full_are_refused() {
 }
 
 #[tokio::test]
+async fn a_submit_that_no_lane_takes_in_time_is_refused_and_not_stored() {
+    let app = TestApp::with(|parts| {
+        parts.config.submit.lanes = 1;
+        parts.config.submit.patience = Duration::from_millis(200);
+    })
+    .await;
+    let user = app.user().await;
+    let blocker = app.block_submits().await;
+    let body = json!({ "kind": "k" });
+    let mut first = pin!(user.post("/api/jobs", &body));
+    tokio::select! {
+        answer = &mut first => panic!("{answer:?}"),
+        () = app.submits_are_blocked(1) => {}
+    }
+    let second = user.post("/api/jobs", &body).await;
+    second.problem(503, "unavailable");
+    // The one that a lane has taken has no such limit: whether it was stored is not known before it ends.
+    assert!(timeout(Duration::from_millis(300), &mut first).await.is_err());
+    blocker.release().await;
+    first.await.ok(202);
+    user.post("/api/jobs", &body).await.ok(202);
+    assert_eq!(app.stored_jobs().await, 2);
+}
+
+#[tokio::test]
 async fn a_process_that_aborts_stores_what_was_handed_in_and_takes_nothing_more() {
     let app = TestApp::with(|parts| parts.config.submit.lanes = 1).await;
     let user = app.user().await;

@@ -24,9 +24,10 @@ fn due_in(wait: TimeDelta) -> NewJob {
 #[tokio::test]
 async fn a_job_starts_when_it_is_due() {
     let world = World::new().await;
-    let running = world.run(world.worker(test_handlers()).await);
+    // Before anybody is there who could promote it, however long the submit takes.
     let id = world.submit(due_in(TimeDelta::milliseconds(700))).await;
     assert_eq!(world.job(id).await.state, JobState::Scheduled);
+    let running = world.run(world.worker(test_handlers()).await);
     let job = world.until(id, JobState::Succeeded).await;
     let started_at = world.attempts(id).await[0].started_at;
     let late = started_at - job.run_at;
