@@ -20,8 +20,9 @@
 //!   - `try` is one HTTP exchange, with `status` (null when there was no answer), `api` and `latency_ms`;
 //!   - `ok` ends the operation, with `status` and, of a submit, `job_id`; `fail` says that it certainly had no effect;
 //!     `info` that nobody knows.
-//! - `receiver.jsonl`: each request that the jobs' target got: `at`, `webhook_id`, `tenant` and `n` as in its path, and
-//!   the status of the `answer`.
+//! - `receiver.jsonl`: each request that the jobs' target got, twice, with a number of its own as `request`. When it
+//!   arrives: `at`, `webhook_id`, the `attempt` that it says it is of, `tenant` and `n` as in its path, and the status of
+//!   the `answer` that it will get. And when it gets that: `at` and `answered`, which is true.
 //! - `faults.jsonl`: `at`, `fault`, and whose: `process` and `incarnation`, which the database knows as the host
 //!   `<process>-i<incarnation>`. Of these faults more than their number is known: `kill`, `stop`, `continue`, `exit` (with
 //!   the `signal` that ended the process), `postgres_up`.

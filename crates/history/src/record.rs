@@ -81,8 +81,12 @@ pub(crate) struct Delivery {
     pub(crate) tenant: String,
     /// The job's number in the path.
     pub(crate) n: u64,
-    /// The status that the receiver answered.
+    /// The attempt that it is of, as it says itself.
+    pub(crate) attempt: Option<u32>,
+    /// The status that the receiver answers.
     pub(crate) answer: u16,
+    /// When it did answer; `None` when the worker had left before.
+    pub(crate) answered_at: Option<DateTime<Utc>>,
 }
 
 impl Delivery {

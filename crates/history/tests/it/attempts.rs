@@ -1,6 +1,6 @@
 //! I4, I5 and I10: the attempts of each job.
 
-use history::Invariant::{I4, I5, I6, I10, I12};
+use history::Invariant::{I4, I5, I6, I10, I12, I13};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ fn a_gap_between_attempts_is_found() {
             && line["row"]["attempt"] == 2
     };
     history.database.retain(|line| !is_second(line));
-    let report = history.breaks(&[I5]);
+    let report = history.breaks(&[I5, I13]);
     assert!(
         report
             .to_string()
@@ -187,8 +187,12 @@ fn a_retry_by_hand_does_not_wait_for_the_first_time() {
         }),
     );
     history.receiver.push(json!({
-        "at": started_at, "webhook_id": cast.cancelled, "tenant": "acme", "n": n, "answer": 200,
+        "at": started_at, "request": 9_999, "webhook_id": cast.cancelled, "attempt": 1, "tenant": "acme", "n": n,
+        "answer": 200,
     }));
+    history
+        .receiver
+        .push(json!({ "at": started_at, "request": 9_999, "answered": true }));
     history.operation(
         "redrive",
         json!({ "job_id": cast.cancelled }),

@@ -18,7 +18,7 @@ fn the_report_shows_the_run_and_every_invariant() {
         text.starts_with("scenario everything, backend postgres, seed 7, commit 0123abc"),
         "{text}"
     );
-    assert_eq!(text.matches(" holds").count(), 15, "{text}");
+    assert_eq!(text.matches(" holds").count(), 16, "{text}");
     for figure in [
         "attempted",
         "acknowledged",

@@ -227,10 +227,16 @@ impl Scene {
     }
 
     pub(crate) fn deliver(&mut self, life: &Life, answer: u16) {
+        let request = self.written.receiver.len();
         let at = text(self.tick());
         self.written.receiver.push(json!({
-            "at": at, "webhook_id": life.id, "tenant": life.plan.tenant, "n": life.n, "answer": answer,
+            "at": at, "request": request, "webhook_id": life.id, "attempt": life.attempt, "tenant": life.plan.tenant,
+            "n": life.n, "answer": answer,
         }));
+        let at = text(self.tick());
+        self.written
+            .receiver
+            .push(json!({ "at": at, "request": request, "answered": true }));
     }
 
     /// The effect of a job that has one.
