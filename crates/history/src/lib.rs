@@ -24,8 +24,8 @@
 //!   arrives: `at`, `webhook_id`, the `attempt` that it says it is of, `tenant` and `n` as in its path, and the status of
 //!   the `answer` that it will get. And when it gets that: `at` and `answered`, which is true.
 //! - `faults.jsonl`: `at`, `fault`, and whose: `process` and `incarnation`, which the database knows as the host
-//!   `<process>-i<incarnation>`. Of these faults more than their number is known: `kill`, `stop`, `continue`, `exit` (with
-//!   the `signal` that ended the process), `postgres_up`.
+//!   `<process>-i<incarnation>`. Of these faults more than their number is known: `kill`, `stop`, `continue`, `term`,
+//!   `failpoint`, `exit` (with the `signal` that ended the process, or its `code`), `postgres_stop`, `postgres_up`.
 //! - `processes.jsonl`: what each process logged: `stale_completions`, `rejected_completions`, `panics`, `errors_logged`.
 //! - `database.jsonl`: every row at the end, as `table` and `row`.
 //!

@@ -105,6 +105,8 @@ pub(crate) struct Fault {
     pub(crate) host: Option<String>,
     /// The signal that ended the process, of an `exit`.
     pub(crate) signal: Option<i64>,
+    /// The code with which it ended, of an `exit`.
+    pub(crate) code: Option<i64>,
 }
 
 /// What a process counted.

@@ -157,6 +157,7 @@ fn rows(figures: &Figures) -> Vec<(&'static str, String)> {
         ),
         ("recovery", spread(figures.recovery_secs, "s")),
         ("late recoveries", figures.late_recoveries.to_string()),
+        ("late starts", figures.late_starts.to_string()),
         ("submit", spread(figures.submit_ms, "ms")),
         ("exchange", spread(figures.exchange_ms, "ms")),
         (
@@ -169,6 +170,13 @@ fn rows(figures: &Figures) -> Vec<(&'static str, String)> {
         (
             "panics, errors logged",
             format!("{}, {}", figures.panics, figures.errors_logged),
+        ),
+        (
+            "odd exits",
+            match figures.odd_exits.as_slice() {
+                [] => none(),
+                exits => exits.join(", "),
+            },
         ),
         (
             "faults",
