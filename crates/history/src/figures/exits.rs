@@ -38,10 +38,10 @@ fn was_wanted(history: &History, exit: &Fault) -> bool {
 }
 
 fn was_in_outage(history: &History, at: DateTime<Utc>) -> bool {
-    let outages = history
+    let mut outages = history
         .faults
         .iter()
         .filter(|it| it.fault.starts_with("postgres_"));
-    let last = outages.filter(|it| it.at <= at).last();
+    let last = outages.rfind(|it| it.at <= at);
     last.is_some_and(|it| it.fault == "postgres_stop" || at - it.at < GRACE)
 }

@@ -12,7 +12,9 @@ fn overlapping_attempts_are_found() {
     let (mut history, cast) = correct();
     let started_at = history.attempt(cast.retried, 2)["started_at"].clone();
     history.attempt(cast.retried, 1)["finished_at"] = moved(&started_at, 0.001);
-    history.breaks_once(I4, "after attempt 2 had started");
+    let report = history.breaks_once(I4, "after attempt 2 had started");
+    let first_secs = report.first_broken_secs().unwrap();
+    assert!((0.0..60.0).contains(&first_secs), "{first_secs}");
 }
 
 #[test]

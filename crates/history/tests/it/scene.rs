@@ -86,7 +86,7 @@ impl Scene {
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let mut written = Written {
             run: json!({
-                "scenario": "everything", "backend": "postgres", "seed": 7, "commit": "0123abc", "started_at": text(now),
+                "scenario": "everything", "backend": "postgres", "seed": 7, "commit": "0123abc", "profile": "debug", "started_at": text(now),
                 "lease_secs": 6.0, "sweep_secs": 5.0, "drain_limit_secs": 60.0, "allow_5xx": true,
             }),
             clients: Vec::new(),
