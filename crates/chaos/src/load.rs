@@ -68,20 +68,26 @@ impl Load {
     }
 
     async fn client(self: Arc<Self>, client: u32) -> Result<()> {
-        let mut cancels = JoinSet::new();
+        let mut wishes: JoinSet<Result<()>> = JoinSet::new();
         while let Some(n) = self.next_job().await {
             let job = self.clients.job(n);
             let id = self.clients.submit(client, &job).await?;
-            if let (Some(id), Some(wait)) = (id, job.cancelled_after) {
-                let clients = Arc::clone(&self.clients);
-                cancels.spawn(async move {
+            let Some(id) = id else { continue };
+            let clients = Arc::clone(&self.clients);
+            wishes.spawn(async move {
+                if let Some(wait) = job.cancelled_after {
                     sleep(wait).await;
-                    clients.cancel(client, &job, &id).await
-                });
-            }
+                    clients.cancel(client, &job, &id).await?;
+                }
+                if let Some(wait) = job.retried_after {
+                    sleep(wait).await;
+                    clients.retry(client, &job, &id).await?;
+                }
+                Ok(())
+            });
         }
-        while let Some(ended) = cancels.join_next().await {
-            ended.context("a cancel panicked")??;
+        while let Some(ended) = wishes.join_next().await {
+            ended.context("a wish about a job panicked")??;
         }
         Ok(())
     }

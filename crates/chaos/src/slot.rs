@@ -23,7 +23,7 @@ use crate::strike::{Role, Strike};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a process may take until it is ready; long enough for a busy machine whose Postgres is just down.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_secs(120);
 /// How long a process may take to end after SIGTERM, before it is killed as a platform would.
 const STOP_LIMIT: Duration = Duration::from_secs(40);
 

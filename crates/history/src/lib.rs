@@ -14,9 +14,10 @@
 //!
 //! - `run.json`, one object: which run it was. Its fields are those of [`Run`].
 //! - `clients.jsonl`: what was asked for and answered. Every line has `at`, `op` (a number that only this operation has),
-//!   `type` (`submit`, `cancel`, `redrive`, `discard`) and `phase`:
-//!   - `invoke` of a submit has `key`, `tenant` (its name), `n`, `run_at`, `max_attempts` and `behaviour` (`ok`, `slow`,
-//!     `fail_first`, `always_fail`, `panic`, `unknown_kind`); of the others, `job_id`;
+//!   `type` (`submit`, `cancel`, `redrive`, `discard`, or `clash`: a submit of something else with the key of a job) and
+//!   `phase`:
+//!   - `invoke` of a submit has `key`, `tenant` (its name), `n`, `run_at`, `start_by`, `max_attempts` and `behaviour`
+//!     (`ok`, `slow`, `fail_first`, `always_fail`, `panic`, `unknown_kind`); of the others, `job_id`;
 //!   - `try` is one HTTP exchange, with `status` (null when there was no answer), `api` and `latency_ms`;
 //!   - `ok` ends the operation, with `status` and, of a submit, `job_id`; `fail` says that it certainly had no effect;
 //!     `info` that nobody knows.

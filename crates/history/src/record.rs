@@ -17,6 +17,7 @@ pub(crate) struct Submit {
     /// The number of the intended job.
     pub(crate) n: u64,
     pub(crate) run_at: Option<DateTime<Utc>>,
+    pub(crate) start_by: Option<DateTime<Utc>>,
     pub(crate) max_attempts: u32,
     pub(crate) behaviour: Behaviour,
     pub(crate) invoked_at: DateTime<Utc>,
@@ -61,6 +62,8 @@ pub(crate) enum Wish {
     Cancel,
     Redrive,
     Discard,
+    /// That its key stands for another body, too.
+    Clash,
 }
 
 /// A wish about a job, and how it ended.

@@ -166,6 +166,7 @@ fn a_retry_by_hand_does_not_wait_for_the_first_time() {
     let row = history.row("job", cast.cancelled);
     row["version"] = 5.into();
     row["state"] = "succeeded".into();
+    row["result"] = json!({});
     row["attempt"] = 1.into();
     row["attempts_spent"] = 1.into();
     row["run_at"] = row["created_at"].clone();

@@ -318,7 +318,7 @@ impl Scene {
             (_, "panic") => json!({ "message": "no", "panic": true }),
             _ => json!({ "n": n }),
         };
-        let has_result = life.state == "succeeded" && plan.kind == "test.echo";
+        let has_result = life.state == "succeeded" && plan.kind != "test.sleep";
         let row = json!({
             "id": id, "tenant_id": tenant_id, "state": life.state, "attempt": life.attempt,
             "attempts_spent": life.spent, "max_attempts": plan.max_attempts, "version": life.version,
