@@ -1,14 +1,18 @@
 //! `cargo xtask chaos`: builds the product with its failpoints, and has the program `chaos` harm it under load.
 
+mod arguments;
 mod mutant;
+mod programs;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
+
+use arguments::{Own, Profile, needs_sqs};
+use programs::Programs;
 
 use crate::interrupt::{Interrupts, exit_code};
 use crate::ministack::Ministack;
@@ -47,6 +51,11 @@ impl Ran {
             told: told.trim_matches([',', ' ']).to_owned(),
         })
     }
+
+    /// Whether this invariant was broken. A run that broke off tells of none.
+    fn broke(&self, invariant: &str) -> bool {
+        !self.held && self.told.split([' ', ',', ':']).any(|word| word == invariant)
+    }
 }
 
 /// The workspace, and who ends the commands on Ctrl-C.
@@ -64,16 +73,14 @@ impl Chaos<'_> {
     /// # Errors
     /// When something is missing, does not build or can't be started.
     pub fn run(&self, arguments: &[String], endpoint: Option<&str>) -> Result<ExitCode> {
-        let (mutant, arguments) = without_mutant(arguments)?;
+        let (own, arguments) = Own::taken_from(arguments)?;
         machine::ensure_postgres(self.interrupts)?;
-        if let Some(name) = mutant {
-            return self.catch(&name, &arguments, endpoint);
+        if let Some(name) = &own.mutant {
+            return self.catch(name, own.profile, &arguments, endpoint);
         }
-        let programs = self.build(&[&PRODUCT[..], &[CHAOS]].concat())?;
-        let bin = self.root.join("target/chaos/bin");
-        copy(&programs, &bin)?;
+        let programs = self.programs(own.profile)?;
         self.with_sqs(&arguments, endpoint, |endpoint| {
-            let mut chaos = self.program(&bin.join(CHAOS), endpoint);
+            let mut chaos = self.program(&programs, endpoint);
             let status = self.interrupts.run(chaos.args(&arguments))?;
             Ok(ExitCode::from(exit_code(status)))
         })
@@ -84,21 +91,26 @@ impl Chaos<'_> {
     /// # Errors
     /// As [`Self::run`].
     pub fn quick(&self, endpoint: &str) -> Result<Vec<Ran>> {
-        let programs = self.build(&[&PRODUCT[..], &[CHAOS]].concat())?;
-        let bin = self.root.join("target/chaos/bin");
-        copy(&programs, &bin)?;
-        let mut chaos = self.program(&bin.join(CHAOS), Some(endpoint));
+        let programs = self.programs(Profile::Debug)?;
+        let mut chaos = self.program(&programs, Some(endpoint));
         chaos.args(["--scenario", "quick", "--backend", "both"]);
         self.observe(&mut chaos)
     }
 
+    /// Builds everything that a run needs, and copies it for this invocation.
+    fn programs(&self, profile: Profile) -> Result<Programs> {
+        let built = self.build(profile, &[&PRODUCT[..], &[CHAOS]].concat())?;
+        Programs::copy(&self.root.join("target/chaos"), profile, &built)
+    }
+
     /// Builds programs with the failpoints, and says where they are. The packages are those of the ordinary build, so
     /// that nothing of what they depend on is built with other features.
-    fn build(&self, wanted: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
+    fn build(&self, profile: Profile, wanted: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
         let mut cargo = Command::new("cargo");
         cargo
             .current_dir(self.root)
-            .args(["build", "--workspace", "--features", FEATURES]);
+            .args(["build", "--workspace", "--features", FEATURES])
+            .args(profile.of_cargo());
         self.built(cargo, wanted)
     }
 
@@ -123,9 +135,11 @@ impl Chaos<'_> {
     }
 
     /// The program `chaos`, ready for its other arguments.
-    fn program(&self, program: &Path, endpoint: Option<&str>) -> Command {
-        let mut chaos = Command::new(program);
-        chaos.current_dir(self.root).args(["--commit", &self.commit()]);
+    fn program(&self, programs: &Programs, endpoint: Option<&str>) -> Command {
+        let mut chaos = Command::new(programs.folder.join(CHAOS));
+        chaos
+            .current_dir(self.root)
+            .args(["--commit", &self.commit(), "--profile", programs.profile.name()]);
         if let Some(endpoint) = endpoint {
             chaos.args(["--sqs-endpoint", endpoint]);
         }
@@ -192,57 +206,9 @@ fn program_in(message: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), executable.into()))
 }
 
-/// Copies programs, because the next build replaces them.
-fn copy(programs: &BTreeMap<String, PathBuf>, folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
-    for (name, program) in programs {
-        let copy = folder.join(name);
-        // One that runs can't be written to, but it can make way.
-        if copy.exists() {
-            fs::remove_file(&copy).with_context(|| format!("could not remove {}", copy.display()))?;
-        }
-        fs::copy(program, &copy).with_context(|| format!("could not copy {}", program.display()))?;
-    }
-    Ok(())
-}
-
-/// The value of an option in either spelling.
-fn value<'a>(arguments: &'a [String], option: &str) -> Option<&'a str> {
-    arguments.iter().enumerate().find_map(|(at, argument)| {
-        let rest = argument.strip_prefix(option)?;
-        if rest.is_empty() {
-            return arguments.get(at + 1).map(String::as_str);
-        }
-        rest.strip_prefix('=')
-    })
-}
-
-fn needs_sqs(arguments: &[String]) -> bool {
-    value(arguments, "--backend") != Some("postgres")
-        && value(arguments, "--sqs-endpoint").is_none()
-        && !arguments.iter().any(|it| it == "--help" || it == "-h")
-}
-
-/// Takes the only option that is not the program's out of the arguments.
-fn without_mutant(arguments: &[String]) -> Result<(Option<String>, Vec<String>)> {
-    const OPTION: &str = "--mutant";
-    let mut rest = arguments.to_vec();
-    let Some(at) = rest.iter().position(|it| it.split('=').next() == Some(OPTION)) else {
-        return Ok((None, rest));
-    };
-    let name = value(&rest, OPTION).context("--mutant needs a name")?.to_owned();
-    let words = if rest[at] == OPTION { 2 } else { 1 };
-    rest.drain(at..at + words);
-    Ok((Some(name), rest))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn arguments(text: &str) -> Vec<String> {
-        text.split_whitespace().map(str::to_owned).collect()
-    }
 
     #[test]
     fn the_outcomes_of_runs_are_read_from_their_last_lines() {
@@ -269,28 +235,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mutant_is_taken_out_of_the_arguments_in_both_spellings() {
-        for text in [
-            "--seed 2 --mutant no-sweep --keep",
-            "--seed 2 --mutant=no-sweep --keep",
-        ] {
-            let (mutant, rest) = without_mutant(&arguments(text)).unwrap();
-            assert_eq!(mutant.as_deref(), Some("no-sweep"));
-            assert_eq!(rest, arguments("--seed 2 --keep"));
-        }
-        assert!(without_mutant(&arguments("--mutant")).is_err());
-        let (mutant, rest) = without_mutant(&arguments("--seed 2")).unwrap();
-        assert_eq!((mutant, rest), (None, arguments("--seed 2")));
-    }
-
-    #[test]
-    fn sqs_is_started_only_when_it_is_needed_and_not_there() {
-        assert!(needs_sqs(&arguments("")));
-        assert!(needs_sqs(&arguments("--backend both")));
-        assert!(!needs_sqs(&arguments("--backend postgres")));
-        assert!(!needs_sqs(&arguments("--backend=postgres")));
-        assert!(!needs_sqs(&arguments("--sqs-endpoint=http://127.0.0.1:1")));
-        assert!(!needs_sqs(&arguments("--help")));
+    fn a_run_broke_what_it_tells_and_nothing_when_it_broke_off() {
+        let broke = |line: &str, invariant| Ran::read(line).unwrap().broke(invariant);
+        let line = "run quick-sqs-1 ... FAILED after 80 s: I12 3, expectations 1 (the first after 12.5 s)";
+        assert!(broke(line, "I12") && !broke(line, "I1") && !broke(line, "I2"));
+        assert!(!broke("run quick-sqs-1 ... FAILED, it broke off", "I12"));
+        assert!(!broke("run quick-sqs-1 ... ok after 80 s", "I12"));
     }
 
     #[test]

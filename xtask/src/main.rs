@@ -42,6 +42,7 @@ enum Command {
     ///
     /// Builds them with their failpoints and runs the program `chaos`, whose options these are; `--help` lists them.
     /// `--mutant NAME` takes a promise out of a copy of the product first, and then the run must find that.
+    /// `--release` builds everything as it ships, for measurements.
     #[command(disable_help_flag = true)]
     Chaos {
         /// Use this SQS-protocol server instead of starting one.

@@ -15,12 +15,15 @@ const STOP_LIMIT: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a free port may be lost to somebody else between finding and taking it.
 const TRIES: u32 = 3;
+const LOG: &str = "server.log";
 
 /// A running server. It ends when this value is dropped or this process dies, whichever way.
 #[derive(Debug)]
 pub struct Ministack {
     child: Child,
     port: u16,
+    /// Its log and temporary files: of its own, because two invocations may have a server each.
+    folder: PathBuf,
 }
 
 impl Ministack {
@@ -30,13 +33,15 @@ impl Ministack {
     ///
     /// When it does not; the message ends with its log.
     pub fn start(root: &Path, python: &Path) -> Result<Self> {
-        let log_file = root.join(".testenv/ministack.log");
+        let folder = root.join(format!(".testenv/ministack/{}", std::process::id()));
+        let mut log = String::new();
         for _ in 0..TRIES {
-            if let Some(started) = Self::try_start(root, python, &log_file)? {
-                return Ok(started);
+            fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
+            match Self::try_start(root, python, &folder)? {
+                Ok(started) => return Ok(started),
+                Err(said) => log = said,
             }
         }
-        let log = fs::read_to_string(&log_file).unwrap_or_default();
         bail!("ministack did not start. Its log:\n{}", log.trim_end());
     }
 
@@ -45,10 +50,11 @@ impl Ministack {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn try_start(root: &Path, python: &Path, log_file: &Path) -> Result<Option<Self>> {
-        let temp_dir = temp_dir(root)?;
+    /// Answers with what the server said when it has ended instead.
+    fn try_start(root: &Path, python: &Path, folder: &Path) -> Result<Result<Self, String>> {
+        let log_file = folder.join(LOG);
         let log =
-            File::create(log_file).with_context(|| format!("could not create {}", log_file.display()))?;
+            File::create(&log_file).with_context(|| format!("could not create {}", log_file.display()))?;
         let errors = log.try_clone().context("could not open ministack's log")?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
         let port = port.context("could not find a free port")?.port();
@@ -57,15 +63,22 @@ impl Ministack {
             .env("BIND_HOST", "127.0.0.1")
             .env("GATEWAY_PORT", port.to_string())
             .env("LOG_LEVEL", "WARNING")
-            .env("TMPDIR", temp_dir)
+            .env("TMPDIR", folder)
             .stdin(Stdio::piped())
             .stdout(log)
             .stderr(errors)
             .process_group(0)
             .spawn()
             .context("could not run Python")?;
-        let mut started = Self { child, port };
-        Ok(started.answers_in_time()?.then_some(started))
+        let mut started = Self {
+            child,
+            port,
+            folder: folder.to_owned(),
+        };
+        if started.answers_in_time()? {
+            return Ok(Ok(started));
+        }
+        Ok(Err(fs::read_to_string(&log_file).unwrap_or_default()))
     }
 
     /// Answers false when the server has ended instead, and fails when it does neither.
@@ -94,21 +107,13 @@ impl Drop for Ministack {
         // The end of its input is its signal to end.
         drop(self.child.stdin.take());
         let deadline = Instant::now() + STOP_LIMIT;
-        while Instant::now() < deadline {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < deadline {
             std::thread::sleep(POLL_INTERVAL);
         }
-        // Both fail only if it has ended by itself after all.
+        // All of it fails only if it has ended by itself, or somebody has tidied up, after all.
         drop(self.child.kill().and_then(|()| self.child.wait()));
+        drop(fs::remove_dir_all(&self.folder));
     }
-}
-
-fn temp_dir(root: &Path) -> Result<PathBuf> {
-    let dir = root.join(".testenv/ministack");
-    fs::create_dir_all(&dir).with_context(|| format!("could not create {}", dir.display()))?;
-    Ok(dir)
 }
 
 fn is_healthy(port: u16) -> bool {

@@ -1,6 +1,6 @@
 //! The Python environment with the tools that the tests need.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,9 +24,20 @@ pub fn ensure_venv(root: &Path, interrupts: &Interrupts) -> Result<PathBuf> {
     // An environment knows its own path, so it also has to be made anew when the checkout moves.
     let wanted = format!("# {}\n{pinned}", venv.display());
     let stamp = venv.join("installed.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted)
-        && machine::answers(&python.to_string_lossy(), "--version")
-    {
+    let is_there = || {
+        fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted)
+            && machine::answers(&python.to_string_lossy(), "--version")
+    };
+    if is_there() {
+        return Ok(python);
+    }
+    let folder = root.join(".testenv");
+    fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
+    // Two invocations at once must not make it into each other's hands.
+    let lock = root.join(".testenv/venv.lock");
+    let lock = File::create(&lock).with_context(|| format!("could not create {}", lock.display()))?;
+    lock.lock().context("could not lock the Python environment")?;
+    if is_there() {
         return Ok(python);
     }
     create(&venv, interrupts)?;

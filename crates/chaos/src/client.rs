@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::balancer::Balancer;
 use crate::clock;
 use crate::journal::Journal;
-use crate::mix::{Job, Place};
+use crate::mix::{Job, Place, Times};
 use crate::routes::Target;
 use crate::tandem::Tenant;
 
@@ -24,8 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(5);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The operations of cancels are numbered from here on; those of submits have their job's number.
+/// How long a client waits for a job to fail, to have it retried.
+const RETRY_PATIENCE: Duration = Duration::from_secs(10);
+/// The operations of each kind are numbered from here on, plus their job's number; those of submits from 0 on.
 const CANCELS_FROM: u64 = 1_000_000_000;
+const TWINS_FROM: u64 = 2_000_000_000;
+const CLASHES_FROM: u64 = 3_000_000_000;
+const RETRIES_FROM: u64 = 4_000_000_000;
 
 /// What all clients share.
 #[derive(Debug)]
@@ -110,34 +115,40 @@ impl Clients {
         Job::intended(self.seed, n, self.tenants.len())
     }
 
-    /// Submits a job; gives its id when that was acknowledged.
+    /// Submits a job, twins twice at the same time; gives its id when that was acknowledged.
     pub(crate) async fn submit(&self, client: u32, job: &Job) -> Result<Option<String>> {
-        let tenant = &self.tenants[job.tenant];
-        let op = Operation {
-            client,
-            op: job.n,
-            name: "submit",
+        let times = times(job);
+        let submit = |op| {
+            let op = Operation {
+                client,
+                op,
+                name: "submit",
+            };
+            self.submit_as(op, job, &times)
         };
-        let run_at = job.due_in.map(|due_in| {
-            let due_in = TimeDelta::from_std(due_in).unwrap_or_default();
-            clock::text(clock::now() + due_in)
-        });
-        let body = job.body(&tenant.name, run_at.as_deref(), &self.place);
-        let key = format!("{}-{}", self.seed, job.n);
+        if !job.is_twin {
+            return submit(job.n).await;
+        }
+        let (first, second) = tokio::join!(submit(job.n), submit(TWINS_FROM + job.n));
+        let id = first?.or(second?);
+        if let Some(id) = &id {
+            self.clash(client, job, id).await?;
+        }
+        Ok(id)
+    }
+
+    async fn submit_as(&self, op: Operation, job: &Job, times: &Times) -> Result<Option<String>> {
+        let tenant = &self.tenants[job.tenant];
+        let body = job.body(&tenant.name, times, &self.place);
+        let key = self.key(job);
         let intent = json!({
-            "key": key, "tenant": tenant.name, "kind": job.kind, "n": job.n, "run_at": run_at,
-            "max_attempts": job.max_attempts, "behaviour": job.behaviour.name(),
+            "key": key, "tenant": tenant.name, "kind": job.kind, "n": job.n, "run_at": times.run_at,
+            "start_by": times.start_by, "max_attempts": job.max_attempts, "behaviour": job.behaviour.name(),
         });
         self.counts.attempted.fetch_add(1, Ordering::Relaxed);
         self.journal.write(op.line("invoke", intent))?;
-        let request = |target: &Target| {
-            self.http
-                .post(format!("http://{}/api/jobs", target.addr))
-                .header("x-api-key", &tenant.api_key)
-                .header("idempotency-key", &key)
-                .json(&body)
-        };
-        match self.carry_out(op, request).await? {
+        let request = |target: &Target| self.submission(target, job, &body);
+        match self.carry_out(op, PATIENCE, request).await? {
             Verdict::Done(answer) => {
                 let id = answer.body["id"].as_str().map(str::to_owned);
                 let fields =
@@ -154,21 +165,70 @@ impl Clients {
         }
     }
 
+    fn key(&self, job: &Job) -> String {
+        format!("{}-{}", self.seed, job.n)
+    }
+
+    /// A submit with the job's key.
+    fn submission(&self, target: &Target, job: &Job, body: &Value) -> RequestBuilder {
+        self.http
+            .post(format!("http://{}/api/jobs", target.addr))
+            .header("x-api-key", &self.tenants[job.tenant].api_key)
+            .header("idempotency-key", self.key(job))
+            .json(body)
+    }
+
+    /// Submits something else with the key of a job that was acknowledged: it must be refused.
+    async fn clash(&self, client: u32, job: &Job, job_id: &str) -> Result<()> {
+        let op = Operation {
+            client,
+            op: CLASHES_FROM + job.n,
+            name: "clash",
+        };
+        let mut body = job.body(&self.tenants[job.tenant].name, &Times::default(), &self.place);
+        body["max_attempts"] = (job.max_attempts + 1).into();
+        let request = |target: &Target| self.submission(target, job, &body);
+        self.ask(op, job_id, PATIENCE, request).await
+    }
+
     /// Asks for a job's end.
     pub(crate) async fn cancel(&self, client: u32, job: &Job, job_id: &str) -> Result<()> {
-        let tenant = &self.tenants[job.tenant];
         let op = Operation {
             client,
             op: CANCELS_FROM + job.n,
             name: "cancel",
         };
-        self.journal.write(op.line("invoke", json!({"job_id": job_id})))?;
-        let request = |target: &Target| {
-            self.http
-                .post(format!("http://{}/api/jobs/{job_id}/cancel", target.addr))
-                .header("x-api-key", &tenant.api_key)
+        let request = |target: &Target| self.control(target, job, job_id, "cancel");
+        self.ask(op, job_id, PATIENCE, request).await
+    }
+
+    /// Asks for another life of a job, once it has failed.
+    pub(crate) async fn retry(&self, client: u32, job: &Job, job_id: &str) -> Result<()> {
+        let op = Operation {
+            client,
+            op: RETRIES_FROM + job.n,
+            name: "redrive",
         };
-        match self.carry_out(op, request).await? {
+        let request = |target: &Target| self.control(target, job, job_id, "retry");
+        self.ask(op, job_id, RETRY_PATIENCE, request).await
+    }
+
+    fn control(&self, target: &Target, job: &Job, job_id: &str, verb: &str) -> RequestBuilder {
+        self.http
+            .post(format!("http://{}/api/jobs/{job_id}/{verb}", target.addr))
+            .header("x-api-key", &self.tenants[job.tenant].api_key)
+    }
+
+    /// Asks for something about a job, and writes down how that ended.
+    async fn ask(
+        &self,
+        op: Operation,
+        job_id: &str,
+        patience: Duration,
+        request: impl Fn(&Target) -> RequestBuilder,
+    ) -> Result<()> {
+        self.journal.write(op.line("invoke", json!({"job_id": job_id})))?;
+        match self.carry_out(op, patience, request).await? {
             Verdict::Done(answer) => {
                 let fields = json!({"status": answer.status.as_u16()});
                 self.journal.write(op.line("ok", fields))
@@ -187,8 +247,13 @@ impl Clients {
     }
 
     /// Tries until there is an answer, or the time is up.
-    async fn carry_out(&self, op: Operation, request: impl Fn(&Target) -> RequestBuilder) -> Result<Verdict> {
-        let deadline = Instant::now() + PATIENCE;
+    async fn carry_out(
+        &self,
+        op: Operation,
+        patience: Duration,
+        request: impl Fn(&Target) -> RequestBuilder,
+    ) -> Result<Verdict> {
+        let deadline = Instant::now() + patience;
         // An exchange without an answer may have had its effect, and then a refusal says nothing about it.
         let (mut failed, mut is_uncertain) = (None, false);
         while Instant::now() < deadline {
@@ -235,6 +300,15 @@ impl Clients {
     }
 }
 
+/// The times that a job's submit names, if it begins now.
+fn times(job: &Job) -> Times {
+    let after = |wait: Duration| clock::text(clock::now() + TimeDelta::from_std(wait).unwrap_or_default());
+    Times {
+        run_at: job.due_in.map(after),
+        start_by: job.start_within.map(after),
+    }
+}
+
 async fn answer(request: RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send().await?;
     let status = response.status();
@@ -251,7 +325,10 @@ async fn answer(request: RequestBuilder) -> reqwest::Result<Answer> {
 fn is_worth_repeating(answer: &Answer) -> bool {
     match answer.status {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => true,
-        StatusCode::CONFLICT => answer.body["code"] == "idempotency_in_progress",
+        // A job that is to be retried may not have failed yet.
+        StatusCode::CONFLICT => {
+            answer.body["code"] == "idempotency_in_progress" || answer.body["code"] == "not_retryable"
+        }
         status => status.is_server_error(),
     }
 }
@@ -271,6 +348,7 @@ mod tests {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable", true),
             (StatusCode::TOO_MANY_REQUESTS, "rate_limited", true),
             (StatusCode::CONFLICT, "idempotency_in_progress", true),
+            (StatusCode::CONFLICT, "not_retryable", true),
             (StatusCode::CONFLICT, "already_finished", false),
             (StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", false),
             (StatusCode::UNAUTHORIZED, "unauthenticated", false),

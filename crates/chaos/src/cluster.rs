@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::balancer::Balancer;
 use crate::client::{Clients, Parts};
+use crate::counted::Counted;
 use crate::database::Database;
 use crate::faults::Faults;
 use crate::mix::Place;
@@ -52,7 +53,7 @@ impl Cluster {
             .no_proxy()
             .build()
             .context("the HTTP client can't be made")?;
-        let database = Database::start(folder, around.ports.free()?, &around.guard).await?;
+        let database = Database::start(folder, around.ports.kept()?, &around.guard).await?;
         let tenants = tenants(run, around, database.url()).await?;
         let (queues, proxy) = queues(run, around, &http).await?;
         let receiver = Receiver::start(folder, run.dose.slow).await?;
@@ -81,7 +82,6 @@ impl Cluster {
             http,
             faulty_queue: run.scenario.faulty_queue().into(),
             strikes: Default::default(),
-            odd_exits: Default::default(),
         });
         let slots = |role, count| {
             (1..=count)
@@ -139,6 +139,15 @@ impl Cluster {
         let ready: Vec<Role> = join_all(asked).await.into_iter().flatten().collect();
         let apis = ready.iter().filter(|role| **role == Role::Api).count();
         (apis, ready.len() - apis)
+    }
+
+    /// What the workers that run now have counted.
+    pub(crate) async fn counted(&self) -> Counted {
+        let asked = self.workers.iter().map(async |slot| {
+            let current = slot.current()?;
+            Counted::of(&self.site.http, current.addr).await
+        });
+        join_all(asked).await.into_iter().flatten().sum()
     }
 
     /// Ends what would go on by itself: queues behave from here on, which workers learn when they are started anew.

@@ -17,6 +17,7 @@ mod balancer;
 mod client;
 mod clock;
 mod cluster;
+mod counted;
 mod database;
 mod dump;
 mod expectations;

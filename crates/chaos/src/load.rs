@@ -23,8 +23,8 @@ pub(crate) struct Load {
     end: End,
     began: Instant,
     next: AtomicU64,
-    /// Cancelled when no further job is wanted.
-    enough: CancellationToken,
+    /// Cancelled when all faults are done.
+    faults_ended: CancellationToken,
 }
 
 impl Load {
@@ -36,13 +36,13 @@ impl Load {
             end,
             began: Instant::now(),
             next: AtomicU64::new(0),
-            enough: CancellationToken::new(),
+            faults_ended: CancellationToken::new(),
         })
     }
 
-    /// No further job is wanted.
-    pub(crate) fn stop(&self) {
-        self.enough.cancel();
+    /// All faults are done: nothing is submitted any more that was for their sake.
+    pub(crate) fn faults_ended(&self) {
+        self.faults_ended.cancel();
     }
 
     /// How much of the load is over, from 0 to 1; 0 for as long as the faults decide about its end.
@@ -68,20 +68,26 @@ impl Load {
     }
 
     async fn client(self: Arc<Self>, client: u32) -> Result<()> {
-        let mut cancels = JoinSet::new();
+        let mut wishes: JoinSet<Result<()>> = JoinSet::new();
         while let Some(n) = self.next_job().await {
             let job = self.clients.job(n);
             let id = self.clients.submit(client, &job).await?;
-            if let (Some(id), Some(wait)) = (id, job.cancelled_after) {
-                let clients = Arc::clone(&self.clients);
-                cancels.spawn(async move {
+            let Some(id) = id else { continue };
+            let clients = Arc::clone(&self.clients);
+            wishes.spawn(async move {
+                if let Some(wait) = job.cancelled_after {
                     sleep(wait).await;
-                    clients.cancel(client, &job, &id).await
-                });
-            }
+                    clients.cancel(client, &job, &id).await?;
+                }
+                if let Some(wait) = job.retried_after {
+                    sleep(wait).await;
+                    clients.retry(client, &job, &id).await?;
+                }
+                Ok(())
+            });
         }
-        while let Some(ended) = cancels.join_next().await {
-            ended.context("a cancel panicked")??;
+        while let Some(ended) = wishes.join_next().await {
+            ended.context("a wish about a job panicked")??;
         }
         Ok(())
     }
@@ -90,18 +96,19 @@ impl Load {
     async fn next_job(&self) -> Option<u64> {
         let n = self.next.fetch_add(1, Ordering::Relaxed);
         let due_in = Duration::from_secs_f64(n as f64 / self.rate);
-        let is_over = match self.end {
+        let is_for_faults = match self.end {
             End::Jobs(jobs) => n >= jobs,
             End::After(duration) => due_in >= duration,
-            End::WithFaults => false,
+            End::WithFaults => true,
         };
-        if is_over {
-            return None;
+        let due = sleep_until(self.began + due_in);
+        if is_for_faults {
+            self.faults_ended.run_until_cancelled(due).await?;
+            // Who comes late because the apis were gone may come after the end.
+            (!self.faults_ended.is_cancelled()).then_some(n)
+        } else {
+            due.await;
+            Some(n)
         }
-        self.enough
-            .run_until_cancelled(sleep_until(self.began + due_in))
-            .await?;
-        // Who comes late because the apis were gone may come after the end.
-        (!self.enough.is_cancelled()).then_some(n)
     }
 }

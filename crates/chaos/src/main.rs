@@ -50,6 +50,9 @@ struct Cli {
     /// What was built, for the report
     #[arg(long, default_value = "unknown")]
     commit: String,
+    /// How it was built, for the report
+    #[arg(long, default_value = "unknown")]
+    profile: String,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -168,6 +171,7 @@ fn surroundings(cli: &Cli) -> Result<Surroundings> {
     let mut around = Surroundings::new(programs, runs, Guard::start()?)?;
     around.sqs_endpoint = cli.sqs_endpoint.clone();
     around.commit = cli.commit.clone();
+    around.profile = cli.profile.clone();
     around.keep = cli.keep;
     Ok(around)
 }
@@ -206,8 +210,10 @@ fn tell(run: &Run, result: &Result<Verdict>) {
             if verdict.holds() {
                 println!("run {name} ... ok after {took_secs:.0} s");
             } else {
+                let first = verdict.report.first_broken_secs();
+                let first = first.map_or_else(String::new, |secs| format!(" (the first after {secs:.1} s)"));
                 println!(
-                    "run {name} ... FAILED after {took_secs:.0} s: {}",
+                    "run {name} ... FAILED after {took_secs:.0} s: {}{first}",
                     verdict.broken()
                 );
             }

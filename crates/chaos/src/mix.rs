@@ -39,8 +39,14 @@ pub(crate) struct Job {
     pub(crate) backoff_initial_ms: u64,
     /// How long after its submit it is due, if not at once.
     pub(crate) due_in: Option<Duration>,
+    /// How long after its submit it may start, if that is limited.
+    pub(crate) start_within: Option<Duration>,
     /// When a client asks for its end, counted from the answer to the submit.
     pub(crate) cancelled_after: Option<Duration>,
+    /// When a client asks for another life, counted from the answer to the submit.
+    pub(crate) retried_after: Option<Duration>,
+    /// Whether it is submitted twice at the same time, and its key then used for something else.
+    pub(crate) is_twin: bool,
 }
 
 /// What a job has to know of the run.
@@ -50,6 +56,13 @@ pub(crate) struct Place {
     pub(crate) receiver_url: String,
     /// How long jobs sleep that do nothing else.
     pub(crate) sleep: Duration,
+}
+
+/// The times that a submit names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) run_at: Option<String>,
+    pub(crate) start_by: Option<String>,
 }
 
 /// The lanes that jobs wait in.
@@ -100,6 +113,10 @@ impl Job {
             behaviour,
             Behaviour::AlwaysFail | Behaviour::Panic | Behaviour::UnknownKind
         );
+        let due_in = chance
+            .random_bool(0.05)
+            .then(|| Duration::from_millis(chance.random_range(1_000..=20_000)));
+        let has_last_moment = due_in.is_none() && behaviour == Behaviour::Ok && chance.random_bool(0.03);
         Self {
             n,
             tenant: chance.random_range(0..tenants),
@@ -112,9 +129,11 @@ impl Job {
                 MANY_ATTEMPTS
             },
             backoff_initial_ms: chance.random_range(200..=1_000),
-            due_in: chance
-                .random_bool(0.05)
-                .then(|| Duration::from_millis(chance.random_range(1_000..=20_000))),
+            due_in,
+            start_within: has_last_moment.then(|| Duration::from_millis(chance.random_range(1_500..=6_000))),
+            retried_after: (is_meant_to_fail && chance.random_bool(0.5))
+                .then(|| Duration::from_millis(chance.random_range(2_000..=5_000))),
+            is_twin: chance.random_bool(0.05),
             cancelled_after: chance
                 .random_bool(0.02)
                 .then(|| Duration::from_millis(chance.random_range(0..=3_000))),
@@ -122,7 +141,7 @@ impl Job {
     }
 
     /// What is submitted.
-    pub(crate) fn body(&self, tenant: &str, run_at: Option<&str>, place: &Place) -> Value {
+    pub(crate) fn body(&self, tenant: &str, times: &Times, place: &Place) -> Value {
         let (n, receiver) = (self.n, &place.receiver_url);
         let payload = match self.kind {
             "http.request" => json!({
@@ -142,8 +161,10 @@ impl Job {
             "backoff": {"initial_ms": self.backoff_initial_ms, "factor": 2.0, "max_ms": LONGEST_BACKOFF_MS},
             "timeout_ms": TIMEOUT_MS,
         });
-        if let Some(run_at) = run_at {
-            body["run_at"] = run_at.into();
+        for (name, at) in [("run_at", &times.run_at), ("start_by", &times.start_by)] {
+            if let Some(at) = at {
+                body[name] = at.as_str().into();
+            }
         }
         body
     }
@@ -184,6 +205,12 @@ mod tests {
         assert!((400..600).contains(&scheduled), "{scheduled}");
         let cancelled = share(&|job| job.cancelled_after.is_some());
         assert!((120..300).contains(&cancelled), "{cancelled}");
+        let retried = share(&|job| job.retried_after.is_some());
+        assert!((60..140).contains(&retried), "{retried}");
+        let twins = share(&|job| job.is_twin);
+        assert!((400..600).contains(&twins), "{twins}");
+        let limited = share(&|job| job.start_within.is_some());
+        assert!((100..300).contains(&limited), "{limited}");
         assert!((0..20).all(|tenant| jobs.iter().any(|job| job.tenant == tenant)));
     }
 
@@ -197,7 +224,7 @@ mod tests {
             receiver_url: "http://127.0.0.1:1".to_owned(),
             sleep: Duration::ZERO,
         };
-        let body = job.body("t1", None, &place);
+        let body = job.body("t1", &Times::default(), &place);
         let url = body["payload"]["url"].as_str().unwrap();
         let (path, name) = url.split_once("?behaviour=").unwrap();
         assert_eq!(path, format!("http://127.0.0.1:1/hook/t1/{}", job.n));

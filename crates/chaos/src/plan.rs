@@ -9,6 +9,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use crate::proxy::Mode;
 use crate::scenario::{Backend, Dose, Scenario};
+use crate::site::Strikes;
 use crate::strike::{ACTIONS, Action, Role, Strike};
 
 /// Something that is done to the system.
@@ -95,12 +96,26 @@ impl Plan {
         }
     }
 
-    /// How many faults there are.
-    pub(crate) fn len(&self) -> usize {
+    /// All faults, in the order of the plan.
+    pub(crate) fn faults(&self) -> Vec<Fault> {
         match self {
-            Self::Spread(faults) => faults.len(),
-            Self::InTurn(lines) => lines.iter().map(|line| line.faults.len()).sum(),
+            Self::Spread(faults) => faults.iter().map(|(_, planned)| planned.fault).collect(),
+            Self::InTurn(lines) => {
+                let planned = lines.iter().flat_map(|line| &line.faults);
+                planned.map(|(_, planned)| planned.fault).collect()
+            }
         }
+    }
+
+    /// How often each point is to strike in each way.
+    pub(crate) fn strikes(&self) -> Strikes {
+        let mut strikes = Strikes::new();
+        for fault in self.faults() {
+            if let Fault::Strike(_, strike) = fault {
+                *strikes.entry((strike.point, strike.action)).or_default() += 1;
+            }
+        }
+        strikes
     }
 }
 
@@ -296,16 +311,6 @@ mod tests {
         Plan::of(scenario, backend, seed, &scenario.dose(&DoseOptions::default()))
     }
 
-    fn faults(plan: &Plan) -> Vec<Fault> {
-        match plan {
-            Plan::Spread(faults) => faults.iter().map(|(_, planned)| planned.fault).collect(),
-            Plan::InTurn(lines) => lines
-                .iter()
-                .flat_map(|line| line.faults.iter().map(|(_, planned)| planned.fault))
-                .collect(),
-        }
-    }
-
     #[test]
     fn the_seed_decides_everything() {
         for scenario in Scenario::all().chain([Scenario::Quick]) {
@@ -318,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_full_doses_are_what_they_say() {
-        let count = |scenario| plan(scenario, Backend::Sqs, 1).len();
+        let count = |scenario| plan(scenario, Backend::Sqs, 1).faults().len();
         assert_eq!(count(Scenario::KillWorker), 200);
         // Each of them kills twice.
         assert_eq!(count(Scenario::KillApi), 50);
@@ -326,22 +331,28 @@ mod tests {
         assert_eq!(count(Scenario::PauseWorker), 50);
         assert_eq!(count(Scenario::PostgresRestart), 20);
         assert_eq!(count(Scenario::FaultyQueue), 0);
+        let strikes = plan(Scenario::Failpoints, Backend::Sqs, 1).strikes();
+        assert!(
+            strikes.len() == 10 * 3 && strikes.values().all(|times| *times == 20),
+            "{strikes:?}"
+        );
     }
 
     #[test]
     fn a_rolling_restart_gives_every_process_its_turn() {
         let plan = plan(Scenario::RollingRestart, Backend::Postgres, 1);
-        let apis = faults(&plan)
+        let apis = plan
+            .faults()
             .iter()
             .filter(|fault| **fault == Fault::Roll(Role::Api))
             .count();
-        assert_eq!((plan.len(), apis), (30, 12));
+        assert_eq!((plan.faults().len(), apis), (30, 12));
     }
 
     #[test]
     fn the_quick_run_has_every_point_and_every_kind_of_fault() {
         let plan = plan(Scenario::Quick, Backend::Sqs, 1);
-        let faults = faults(&plan);
+        let faults = plan.faults();
         for role in [Role::Api, Role::Worker] {
             for point in role.points(Backend::Sqs) {
                 let strikes = |it: &Fault| matches!(it, Fault::Strike(_, strike) if strike.point == point);

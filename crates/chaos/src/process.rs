@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -111,6 +111,12 @@ impl Incarnation {
             let errors = std::fs::read(&self.errors).unwrap_or_default();
             String::from_utf8_lossy(&errors).lines().any(|line| line == told)
         })
+    }
+
+    /// Whether this is the end that its strike makes.
+    pub(crate) fn ended_by_strike(&self, status: ExitStatus) -> bool {
+        let signal = self.strike.and_then(|strike| strike.action.signal());
+        signal.is_some() && status.signal() == signal && self.was_struck()
     }
 
     /// Whether it is stopped, as by SIGSTOP.

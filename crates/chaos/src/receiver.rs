@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Receiver {
 struct Shared {
     journal: Journal,
     slow: Duration,
+    /// How many requests came.
+    requests: AtomicU64,
     /// How often jobs that fail first were heard of.
     heard: Mutex<HashMap<String, u32>>,
 }
@@ -48,6 +51,7 @@ impl Receiver {
         let shared = Arc::new(Shared {
             journal: Journal::create(&folder.join("receiver.jsonl"))?,
             slow,
+            requests: AtomicU64::new(0),
             heard: Mutex::default(),
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -81,19 +85,25 @@ async fn hook(
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> StatusCode {
-    let id = headers
-        .get("webhook-id")
-        .and_then(|id| id.to_str().ok())
-        .unwrap_or_default();
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let id = header("webhook-id").unwrap_or_default();
+    let attempt: Option<u32> = header("tandem-attempt").and_then(|attempt| attempt.parse().ok());
+    let request = shared.requests.fetch_add(1, Ordering::Relaxed);
     let behaviour = Behaviour::by_name(&wanted.behaviour);
     let answer = shared.answer(behaviour, id);
-    let line = json!({"webhook_id": id, "tenant": tenant, "n": n, "answer": answer.as_u16()});
+    let line = json!({
+        "request": request, "webhook_id": id, "attempt": attempt, "tenant": tenant, "n": n, "answer": answer.as_u16(),
+    });
     if shared.journal.write(line).is_err() {
         // What is not written down must not happen.
         return StatusCode::INSUFFICIENT_STORAGE;
     }
     if behaviour == Some(Behaviour::Slow) {
         tokio::time::sleep(shared.slow).await;
+    }
+    let line = json!({"request": request, "answered": true});
+    if shared.journal.write(line).is_err() {
+        return StatusCode::INSUFFICIENT_STORAGE;
     }
     answer
 }
@@ -142,7 +152,10 @@ mod tests {
             "what",
         ] {
             let url = format!("{}/hook/t1/7?behaviour={behaviour}", receiver.url());
-            let request = client.post(url).header("webhook-id", "job-1");
+            let request = client
+                .post(url)
+                .header("webhook-id", "job-1")
+                .header("tandem-attempt", "3");
             answers.push(request.send().await.unwrap().status().as_u16());
         }
         assert_eq!(answers, [500, 500, 200, 200, 500, 400]);
@@ -151,12 +164,19 @@ mod tests {
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
-        let written: Vec<u64> = lines
-            .iter()
-            .map(|line| line["answer"].as_u64().unwrap())
-            .collect();
+        let (answered, arrived): (Vec<Value>, Vec<Value>) =
+            lines.iter().cloned().partition(|line| line["answered"] == true);
+        let numbers = |lines: &[Value], name: &str| -> Vec<u64> {
+            lines.iter().map(|line| line[name].as_u64().unwrap()).collect()
+        };
+        let written = numbers(&arrived, "answer");
+        assert_eq!(numbers(&arrived, "request"), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(numbers(&answered, "request"), [0, 1, 2, 3, 4, 5]);
         assert_eq!(written, [500, 500, 200, 200, 500, 400]);
         assert_eq!((&lines[0]["tenant"], &lines[0]["n"]), (&json!("t1"), &json!(7)));
-        assert_eq!(lines[0]["webhook_id"], "job-1");
+        assert_eq!(
+            (&lines[0]["webhook_id"], &lines[0]["attempt"]),
+            (&json!("job-1"), &json!(3))
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! One run: one scenario on one backend with one seed, from an empty folder to a verdict.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::load::Load;
 use crate::plan::Plan;
 use crate::ports::Ports;
 use crate::progress::{Progress, say};
-use crate::scenario::{Backend, Dose, DoseOptions, End, Scenario};
+use crate::scenario::{Backend, Dose, DoseOptions, Scenario};
 use crate::site::check_programs;
 use crate::summary::Summary;
 use crate::{clock, dump, logs};
@@ -41,6 +41,8 @@ pub struct Surroundings {
     pub sqs_endpoint: Option<String>,
     /// What was built.
     pub commit: String,
+    /// How it was built.
+    pub profile: String,
     /// Whether folders are kept of runs in which everything held, too.
     pub keep: bool,
     pub(crate) guard: Arc<Guard>,
@@ -107,9 +109,10 @@ impl Surroundings {
             runs,
             sqs_endpoint: None,
             commit: "unknown".to_owned(),
+            profile: "unknown".to_owned(),
             keep: false,
             guard: Arc::new(guard),
-            ports: Arc::new(Ports::new(std::process::id())),
+            ports: Arc::new(Ports::new()?),
         })
     }
 }
@@ -139,6 +142,7 @@ impl Run {
     pub async fn carry_out(&self, around: &Surroundings) -> Result<Verdict> {
         let began = Instant::now();
         let folder = around.runs.join(self.name());
+        let _alone = locked(&around.runs, &self.name())?;
         make_empty(&folder)?;
         let cluster = Arc::new(Cluster::prepare(self, around, &folder).await?);
         let mut keepers = cluster.keep();
@@ -181,19 +185,22 @@ impl Run {
         let started_at = clock::now();
         cluster.ready().await?;
         let load = Load::new(&cluster.clients, self.dose.rate, self.dose.end);
-        let injector = Injector::new(cluster, &load);
         let plan = Plan::of(self.scenario, self.backend, self.seed, &self.dose);
-        say(&self.name(), &format!("{} faults are planned", plan.len()));
+        let injector = Injector::new(cluster, &load, &plan);
+        let planned = plan.strikes();
+        say(
+            &self.name(),
+            &format!("{} faults are planned", plan.faults().len()),
+        );
         let progress = Progress::start(self.name(), cluster);
         progress.phase("load");
         let injecting = async {
             Arc::clone(&injector).run(plan).await?;
-            if self.dose.end == End::WithFaults {
-                load.stop();
-            }
+            load.faults_ended();
             Ok(())
         };
         tokio::try_join!(Arc::clone(&load).run(), injecting)?;
+        let counted = cluster.counted().await;
         progress.phase("calm");
         cluster.calm().await?;
         let faults_ended_at = clock::now();
@@ -204,7 +211,12 @@ impl Run {
             faults_ended_at,
             drained_at,
         };
-        Ok((Summary::of(cluster, &injector), times))
+        let summary = Summary {
+            planned,
+            counted,
+            ..Summary::of(cluster, &injector)
+        };
+        Ok((summary, times))
     }
 
     /// Waits until nothing is left to do; `None` when the time is up before.
@@ -229,6 +241,7 @@ impl Run {
             "backend": self.backend.name(),
             "seed": self.seed,
             "commit": around.commit,
+            "profile": around.profile,
             "started_at": clock::text(times.started_at),
             "faults_ended_at": clock::text(times.faults_ended_at),
             "drained_at": times.drained_at.map(clock::text),
@@ -274,6 +287,16 @@ async fn judged(folder: &Path) -> Result<Report> {
     let text = serde_json::to_string_pretty(&report).context("the report is no JSON")?;
     fs::write(&file, text).with_context(|| format!("could not write {}", file.display()))?;
     Ok(report)
+}
+
+/// Sees to it that nobody else carries out the run of this name meanwhile: its folder would be taken away.
+fn locked(runs: &Path, name: &str) -> Result<File> {
+    fs::create_dir_all(runs).with_context(|| format!("could not create {}", runs.display()))?;
+    let file = runs.join(format!("{name}.lock"));
+    let lock = File::create(&file).with_context(|| format!("could not create {}", file.display()))?;
+    lock.try_lock()
+        .with_context(|| format!("the run {name} is under way elsewhere"))?;
+    Ok(lock)
 }
 
 /// Makes the folder of a run, without what an earlier run of the same name may have left there.

@@ -39,14 +39,14 @@ pub enum Scenario {
     Quick,
 }
 
-/// When the load ends.
+/// When the load ends: not before all faults are done, because an idle process may never come to where one is to strike.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum End {
     /// After so many jobs; the faults are spread over them.
     Jobs(u64),
     /// After this time; the faults are spread over it.
     After(Duration),
-    /// When all faults are done.
+    /// With the last fault.
     WithFaults,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Dose {
 /// What the command line says about the dose; what it does not say is the full dose.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct DoseOptions {
-    /// How many jobs are submitted
+    /// How many jobs are submitted, and as many more as it takes until all faults are done
     #[arg(long)]
     pub jobs: Option<u64>,
     /// How many jobs are submitted per second

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,8 +51,6 @@ pub(crate) struct Site {
     pub(crate) http: Client,
     pub(crate) faulty_queue: Mutex<Option<FaultyQueue>>,
     pub(crate) strikes: Mutex<Strikes>,
-    /// Processes that ended though nobody had wanted that.
-    pub(crate) odd_exits: Mutex<Vec<String>>,
 }
 
 impl Site {
@@ -112,12 +110,6 @@ impl Site {
         let mut strikes = self.strikes.lock().unwrap_or_else(PoisonError::into_inner);
         *strikes.entry((strike.point, strike.action)).or_default() += 1;
         Ok(())
-    }
-
-    /// Remembers that a process has ended by itself.
-    pub(crate) fn ended_oddly(&self, incarnation: &Incarnation, status: ExitStatus) {
-        let mut odd = self.odd_exits.lock().unwrap_or_else(PoisonError::into_inner);
-        odd.push(format!("{}: {status}", incarnation.host()));
     }
 
     /// How the queues of workers misbehave that are started now.

@@ -23,7 +23,7 @@ use crate::strike::{Role, Strike};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How long a process may take until it is ready; long enough for a busy machine whose Postgres is just down.
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_secs(120);
 /// How long a process may take to end after SIGTERM, before it is killed as a platform would.
 const STOP_LIMIT: Duration = Duration::from_secs(40);
 
@@ -145,6 +145,10 @@ impl Slot {
         let Some(current) = self.current() else {
             return Ok(false);
         };
+        // What has ended by itself must not look as if it had been killed.
+        if current.exit()?.is_some() {
+            return Ok(false);
+        }
         self.site.faults.record("kill", &*current, why)?;
         Ok(current.signal(Signal::SIGKILL))
     }
@@ -280,16 +284,8 @@ impl Slot {
 
     fn record_exit(&self, incarnation: &Incarnation, status: ExitStatus) -> Result<()> {
         // A process that was made to end by a failpoint has not waited for us to write that down.
-        if let Some(strike) = incarnation.strike
-            && strike
-                .action
-                .signal()
-                .is_some_and(|signal| status.signal() == Some(signal))
-            && incarnation.was_struck()
-        {
+        if let Some(strike) = incarnation.strike.filter(|_| incarnation.ended_by_strike(status)) {
             self.site.struck(incarnation, strike)?;
-        } else if status.signal() != Some(Signal::SIGKILL as i32) && status.code() != Some(0) {
-            self.site.ended_oddly(incarnation, status);
         }
         let detail = json!({"code": status.code(), "signal": status.signal()});
         self.site.faults.record("exit", incarnation, detail)

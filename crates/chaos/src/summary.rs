@@ -7,7 +7,8 @@ use comfy_table::Table;
 use comfy_table::presets::ASCII_MARKDOWN;
 
 use crate::cluster::Cluster;
-use crate::injector::Injector;
+use crate::counted::Counted;
+use crate::injector::{Injector, QueueOutage};
 use crate::site::Strikes;
 use crate::strike::{ACTIONS, Point};
 
@@ -15,9 +16,14 @@ use crate::strike::{ACTIONS, Point};
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     pub(crate) strikes: Strikes,
-    pub(crate) missed: u32,
+    /// Those that were planned.
+    pub(crate) planned: Strikes,
+    /// Faults that were planned and did not happen.
+    pub(crate) missed: Vec<String>,
     pub(crate) zombies: u32,
-    pub(crate) odd_exits: Vec<String>,
+    /// What the workers counted until the load ended.
+    pub(crate) counted: Counted,
+    pub(crate) queue_outages: Vec<QueueOutage>,
     /// Outcomes of attempts that were not the worker's any more, which the database has rejected.
     pub(crate) rejected: u64,
 }
@@ -33,25 +39,23 @@ impl Summary {
                 .clone(),
             missed: injector.missed(),
             zombies: injector.zombies(),
-            odd_exits: site
-                .odd_exits
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-            rejected: 0,
+            queue_outages: injector.queue_outages(),
+            ..Self::default()
         }
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.strikes.is_empty() || self.missed > 0 {
-            writeln!(
-                f,
-                "Strikes that were confirmed; {} points were armed in vain:",
-                self.missed
-            )?;
-            writeln!(f, "{}", strikes(&self.strikes))?;
+        if !self.strikes.is_empty() {
+            writeln!(f, "Strikes that were confirmed:\n{}", strikes(&self.strikes))?;
+        }
+        for fault in &self.missed {
+            writeln!(f, "Planned, but it did not happen: {fault}")?;
+        }
+        writeln!(f, "Before the calm the workers counted {:?}", self.counted)?;
+        for outage in &self.queue_outages {
+            writeln!(f, "{outage:?}")?;
         }
         if self.zombies > 0 {
             writeln!(
@@ -66,9 +70,6 @@ impl fmt::Display for Summary {
                 "Outcomes of attempts that were lost, all rejected: {}",
                 self.rejected
             )?;
-        }
-        for exit in &self.odd_exits {
-            writeln!(f, "Ended by itself: {exit}")?;
         }
         Ok(())
     }

@@ -23,6 +23,9 @@ pub struct Run {
     pub seed: u64,
     /// What was built.
     pub commit: String,
+    /// How it was built: `debug`, or `release` as it ships.
+    #[serde(default)]
+    pub profile: String,
     /// When the first process was started.
     pub started_at: DateTime<Utc>,
     /// When the last fault was over.

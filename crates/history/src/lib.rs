@@ -14,17 +14,19 @@
 //!
 //! - `run.json`, one object: which run it was. Its fields are those of [`Run`].
 //! - `clients.jsonl`: what was asked for and answered. Every line has `at`, `op` (a number that only this operation has),
-//!   `type` (`submit`, `cancel`, `redrive`, `discard`) and `phase`:
-//!   - `invoke` of a submit has `key`, `tenant` (its name), `n`, `run_at`, `max_attempts` and `behaviour` (`ok`, `slow`,
-//!     `fail_first`, `always_fail`, `panic`, `unknown_kind`); of the others, `job_id`;
+//!   `type` (`submit`, `cancel`, `redrive`, `discard`, or `clash`: a submit of something else with the key of a job) and
+//!   `phase`:
+//!   - `invoke` of a submit has `key`, `tenant` (its name), `n`, `run_at`, `start_by`, `max_attempts` and `behaviour`
+//!     (`ok`, `slow`, `fail_first`, `always_fail`, `panic`, `unknown_kind`); of the others, `job_id`;
 //!   - `try` is one HTTP exchange, with `status` (null when there was no answer), `api` and `latency_ms`;
 //!   - `ok` ends the operation, with `status` and, of a submit, `job_id`; `fail` says that it certainly had no effect;
 //!     `info` that nobody knows.
-//! - `receiver.jsonl`: each request that the jobs' target got: `at`, `webhook_id`, `tenant` and `n` as in its path, and
-//!   the status of the `answer`.
+//! - `receiver.jsonl`: each request that the jobs' target got, twice, with a number of its own as `request`. When it
+//!   arrives: `at`, `webhook_id`, the `attempt` that it says it is of, `tenant` and `n` as in its path, and the status of
+//!   the `answer` that it will get. And when it gets that: `at` and `answered`, which is true.
 //! - `faults.jsonl`: `at`, `fault`, and whose: `process` and `incarnation`, which the database knows as the host
-//!   `<process>-i<incarnation>`. Of these faults more than their number is known: `kill`, `stop`, `continue`, `exit` (with
-//!   the `signal` that ended the process), `postgres_up`.
+//!   `<process>-i<incarnation>`. Of these faults more than their number is known: `kill`, `stop`, `continue`, `term`,
+//!   `failpoint`, `exit` (with the `signal` that ended the process, or its `code`), `postgres_stop`, `postgres_up`.
 //! - `processes.jsonl`: what each process logged: `stale_completions`, `rejected_completions`, `panics`, `errors_logged`.
 //! - `database.jsonl`: every row at the end, as `table` and `row`.
 //!

@@ -17,6 +17,7 @@ pub(crate) struct Submit {
     /// The number of the intended job.
     pub(crate) n: u64,
     pub(crate) run_at: Option<DateTime<Utc>>,
+    pub(crate) start_by: Option<DateTime<Utc>>,
     pub(crate) max_attempts: u32,
     pub(crate) behaviour: Behaviour,
     pub(crate) invoked_at: DateTime<Utc>,
@@ -61,6 +62,8 @@ pub(crate) enum Wish {
     Cancel,
     Redrive,
     Discard,
+    /// That its key stands for another body, too.
+    Clash,
 }
 
 /// A wish about a job, and how it ended.
@@ -81,8 +84,12 @@ pub(crate) struct Delivery {
     pub(crate) tenant: String,
     /// The job's number in the path.
     pub(crate) n: u64,
-    /// The status that the receiver answered.
+    /// The attempt that it is of, as it says itself.
+    pub(crate) attempt: Option<u32>,
+    /// The status that the receiver answers.
     pub(crate) answer: u16,
+    /// When it did answer; `None` when the worker had left before.
+    pub(crate) answered_at: Option<DateTime<Utc>>,
 }
 
 impl Delivery {
@@ -101,6 +108,8 @@ pub(crate) struct Fault {
     pub(crate) host: Option<String>,
     /// The signal that ended the process, of an `exit`.
     pub(crate) signal: Option<i64>,
+    /// The code with which it ended, of an `exit`.
+    pub(crate) code: Option<i64>,
 }
 
 /// What a process counted.

@@ -47,6 +47,13 @@ impl Report {
         self.violations.is_empty()
     }
 
+    /// How long after the start something was broken for the first time, as far as violations have a time.
+    #[must_use]
+    pub fn first_broken_secs(&self) -> Option<f64> {
+        let first = self.violations.iter().filter_map(|it| it.at).min()?;
+        Some((first - self.run.started_at).as_seconds_f64())
+    }
+
     /// The promises that were broken, each with the number of violations.
     #[must_use]
     pub fn broken(&self) -> BTreeMap<Invariant, usize> {
@@ -65,11 +72,12 @@ impl fmt::Display for Report {
             backend,
             seed,
             commit,
+            profile,
             ..
         } = &self.run;
         writeln!(
             f,
-            "scenario {scenario}, backend {backend}, seed {seed}, commit {commit}\n"
+            "scenario {scenario}, backend {backend}, seed {seed}, commit {commit}, profile {profile}\n"
         )?;
         for (name, figure) in rows(&self.figures) {
             writeln!(f, "  {name:<26} {figure}")?;
@@ -101,15 +109,8 @@ impl fmt::Display for Report {
 fn rows(figures: &Figures) -> Vec<(&'static str, String)> {
     let secs = |secs: Option<f64>| secs.map_or_else(none, |secs| format!("{secs:.2} s"));
     let counts = |counts: Vec<(&String, String)>| {
-        let shown: Vec<String> = counts
-            .into_iter()
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
-        if shown.is_empty() {
-            none()
-        } else {
-            shown.join(", ")
-        }
+        let shown = counts.into_iter().map(|(name, count)| format!("{name} {count}"));
+        listed(&shown.collect::<Vec<String>>())
     };
     let errors = figures.server_errors.iter();
     let faults = figures.faults.iter();
@@ -157,6 +158,7 @@ fn rows(figures: &Figures) -> Vec<(&'static str, String)> {
         ),
         ("recovery", spread(figures.recovery_secs, "s")),
         ("late recoveries", figures.late_recoveries.to_string()),
+        ("late starts", figures.late_starts.to_string()),
         ("submit", spread(figures.submit_ms, "ms")),
         ("exchange", spread(figures.exchange_ms, "ms")),
         (
@@ -170,6 +172,7 @@ fn rows(figures: &Figures) -> Vec<(&'static str, String)> {
             "panics, errors logged",
             format!("{}, {}", figures.panics, figures.errors_logged),
         ),
+        ("odd exits", listed(&figures.odd_exits)),
         (
             "faults",
             counts(faults.map(|(fault, count)| (fault, count.to_string())).collect()),
@@ -181,6 +184,14 @@ fn spread(spread: Option<Spread>, unit: &str) -> String {
     spread.map_or_else(none, |Spread { count, p50, p99, max }| {
         format!("p50 {p50:.2} {unit}, p99 {p99:.2} {unit}, max {max:.2} {unit} ({count})")
     })
+}
+
+fn listed(items: &[String]) -> String {
+    if items.is_empty() {
+        none()
+    } else {
+        items.join(", ")
+    }
 }
 
 fn none() -> String {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -32,6 +33,8 @@ pub enum Invariant {
     I11,
     /// When the faults ended, all work ended in time.
     I12,
+    /// An attempt runs once, while it is one, and a success was heard from the receiver.
+    I13,
     /// A job ended as its submitter intended.
     Intent,
     /// Nobody was turned away, in a run that promises so.
@@ -42,7 +45,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::I1,
         Self::I2,
         Self::I3,
@@ -55,6 +58,7 @@ impl Invariant {
         Self::I10,
         Self::I11,
         Self::I12,
+        Self::I13,
         Self::Intent,
         Self::Availability,
         Self::Readable,
@@ -76,6 +80,7 @@ impl Invariant {
             Self::I10 => "nothing starts early",
             Self::I11 => "everything about a job has its tenant",
             Self::I12 => "all work ended in time when the faults had ended",
+            Self::I13 => "an attempt runs once, after its start, and succeeds by a 2xx it heard",
             Self::Intent => "a job ended as its submitter intended",
             Self::Availability => "nobody was turned away in a run that promises so",
             Self::Readable => "the history can be read and is not empty",
@@ -98,6 +103,9 @@ pub struct Violation {
     pub subject: String,
     /// What was found, in one sentence.
     pub evidence: String,
+    /// When it happened, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<DateTime<Utc>>,
 }
 
 impl Violation {
@@ -106,7 +114,13 @@ impl Violation {
             invariant,
             subject: subject.to_string(),
             evidence: evidence.into(),
+            at: None,
         }
+    }
+
+    /// The same, with the time at which it happened.
+    pub(crate) fn at(self, at: DateTime<Utc>) -> Self {
+        Self { at: Some(at), ..self }
     }
 
     pub(crate) fn of_job(invariant: Invariant, job_id: Uuid, evidence: impl Into<String>) -> Self {

@@ -1,6 +1,6 @@
 //! Broken builds: if a promise is taken out of the product, the chaos run must notice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -8,33 +8,59 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result, bail};
 use local_postgres::{Config, LocalPostgres};
 
-use super::{CHAOS, Chaos, FEATURES, PRODUCT, copy};
+use super::arguments::Profile;
+use super::programs::Programs;
+use super::{CHAOS, Chaos, FEATURES, PRODUCT};
 use crate::sqlx::scratch::Scratch;
 use crate::tidy::files::listed_by_git;
 
 impl Chaos<'_> {
-    /// Breaks a copy of the product as the patch of this name does, and runs it. That the run finds something is the
-    /// success here.
-    pub(super) fn catch(&self, name: &str, arguments: &[String], endpoint: Option<&str>) -> Result<ExitCode> {
+    /// Breaks a copy of the product as the patch of this name does, and runs it. That a run finds one of the invariants
+    /// broken that the patch names is the success here; that something else went wrong, or the run broke off, is not.
+    pub(super) fn catch(
+        &self,
+        name: &str,
+        profile: Profile,
+        arguments: &[String],
+        endpoint: Option<&str>,
+    ) -> Result<ExitCode> {
         let patch = self.patch(name)?;
+        let expected = expected(&patch)?;
         let folder = self.root.join("target/chaos/mutants").join(name);
         let source = folder.join("src");
         self.copy_source(&source)?;
         self.apply(&patch, &source)?;
-        let bin = folder.join("bin");
-        self.build_mutant(&source, &bin)?;
-        copy(&self.build(&[CHAOS])?, &bin)?;
+        let programs = Programs::copy(&folder, profile, &self.build_mutant(&source, profile)?)?;
+        programs.add(&self.build(profile, &[CHAOS])?)?;
         let runs = self.with_sqs(arguments, endpoint, |endpoint| {
-            let mut chaos = self.program(&bin.join(CHAOS), endpoint);
+            let mut chaos = self.program(&programs, endpoint);
             chaos.arg("--runs").arg(folder.join("runs")).args(arguments);
             self.observe(&mut chaos)
         })?;
-        let caught: Vec<_> = runs.iter().filter(|run| !run.held).collect();
-        for run in &caught {
-            println!("The mutant {name} was caught by {}: {}", run.name, run.told);
+        let mut is_caught = false;
+        for run in &runs {
+            let broken: Vec<&str> = expected
+                .iter()
+                .map(String::as_str)
+                .filter(|it| run.broke(it))
+                .collect();
+            if !broken.is_empty() {
+                is_caught = true;
+                println!(
+                    "The mutant {name} was caught by {} as {}: {}",
+                    run.name,
+                    broken.join(", "),
+                    run.told
+                );
+            } else if !run.held {
+                println!("{} FAILED, but for another reason: {}", run.name, run.told);
+            }
         }
-        if caught.is_empty() {
-            println!("The mutant {name} was NOT caught.");
+        if !is_caught {
+            println!(
+                "The mutant {name} was NOT caught: nothing broke {}.",
+                expected.join(" or ")
+            );
             return Ok(ExitCode::FAILURE);
         }
         Ok(ExitCode::SUCCESS)
@@ -93,7 +119,7 @@ impl Chaos<'_> {
 
     /// Builds the product of the copy, and takes its programs. The committed cache of statements does not know those
     /// that were changed, so they are checked against a database.
-    fn build_mutant(&self, source: &Path, bin: &Path) -> Result<()> {
+    fn build_mutant(&self, source: &Path, profile: Profile) -> Result<BTreeMap<String, PathBuf>> {
         let mutants = self.root.join("target/chaos/mutants");
         let postgres = LocalPostgres::start(&Config {
             data_dir: mutants.join("postgres"),
@@ -114,11 +140,20 @@ impl Chaos<'_> {
                 "cli",
             ])
             .args(["--features", FEATURES])
+            .args(profile.of_cargo())
             .env("CARGO_TARGET_DIR", mutants.join("target"))
             .env("SQLX_OFFLINE", "false")
             .env("DATABASE_URL", scratch.url());
-        copy(&self.built(cargo, &PRODUCT)?, bin)
+        self.built(cargo, &PRODUCT)
     }
+}
+
+/// The invariants of which a patch says that they get broken: its line `Expected: I2, I3`.
+fn expected(patch: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(patch).with_context(|| format!("could not read {}", patch.display()))?;
+    let named = text.lines().find_map(|line| line.strip_prefix("Expected: "));
+    let named = named.with_context(|| format!("{} does not say what is expected", patch.display()))?;
+    Ok(named.split(", ").map(str::to_owned).collect())
 }
 
 /// Removes the files that are not among the expected ones.
@@ -139,6 +174,16 @@ fn remove_others(folder: &Path, expected: &BTreeSet<PathBuf>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_mutant_breaks_stands_before_its_patch() {
+        let folder = tempfile::tempdir().unwrap();
+        let patch = folder.path().join("a.patch");
+        fs::write(&patch, "Nothing is fenced.\nExpected: I2, I12\n\n--- a/x\n").unwrap();
+        assert_eq!(expected(&patch).unwrap(), ["I2", "I12"]);
+        fs::write(&patch, "Nothing is fenced.\n\n--- a/x\n").unwrap();
+        assert!(expected(&patch).is_err());
+    }
 
     #[test]
     fn what_is_not_expected_is_removed() {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use history::Invariant;
+
 #[test]
 fn every_mutant_still_applies() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
@@ -21,6 +23,16 @@ fn every_mutant_still_applies() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", patch.display());
+        let text = std::fs::read_to_string(&patch).unwrap();
+        let expected = text.lines().find_map(|line| line.strip_prefix("Expected: "));
+        let invariants = Invariant::ALL.map(|it| it.to_string());
+        for name in expected.unwrap_or_default().split(", ") {
+            assert!(
+                invariants.iter().any(|it| it == name),
+                "{}: {name:?}",
+                patch.display()
+            );
+        }
         names.push(patch.file_stem().unwrap().to_string_lossy().into_owned());
     }
     names.sort();

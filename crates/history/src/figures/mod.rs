@@ -1,5 +1,6 @@
 //! What a run came to, in numbers.
 
+mod exits;
 mod recovery;
 mod service;
 mod spread;
@@ -59,6 +60,10 @@ pub struct Figures {
     pub attempts_released: usize,
     /// Lost attempts of a worker to which nothing had been done.
     pub unexplained_losses: usize,
+    /// Processes that ended though nobody had wanted that.
+    pub odd_exits: Vec<String>,
+    /// Jobs whose first attempt started more than five seconds after it was due.
+    pub late_starts: usize,
     /// Attempts whose worker learned that it had lost their lease.
     pub stale_completions: u64,
     /// Of those, attempts that had an outcome, which the database rejected.
@@ -98,6 +103,8 @@ impl Figures {
             duplicated: duplicated(history),
             duplicate_jobs: duplicate_jobs(history),
             unexpected: unexpected_effects(history) + uninvited(history),
+            odd_exits: exits::unexplained(history),
+            late_starts: service::late_starts(history),
             server_errors: history.exchanges.server_errors.clone(),
             exchange_ms: Spread::of(history.exchanges.accepted_ms.clone()),
             submit_ms: Spread::of(service::submit_ms(history)),

@@ -3,7 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::history::History;
-use crate::record::{End, Submit};
+use crate::record::{End, Job, Submit};
+
+/// What a start may take where nothing is lost.
+const LATE: TimeDelta = TimeDelta::seconds(5);
 
 /// How long each acknowledged submit took, from the client's first try on.
 pub(super) fn submit_ms(history: &History) -> Vec<f64> {
@@ -69,4 +72,18 @@ fn longest_to_next(history: &History, times: &[DateTime<Utc>]) -> Option<f64> {
         Some(*next - fault.at)
     });
     waits.max().map(TimeDelta::as_seconds_f64)
+}
+
+/// How many jobs started later than they should, when they did for the first time.
+pub(super) fn late_starts(history: &History) -> usize {
+    let is_late = |job: &&Job| {
+        let due_at = job
+            .scheduled_for
+            .map_or(job.created_at, |at| at.max(job.created_at));
+        let starts = history.starts(job.id);
+        starts
+            .first()
+            .is_some_and(|first| first.started_at - due_at > LATE)
+    };
+    history.jobs.iter().filter(is_late).count()
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use crate::history::History;
-use crate::record::{End, Submit};
+use crate::record::{End, Submit, Wish};
 use crate::violation::{Invariant, Violation};
 
 /// I1: an acknowledged job has its row, and the row the tenant that submitted it.
@@ -59,7 +59,8 @@ fn intents_by_key(history: &History) -> HashMap<(&str, &str), u64> {
         .collect()
 }
 
-/// I7: one intent, which has one key, made one job, and that job was made by one intent; the key is remembered.
+/// I7: one intent, which has one key, made one job, and that job was made by one intent; the key is remembered, and
+/// not taken for anything else.
 pub(super) fn one_key_makes_one_job(history: &History) -> Vec<Violation> {
     let mut violations = Vec::new();
     let submits: HashMap<u64, &Submit> = history.submits.iter().map(|it| (it.n, it)).collect();
@@ -80,6 +81,14 @@ pub(super) fn one_key_makes_one_job(history: &History) -> Vec<Violation> {
         violations.push(Violation::of_job(Invariant::I7, group[0].1, evidence));
     }
     violations.extend(keys_and_bindings_agree(history));
+    let clashes = history.requests.iter().filter(|it| it.wish == Wish::Clash);
+    for clash in clashes.filter(|it| matches!(it.end, End::Ok(_))) {
+        let evidence = format!(
+            "operation {} was accepted with its key and another body",
+            clash.op
+        );
+        violations.push(Violation::of_job(Invariant::I7, clash.job_id, evidence));
+    }
     violations
 }
 

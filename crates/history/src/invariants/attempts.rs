@@ -28,7 +28,7 @@ pub(super) fn attempts_do_not_overlap(history: &History) -> Vec<Violation> {
                     earlier.attempt, later.attempt
                 ),
             };
-            violations.push(Violation::of_job(Invariant::I4, job.id, evidence));
+            violations.push(Violation::of_job(Invariant::I4, job.id, evidence).at(later.started_at));
         }
         let untold = starts.iter().filter_map(|start| untold(history, job, start));
         violations.extend(untold.map(|evidence| Violation::of_job(Invariant::I4, job.id, evidence)));

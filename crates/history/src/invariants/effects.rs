@@ -10,7 +10,7 @@ use crate::record::Delivery;
 use crate::violation::{Invariant, Violation};
 
 /// The kind whose jobs have their effect at the receiver.
-const HTTP_KIND: &str = "http.request";
+pub(super) const HTTP_KIND: &str = "http.request";
 
 /// I9: each id that the receiver saw is a job's and names one target, that job's; and each HTTP job that succeeded was
 /// taken by the receiver at least once.

@@ -9,13 +9,16 @@ use crate::life::{Event, State};
 use crate::record::{Job, JobEvent, Wish};
 use crate::violation::{Invariant, Violation};
 
+/// The kinds whose successes have a result.
+const KINDS_WITH_RESULT: [&str; 2] = ["http.request", "test.echo"];
+
 /// I2: the events of each job are numbered without a gap up to its version, each is legal in the state that the one
 /// before left, the last one leaves the job's state, and nothing is redriven or discarded that nobody asked for.
 pub(super) fn histories_are_legal(history: &History) -> Vec<Violation> {
     let mut asked: HashMap<Uuid, HashSet<Event>> = HashMap::new();
     for request in &history.requests {
         let event = match request.wish {
-            Wish::Cancel => continue,
+            Wish::Cancel | Wish::Clash => continue,
             Wish::Redrive => Event::Redriven,
             Wish::Discard => Event::Discarded,
         };
@@ -90,7 +93,7 @@ fn replayed(job: &Job, events: &[JobEvent]) -> Result<(), String> {
 }
 
 /// I3: one terminal event per life; a succeeded job has one attempt that succeeded, its last, and only such a job has a
-/// result.
+/// result, which it has if its kind gives one.
 pub(super) fn jobs_end_once(history: &History) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut found = |job: &Job, evidence| violations.push(Violation::of_job(Invariant::I3, job.id, evidence));
@@ -123,6 +126,10 @@ pub(super) fn jobs_end_once(history: &History) -> Vec<Violation> {
                 job.state, job.attempt
             );
             found(job, evidence);
+        }
+        if !job.has_result && job.state == State::Succeeded && KINDS_WITH_RESULT.contains(&job.kind.as_str())
+        {
+            found(job, "it succeeded and has no result".to_owned());
         }
         if job.has_result && job.state != State::Succeeded {
             found(job, format!("it is {} and has a result", job.state));

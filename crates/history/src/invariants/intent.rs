@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 use crate::history::History;
+use crate::invariants::shown;
 use crate::life::State;
 use crate::record::{Behaviour, End, Job, Wish};
 use crate::violation::{Invariant, Violation};
@@ -25,8 +26,22 @@ pub(super) fn jobs_ended_as_intended(history: &History) -> Vec<Violation> {
     let redrives: HashSet<Uuid> = asked(Wish::Redrive).collect();
     let mut violations = Vec::new();
     for job in history.jobs.iter() {
-        if let Some(evidence) = surprise(history, job, cancels.contains(&job.id)) {
+        let surprises = [
+            surprise(history, job, cancels.contains(&job.id)),
+            late_start(history, job),
+        ];
+        for evidence in surprises.into_iter().flatten() {
             violations.push(Violation::of_job(Invariant::Intent, job.id, evidence));
+        }
+    }
+    for request in history.requests.iter().filter(|it| it.wish == Wish::Redrive) {
+        let is_done = matches!(request.end, End::Ok(_));
+        if is_done && history.redrives(request.job_id).is_empty() {
+            let evidence = format!(
+                "operation {} was told that it is retried, but it was not",
+                request.op
+            );
+            violations.push(Violation::of_job(Invariant::Intent, request.job_id, evidence));
         }
     }
     for request in history.requests.iter().filter(|it| it.wish == Wish::Cancel) {
@@ -53,7 +68,10 @@ fn surprise(history: &History, job: &Job, cancel_asked: bool) -> Option<String> 
         State::Succeeded => can_succeed,
         State::Failed => !can_succeed || (is_crash(job) && history.run.crash_failures_allowed),
         State::Cancelled => cancel_asked,
-        State::Expired => false,
+        State::Expired => {
+            let may_expire = history.submit_of(job)?.start_by.is_some();
+            may_expire && history.starts(job.id).is_empty()
+        }
     };
     if is_fine {
         return None;
@@ -62,6 +80,19 @@ fn surprise(history: &History, job: &Job, cancel_asked: bool) -> Option<String> 
     Some(match job.state {
         State::Cancelled => "it is cancelled, but nobody asked for that".to_owned(),
         state => format!("it behaves as {behaviour:?}, but it is {state} ({code})"),
+    })
+}
+
+/// How a job started too late to be what its submitter wanted.
+fn late_start(history: &History, job: &Job) -> Option<String> {
+    let start_by = history.submit_of(job)?.start_by?;
+    let first = history.starts(job.id).into_iter().next()?;
+    (first.started_at > start_by).then(|| {
+        format!(
+            "it was to start by {}, but started at {}",
+            shown(start_by),
+            shown(first.started_at)
+        )
     })
 }
 

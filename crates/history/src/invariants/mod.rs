@@ -4,6 +4,7 @@ mod accepted;
 mod attempts;
 mod effects;
 mod events;
+mod executions;
 mod intent;
 mod run;
 mod tenants;
@@ -33,6 +34,7 @@ pub(crate) fn check(invariant: Invariant, history: &History) -> Vec<Violation> {
         Invariant::I10 => attempts::nothing_starts_early,
         Invariant::I11 => tenants::everything_has_the_jobs_tenant,
         Invariant::I12 => tokens::all_work_ended,
+        Invariant::I13 => executions::attempts_run_once,
         Invariant::Intent => intent::jobs_ended_as_intended,
         Invariant::Availability => run::nobody_was_turned_away,
         Invariant::Readable => run::the_history_can_be_read,

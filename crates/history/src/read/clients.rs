@@ -44,6 +44,7 @@ enum OpType {
     Cancel,
     Redrive,
     Discard,
+    Clash,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -62,6 +63,7 @@ struct Intent {
     tenant: String,
     n: u64,
     run_at: Option<DateTime<Utc>>,
+    start_by: Option<DateTime<Utc>>,
     max_attempts: u32,
     behaviour: Behaviour,
 }
@@ -118,6 +120,7 @@ impl Clients {
             OpType::Cancel => Wish::Cancel,
             OpType::Redrive => Wish::Redrive,
             OpType::Discard => Wish::Discard,
+            OpType::Clash => Wish::Clash,
         };
         let target: Target = parse(line)?;
         self.by_op.insert(head.op, Place::Requests(self.requests.len()));
@@ -143,6 +146,7 @@ impl Clients {
             tenant: intent.tenant,
             n: intent.n,
             run_at: intent.run_at,
+            start_by: intent.start_by,
             max_attempts: intent.max_attempts,
             behaviour: intent.behaviour,
             invoked_at: head.at,

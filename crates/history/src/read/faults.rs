@@ -15,16 +15,18 @@ struct Line {
     incarnation: Option<u32>,
     /// Of an `exit`; it may also stand in the detail.
     signal: Option<i64>,
+    code: Option<i64>,
     detail: Option<Value>,
 }
 
 /// Reads one line; the error says what is wrong with it.
 pub(super) fn parse(line: &str) -> Result<Fault, String> {
     let line: Line = lines::parse(line)?;
-    let in_detail = || line.detail.as_ref()?.get("signal")?.as_i64();
+    let in_detail = |name| line.detail.as_ref()?.get(name)?.as_i64();
     Ok(Fault {
         at: line.at,
-        signal: line.signal.or_else(in_detail),
+        signal: line.signal.or_else(|| in_detail("signal")),
+        code: line.code.or_else(|| in_detail("code")),
         fault: line.fault,
         host: line
             .process

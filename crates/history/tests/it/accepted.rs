@@ -134,3 +134,14 @@ fn a_job_with_two_rows_is_found() {
     history.add("job", row);
     history.breaks_once(I8, "it has 2 rows");
 }
+
+#[test]
+fn a_key_that_was_taken_for_another_body_is_found() {
+    let (mut history, cast) = correct();
+    history.operation("clash", json!({ "job_id": cast.plain }), json!({ "status": 202 }));
+    history.breaks_once(I7, "was accepted with its key and another body");
+    let refused = history.clients.last_mut().unwrap();
+    refused["phase"] = "fail".into();
+    let report = history.report();
+    assert!(report.holds(), "{report}");
+}

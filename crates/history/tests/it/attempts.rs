@@ -1,6 +1,6 @@
 //! I4, I5 and I10: the attempts of each job.
 
-use history::Invariant::{I4, I5, I6, I10, I12};
+use history::Invariant::{I4, I5, I6, I10, I12, I13};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -12,7 +12,9 @@ fn overlapping_attempts_are_found() {
     let (mut history, cast) = correct();
     let started_at = history.attempt(cast.retried, 2)["started_at"].clone();
     history.attempt(cast.retried, 1)["finished_at"] = moved(&started_at, 0.001);
-    history.breaks_once(I4, "after attempt 2 had started");
+    let report = history.breaks_once(I4, "after attempt 2 had started");
+    let first_secs = report.first_broken_secs().unwrap();
+    assert!((0.0..60.0).contains(&first_secs), "{first_secs}");
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn a_gap_between_attempts_is_found() {
             && line["row"]["attempt"] == 2
     };
     history.database.retain(|line| !is_second(line));
-    let report = history.breaks(&[I5]);
+    let report = history.breaks(&[I5, I13]);
     assert!(
         report
             .to_string()
@@ -164,6 +166,7 @@ fn a_retry_by_hand_does_not_wait_for_the_first_time() {
     let row = history.row("job", cast.cancelled);
     row["version"] = 5.into();
     row["state"] = "succeeded".into();
+    row["result"] = json!({});
     row["attempt"] = 1.into();
     row["attempts_spent"] = 1.into();
     row["run_at"] = row["created_at"].clone();
@@ -187,8 +190,12 @@ fn a_retry_by_hand_does_not_wait_for_the_first_time() {
         }),
     );
     history.receiver.push(json!({
-        "at": started_at, "webhook_id": cast.cancelled, "tenant": "acme", "n": n, "answer": 200,
+        "at": started_at, "request": 9_999, "webhook_id": cast.cancelled, "attempt": 1, "tenant": "acme", "n": n,
+        "answer": 200,
     }));
+    history
+        .receiver
+        .push(json!({ "at": started_at, "request": 9_999, "answered": true }));
     history.operation(
         "redrive",
         json!({ "job_id": cast.cancelled }),

@@ -15,10 +15,10 @@ fn a_correct_history_holds() {
 fn the_report_shows_the_run_and_every_invariant() {
     let text = correct().0.report().to_string();
     assert!(
-        text.starts_with("scenario everything, backend postgres, seed 7, commit 0123abc"),
+        text.starts_with("scenario everything, backend postgres, seed 7, commit 0123abc, profile debug"),
         "{text}"
     );
-    assert_eq!(text.matches(" holds").count(), 15, "{text}");
+    assert_eq!(text.matches(" holds").count(), 16, "{text}");
     for figure in [
         "attempted",
         "acknowledged",

@@ -1,6 +1,6 @@
 //! I9: what reached the receiver.
 
-use history::Invariant::{I9, I11};
+use history::Invariant::{I9, I11, I13};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ fn deliveries(history: &mut Written, job_id: Uuid) -> Vec<&mut Value> {
 fn stray(history: &mut Written, webhook_id: &str) {
     let mut line = history.receiver[0].clone();
     line["webhook_id"] = webhook_id.into();
+    line["request"] = history.receiver.len().into();
     history.receiver.push(line);
 }
 
@@ -55,15 +56,24 @@ fn one_id_with_two_targets_is_found() {
 #[test]
 fn a_success_without_its_effect_is_found() {
     let (mut history, cast) = correct();
-    history
-        .receiver
-        .retain(|line| line["webhook_id"] != json!(cast.plain));
-    history.breaks_once(I9, "it succeeded, but the receiver never took it");
+    let request = deliveries(&mut history, cast.plain)[0]["request"].clone();
+    history.receiver.retain(|line| line["request"] != request);
+    let report = history.breaks(&[I9, I13]);
+    assert!(
+        report
+            .to_string()
+            .contains("it succeeded, but the receiver never took it")
+    );
 }
 
 #[test]
 fn a_success_that_the_receiver_refused_is_found() {
     let (mut history, cast) = correct();
     deliveries(&mut history, cast.plain)[0]["answer"] = 500.into();
-    history.breaks_once(I9, "it succeeded, but the receiver never took it");
+    let report = history.breaks(&[I9, I13]);
+    assert!(
+        report
+            .to_string()
+            .contains("it succeeded, but the receiver never took it")
+    );
 }

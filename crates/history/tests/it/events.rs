@@ -121,3 +121,12 @@ fn a_result_of_a_failed_job_is_found() {
     history.row("job", cast.failed)["result"] = json!({ "done": true });
     history.breaks_once(I3, "it is failed and has a result");
 }
+
+#[test]
+fn a_success_without_the_result_of_its_kind_is_found() {
+    for n in [0, 1] {
+        let (mut history, cast) = correct();
+        history.row("job", [cast.echo, cast.plain][n])["result"] = json!(null);
+        history.breaks_once(I3, "it succeeded and has no result");
+    }
+}

@@ -109,3 +109,56 @@ fn the_service_is_measured_around_outages() {
     history.faults.retain(|it| it["fault"] != "postgres_up");
     assert_eq!(history.report().figures.submit_after_outage_secs, None);
 }
+
+#[test]
+fn an_exit_that_nothing_explains_is_named() {
+    let (history, _) = correct();
+    assert_eq!(history.report().figures.odd_exits, Vec::<String>::new());
+    // (what ended it, what had been done to it, when Postgres was stopped, whether that explains it)
+    let killed = json!({ "code": null, "signal": 9 });
+    let crashed = json!({ "code": 1, "signal": null });
+    let ended = json!({ "code": 0, "signal": null });
+    for (exit, before, outage_secs, expected) in [
+        (&killed, "kill", None, None),
+        (&killed, "failpoint", None, None),
+        (&killed, "start", None, Some("worker-1-i1 by signal 9")),
+        (&ended, "term", None, None),
+        (&ended, "kill", None, Some("worker-1-i1 with code 0")),
+        (&crashed, "term", None, Some("worker-1-i1 with code 1")),
+        (&crashed, "kill", Some(-60.0), Some("worker-1-i1 with code 1")),
+        (&crashed, "kill", Some(-5.0), None),
+        (&crashed, "kill", Some(5.0), Some("worker-1-i1 with code 1")),
+    ] {
+        let (mut history, _) = correct();
+        let kill = history
+            .faults
+            .iter()
+            .position(|it| it["fault"] == "kill")
+            .unwrap();
+        history.faults[kill]["fault"] = before.into();
+        history.faults[kill + 1]["detail"] = exit.clone();
+        if let Some(secs) = outage_secs {
+            for fault in ["postgres_stop", "postgres_up"] {
+                let at = moved(&history.faults[kill + 1]["at"], secs);
+                history.faults.push(json!({ "at": at, "fault": fault }));
+            }
+        }
+        let found = history.report().figures.odd_exits;
+        assert_eq!(
+            found,
+            Vec::from_iter(expected),
+            "{exit} after {before}, {outage_secs:?}"
+        );
+    }
+}
+
+#[test]
+fn a_start_that_comes_late_is_counted() {
+    let (mut history, cast) = correct();
+    assert_eq!(history.report().figures.late_starts, 0);
+    for (secs, expected) in [(-4.0, 0), (-2.0, 1)] {
+        let row = history.row("job", cast.echo);
+        row["created_at"] = moved(&row["created_at"], secs);
+        assert_eq!(history.report().figures.late_starts, expected);
+    }
+}

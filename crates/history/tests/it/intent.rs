@@ -4,6 +4,7 @@ use history::Invariant::{I2, Intent};
 use serde_json::json;
 
 use crate::cast::correct;
+use crate::scene::{ECHO, Scene, moved};
 
 #[test]
 fn a_success_of_what_can_not_succeed_is_found() {
@@ -69,4 +70,41 @@ fn a_failure_by_a_crash_with_attempts_left_is_found() {
     history.row("job", cast.doomed)["max_attempts"] = 3.into();
     history.intent(n)["max_attempts"] = 3.into();
     history.breaks_once(Intent, "it behaves as Ok, but it is failed (worker_lost)");
+}
+
+#[test]
+fn a_retry_that_was_confirmed_and_did_not_happen_is_found() {
+    let (mut history, cast) = correct();
+    history.operation(
+        "redrive",
+        json!({ "job_id": cast.failed }),
+        json!({ "status": 202 }),
+    );
+    history.breaks_once(Intent, "was told that it is retried, but it was not");
+}
+
+#[test]
+fn a_job_that_started_too_late_for_its_submitter_is_found() {
+    let (mut history, cast) = correct();
+    let started_at = history.attempt(cast.echo, 1)["started_at"].clone();
+    history.intent(cast.echo_n)["start_by"] = moved(&started_at, 0.001);
+    let report = history.report();
+    assert!(report.holds(), "{report}");
+    history.intent(cast.echo_n)["start_by"] = moved(&started_at, -0.001);
+    history.breaks_once(Intent, "it was to start by");
+}
+
+#[test]
+fn only_a_job_with_a_last_moment_may_expire_and_only_unstarted() {
+    let mut scene = Scene::new();
+    let mut job = scene.submit(ECHO);
+    let n = job.n;
+    scene.event(&mut job, "expired", "expired", None);
+    scene.keep(job);
+    let mut history = scene.done();
+    history.breaks_once(Intent, "it behaves as Ok, but it is expired");
+    let invoked_at = history.intent(n)["at"].clone();
+    history.intent(n)["start_by"] = moved(&invoked_at, 0.01);
+    let report = history.report();
+    assert!(report.holds(), "{report}");
 }

@@ -9,6 +9,7 @@ mod cast;
 mod correct;
 mod effects;
 mod events;
+mod executions;
 mod figures;
 mod intent;
 mod program;

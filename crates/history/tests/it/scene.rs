@@ -86,7 +86,7 @@ impl Scene {
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let mut written = Written {
             run: json!({
-                "scenario": "everything", "backend": "postgres", "seed": 7, "commit": "0123abc", "started_at": text(now),
+                "scenario": "everything", "backend": "postgres", "seed": 7, "commit": "0123abc", "profile": "debug", "started_at": text(now),
                 "lease_secs": 6.0, "sweep_secs": 5.0, "drain_limit_secs": 60.0, "allow_5xx": true,
             }),
             clients: Vec::new(),
@@ -227,10 +227,16 @@ impl Scene {
     }
 
     pub(crate) fn deliver(&mut self, life: &Life, answer: u16) {
+        let request = self.written.receiver.len();
         let at = text(self.tick());
         self.written.receiver.push(json!({
-            "at": at, "webhook_id": life.id, "tenant": life.plan.tenant, "n": life.n, "answer": answer,
+            "at": at, "request": request, "webhook_id": life.id, "attempt": life.attempt, "tenant": life.plan.tenant,
+            "n": life.n, "answer": answer,
         }));
+        let at = text(self.tick());
+        self.written
+            .receiver
+            .push(json!({ "at": at, "request": request, "answered": true }));
     }
 
     /// The effect of a job that has one.
@@ -312,7 +318,7 @@ impl Scene {
             (_, "panic") => json!({ "message": "no", "panic": true }),
             _ => json!({ "n": n }),
         };
-        let has_result = life.state == "succeeded" && plan.kind == "test.echo";
+        let has_result = life.state == "succeeded" && plan.kind != "test.sleep";
         let row = json!({
             "id": id, "tenant_id": tenant_id, "state": life.state, "attempt": life.attempt,
             "attempts_spent": life.spent, "max_attempts": plan.max_attempts, "version": life.version,
