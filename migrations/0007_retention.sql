@@ -1,10 +1,10 @@
 -- Retention whose long work holds no strong lock, and that counts from the end of a job.
 --
--- A day is dropped in three steps. First it is read, in pieces and beside everything else, for jobs that ended lately.
--- Then it is detached, under locks that shut everybody out for a moment, in which a bounded number of jobs moves to the
+-- A day is dropped in three steps. First its living jobs are written down, and it is read, in pieces and beside everything
+-- else, for jobs that ended lately. Then it is detached, under locks that shut everybody out for a moment, in which a bounded number of jobs moves to the
 -- default partition: those that live, dead letters, and what the first step found. Now nobody can change the day any
 -- more, so the third step reads it once again at leisure, for jobs that were retried and ended during the first step,
--- and drops it.
+-- and drops it. Only these can't be found for a moment.
 set local role tandem_owner;
 
 -- The end of the names of a day's partitions.
@@ -42,7 +42,8 @@ begin
 end
 $$;
 
--- What must stay of a day: `ended`, and the jobs that have a token. Of each kind of token `most` at most are looked at.
+-- What must stay of a day: `ended`, and the jobs that have a token. Of each kind of token `most` at most are looked at,
+-- by ranges of their keys.
 create function survivors(day date, ended uuid[], most integer) returns uuid[]
 language sql stable
 begin atomic
@@ -253,7 +254,7 @@ end
 $$;
 
 revoke execute on all routines in schema public from public;
-grant execute on function ended_lately(date, integer, uuid, integer), detach_day(date, uuid[], integer),
+grant execute on function survivors(date, uuid[], integer), ended_lately(date, integer, uuid, integer), detach_day(date, uuid[], integer),
     keep_ended_lately(date, integer, uuid, integer), drop_day(date), purge_rest_page(integer, uuid, integer),
     exclude_missing_days(integer), check_excluded_day() to tandem_worker;
 

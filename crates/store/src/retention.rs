@@ -88,6 +88,18 @@ impl Store {
         .await?)
     }
 
+    /// The jobs of a day that live or are dead letters; of each kind `most` at most are looked at.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn survivors(&self, day: NaiveDate, most: i32) -> Result<Vec<JobId>, Error> {
+        let mut connection = self.acquire().await?;
+        let ids = sqlx::query_scalar!(r#"select survivors($1, '{}', $2) as "ids!""#, day, most)
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(ids.into_iter().map(JobId).collect())
+    }
+
     /// Which of a day's next `page_size` jobs after `after` ended within `keep_days` days.
     ///
     /// # Errors
@@ -115,18 +127,18 @@ impl Store {
         })
     }
 
-    /// Takes a day out of the tables. `ended` and the jobs that live or are dead letters stay, if they are `most` at most
-    /// together; otherwise nothing is changed, and the answer is `false`. Everybody waits meanwhile.
+    /// Takes a day out of the tables. `staying` and the jobs that live or are dead letters now stay, if they are `most` at
+    /// most together; otherwise nothing is changed, and the answer is `false`. Everybody waits meanwhile.
     ///
     /// # Errors
     /// When the statement failed, or a lock was not granted within a fifth of a second.
-    pub async fn detach_day(&self, day: NaiveDate, ended: &[JobId], most: i32) -> Result<bool, Error> {
-        let ended: Vec<Uuid> = ended.iter().map(|id| id.0).collect();
+    pub async fn detach_day(&self, day: NaiveDate, staying: &[JobId], most: i32) -> Result<bool, Error> {
+        let staying: Vec<Uuid> = staying.iter().map(|id| id.0).collect();
         let mut connection = self.acquire().await?;
         Ok(sqlx::query_scalar!(
             r#"select detach_day($1, $2, $3) as "detached!""#,
             day,
-            &ended,
+            &staying,
             most
         )
         .fetch_one(&mut *connection)

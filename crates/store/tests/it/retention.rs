@@ -137,6 +137,19 @@ async fn a_job_that_was_retried_and_ended_while_its_day_was_read_is_kept() {
 }
 
 #[tokio::test]
+async fn a_job_that_ends_while_its_day_is_read_is_found_all_the_time() {
+    let world = World::new().await;
+    let id = world.submit(job_of(40)).await.id;
+    world.sql(PARTITIONS_OF_40_DAYS_AGO).await;
+    let day = past_day(&world).await.day;
+    let staying = world.worker.survivors(day, 10).await.unwrap();
+    assert_eq!(staying, [id]);
+    world.end(world.start(id).await, Outcome::Succeeded(None)).await;
+    assert!(world.worker.detach_day(day, &staying, 10).await.unwrap());
+    assert_eq!(world.events(id).await, ["submitted", "started", "succeeded"]);
+}
+
+#[tokio::test]
 async fn a_day_of_which_much_must_stay_is_kept() {
     let world = World::new().await;
     for _ in 0..3 {

@@ -1,5 +1,6 @@
 //! Makes the partitions of the next days, drops those past their retention, and forgets the rest.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -54,13 +55,23 @@ impl Pass for Partitions {
     }
 
     async fn run_once(&self, _limit: i32) -> Result<Counts, Error> {
-        self.store.exclude_missing_days(self.ahead_days).await?;
-        while self.store.check_excluded_day().await? {}
+        if let Err(error) = self.exclude_missing_days().await {
+            // A day without a partition is worse than one that takes longer to attach.
+            tracing::warn!(error.chain = %runtime::error_chain(&error), "days could not be excluded beforehand");
+        }
         let made = self.store.ensure_partitions(self.ahead_days).await?;
         Ok(Counts {
             changed: made.into(),
             ..Counts::default()
         })
+    }
+}
+
+impl Partitions {
+    async fn exclude_missing_days(&self) -> Result<(), Error> {
+        self.store.exclude_missing_days(self.ahead_days).await?;
+        while self.store.check_excluded_day().await? {}
+        Ok(())
     }
 }
 
@@ -99,19 +110,21 @@ impl Pass for Drop {
 
 impl Drop {
     async fn detach(&self, day: NaiveDate) -> Result<bool, Error> {
-        let mut ended: Vec<JobId> = Vec::new();
+        let store = &self.store;
+        // Those that end from now on are not found by their tokens later, and must be found by who asks for them.
+        let living = store.survivors(day, MOST_SURVIVORS + 1).await?;
+        let mut staying: HashSet<JobId> = living.into_iter().collect();
         let mut after = None;
-        loop {
-            let page = self.store.ended_lately(day, self.keep_days, after, PAGE).await?;
-            ended.extend(page.found);
-            if ended.len() > MOST_SURVIVORS as usize {
-                return Ok(false);
-            }
+        while staying.len() <= MOST_SURVIVORS as usize {
+            let page = store.ended_lately(day, self.keep_days, after, PAGE).await?;
+            staying.extend(page.found);
             if page.last_read.is_none() {
-                return Ok(self.store.detach_day(day, &ended, MOST_SURVIVORS).await?);
+                let staying: Vec<JobId> = staying.into_iter().collect();
+                return Ok(store.detach_day(day, &staying, MOST_SURVIVORS).await?);
             }
             after = page.last_read;
         }
+        Ok(false)
     }
 
     async fn drop_detached(&self, day: NaiveDate) -> Result<(), Error> {

@@ -144,6 +144,11 @@ async fn a_big_day_is_dropped_while_everybody_works() {
             somebody.run(id).await;
             if let Some(id) = old.next() {
                 somebody.run(id).await;
+                assert_eq!(
+                    world.job(id).await.state,
+                    JobState::Succeeded,
+                    "found at any time"
+                );
             }
         };
         tokio::pin!(round);
