@@ -30,7 +30,9 @@ pub struct LaneBacklog {
 }
 
 impl Store {
-    /// Counts what waits. A million queued jobs take a tenth of a second.
+    /// Counts what waits. A million queued jobs take a tenth of a second. There is no limit, because a count that stops
+    /// short would hide how bad it is just when it is bad; should it take too long one day, the metrics stop, and nothing
+    /// else waits for it.
     ///
     /// # Errors
     /// When a statement failed.

@@ -86,42 +86,6 @@ impl Store {
         count(expired)
     }
 
-    /// Makes the partitions of the next days; answers how many days were missing.
-    ///
-    /// # Errors
-    /// When the statement failed, or a lock was not granted within two seconds.
-    pub async fn ensure_partitions(&self, days_ahead: i32) -> Result<u32, Error> {
-        let mut connection = self.acquire().await?;
-        let made = sqlx::query_scalar!(r#"select ensure_partitions($1) as "made!""#, days_ahead)
-            .fetch_one(&mut *connection)
-            .await?;
-        count(made)
-    }
-
-    /// Drops the oldest day that is past its retention; answers its name, or `None` when there is none. Live jobs and
-    /// dead letters of that day survive.
-    ///
-    /// # Errors
-    /// When the statement failed, or a lock was not granted within two seconds.
-    pub async fn drop_oldest_partition(&self, keep_days: i32) -> Result<Option<String>, Error> {
-        let mut connection = self.acquire().await?;
-        Ok(sqlx::query_scalar!("select drop_oldest_partition($1)", keep_days)
-            .fetch_one(&mut *connection)
-            .await?)
-    }
-
-    /// Deletes what outlived its day's partition and has ended since, at most `limit` jobs; answers how many.
-    ///
-    /// # Errors
-    /// When the statement failed.
-    pub async fn purge_rest(&self, keep_days: i32, limit: i32) -> Result<u32, Error> {
-        let mut connection = self.acquire().await?;
-        let purged = sqlx::query_scalar!(r#"select purge_rest($1, $2) as "purged!""#, keep_days, limit)
-            .fetch_one(&mut *connection)
-            .await?;
-        count(purged)
-    }
-
     /// Forgets idempotency keys that are past their time, at most `limit`; answers how many.
     ///
     /// # Errors
@@ -142,18 +106,23 @@ impl Store {
         Ok(purged.rows_affected())
     }
 
-    /// Forgets worker processes that have been gone for an hour and hold nothing; answers how many.
+    /// Forgets worker processes that have been gone for an hour and hold nothing, at most `limit`; answers how many.
     ///
     /// # Errors
     /// When the statement failed.
-    pub async fn purge_workers(&self) -> Result<u64, Error> {
+    pub async fn purge_workers(&self, limit: i64) -> Result<u64, Error> {
         let mut connection = self.acquire().await?;
         let purged = sqlx::query!(
             r#"
-            delete from worker w
-            where w.lease_expires_at < now() - interval '1 hour'
-              and not exists (select from claim c where c.worker_id = w.id)
-            "#
+            delete from worker
+            where id in (
+                select id from worker w
+                where w.lease_expires_at < now() - interval '1 hour'
+                  and not exists (select from claim c where c.worker_id = w.id)
+                limit $1
+            )
+            "#,
+            limit,
         )
         .execute(&mut *connection)
         .await?;

@@ -43,7 +43,7 @@ pub struct MaintenanceConfig {
     pub retention: Duration,
     /// How many days of partitions are made ahead.
     pub partitions_ahead_days: i32,
-    /// How many days an ended job is kept.
+    /// How many days a job is kept after its end. Living jobs and dead letters are kept longer.
     pub keep_days: i32,
     /// The most rows that one statement of a sweep changes.
     pub batch: i32,

@@ -9,5 +9,6 @@ mod isolation;
 mod lifecycle;
 mod maintenance;
 mod pool;
+mod retention;
 mod submit;
 mod world;

@@ -2,26 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
-use domain::{JobId, JobState, NewJob, Outcome};
-use store::DeadLetterFilter;
+use domain::{JobState, NewJob, Outcome};
 use testkit::new_job;
-use uuid::{NoContext, Timestamp, Uuid};
 
+use crate::retention::days_ago;
 use crate::world::World;
-
-#[expect(clippy::disallowed_methods, reason = "a far past is far from any clock")]
-fn days_ago(days: i64) -> chrono::DateTime<Utc> {
-    Utc::now() - TimeDelta::days(days)
-}
-
-fn job_of(days: i64) -> NewJob {
-    let seconds = u64::try_from(days_ago(days).timestamp()).unwrap();
-    NewJob {
-        id: JobId(Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, 0))),
-        ..new_job()
-    }
-}
 
 #[tokio::test]
 async fn a_job_that_was_not_started_in_time_expires_and_can_be_retried() {
@@ -42,76 +27,6 @@ async fn a_job_that_was_not_started_in_time_expires_and_can_be_retried() {
         world.events(id).await,
         ["submitted", "expired", "redriven", "started", "succeeded"]
     );
-}
-
-const PARTITIONS_OF_40_DAYS_AGO: &str = "set role tandem_owner;
-    call create_partition('job', 'id', (now() - interval '40 days')::date);
-    call create_partition('attempt', 'job_id', (now() - interval '40 days')::date);
-    call create_partition('job_event', 'job_id', (now() - interval '40 days')::date);";
-
-#[tokio::test]
-async fn retention_drops_days_and_spares_what_lives() {
-    let world = World::new().await;
-    // Jobs of a day without a partition go to the default one, and move when the day gets its own.
-    let (done, live) = (
-        world.submit(job_of(40)).await.id,
-        world.submit(job_of(40)).await.id,
-    );
-    world.end(world.start(done).await, Outcome::Succeeded(None)).await;
-    world.sql(PARTITIONS_OF_40_DAYS_AGO).await;
-    assert_eq!(world.job(done).await.state, JobState::Succeeded);
-
-    let dropped = world.worker.drop_oldest_partition(30).await.unwrap().unwrap();
-    assert!(dropped.starts_with("job_p"), "{dropped}");
-    assert_eq!(world.worker.drop_oldest_partition(30).await.unwrap(), None);
-    assert!(world.api.job(world.tenant_id, done).await.unwrap().is_none());
-    assert_eq!(world.events(live).await, ["submitted"]);
-    world.end(world.start(live).await, Outcome::Succeeded(None)).await;
-
-    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 0);
-    world
-        .sql("update job set finished_at = now() - interval '31 days'")
-        .await;
-    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 1);
-    assert!(world.api.job(world.tenant_id, live).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn retention_spares_dead_letters_until_they_are_discarded() {
-    let world = World::new().await;
-    let kept = world.dead_letter_of(job_of(40), "no").await;
-    let discarded = world.dead_letter_of(job_of(40), "no").await;
-    world.sql(PARTITIONS_OF_40_DAYS_AGO).await;
-    let discard = |id| {
-        let filter = DeadLetterFilter {
-            job_ids: Some(vec![id]),
-            ..DeadLetterFilter::default()
-        };
-        let world = &world;
-        async move {
-            let discarded = world.api.discard_dead_letters(world.tenant_id, &filter, 1).await;
-            assert_eq!(discarded.unwrap(), 1);
-        }
-    };
-    discard(discarded).await;
-    world.worker.drop_oldest_partition(30).await.unwrap().unwrap();
-    assert!(world.api.job(world.tenant_id, discarded).await.unwrap().is_none());
-    assert_eq!(world.events(kept).await, ["submitted", "started", "failed"]);
-
-    world
-        .sql("update job set finished_at = now() - interval '31 days'")
-        .await;
-    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 0);
-    discard(kept).await;
-    assert_eq!(world.worker.purge_rest(30, 10).await.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn partitions_are_made_ahead() {
-    let world = World::new().await;
-    assert_eq!(world.worker.ensure_partitions(7).await.unwrap(), 0);
-    assert_eq!(world.worker.ensure_partitions(9).await.unwrap(), 2);
-    assert_eq!(world.worker.ensure_partitions(9).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -229,7 +144,7 @@ async fn forgotten_workers_go_unless_they_hold_something() {
     world
         .sql("update worker set lease_expires_at = now() - interval '2 hours'")
         .await;
-    assert_eq!(world.worker.purge_workers().await.unwrap(), 0);
+    assert_eq!(world.worker.purge_workers(10).await.unwrap(), 0);
     world.end(job, Outcome::Succeeded(None)).await;
-    assert_eq!(world.worker.purge_workers().await.unwrap(), 1);
+    assert_eq!(world.worker.purge_workers(10).await.unwrap(), 1);
 }

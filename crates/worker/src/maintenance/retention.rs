@@ -1,12 +1,23 @@
 //! Makes the partitions of the next days, drops those past their retention, and forgets the rest.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::JobId;
 use store::Store;
 
 use super::pass::{Counts, Pass};
 use crate::error::Error;
+
+/// The most jobs of a day that may outlive it: everybody waits while they move. A day of which more must stay is kept as a
+/// whole until fewer do.
+const MOST_SURVIVORS: i32 = 5_000;
+/// How many jobs of a day are read at once.
+const PAGE: i32 = 20_000;
+/// How long the days may be read; a day of five million jobs takes about a minute.
+const READING: Duration = Duration::from_mins(15);
 
 /// Makes the partitions of the next days.
 pub(crate) struct Partitions {
@@ -15,7 +26,7 @@ pub(crate) struct Partitions {
     pub(crate) interval: Duration,
 }
 
-/// Drops the days that are past their retention, one per run.
+/// Drops the days that are past their retention, but for the jobs that are not.
 pub(crate) struct Drop {
     pub(crate) store: Store,
     pub(crate) keep_days: i32,
@@ -39,12 +50,28 @@ impl Pass for Partitions {
         self.interval
     }
 
+    fn time_limit(&self) -> Duration {
+        READING
+    }
+
     async fn run_once(&self, _limit: i32) -> Result<Counts, Error> {
+        if let Err(error) = self.exclude_missing_days().await {
+            // A day without a partition is worse than one that takes longer to attach.
+            tracing::warn!(error.chain = %runtime::error_chain(&error), "days could not be excluded beforehand");
+        }
         let made = self.store.ensure_partitions(self.ahead_days).await?;
         Ok(Counts {
             changed: made.into(),
             ..Counts::default()
         })
+    }
+}
+
+impl Partitions {
+    async fn exclude_missing_days(&self) -> Result<(), Error> {
+        self.store.exclude_missing_days(self.ahead_days).await?;
+        while self.store.check_excluded_day().await? {}
+        Ok(())
     }
 }
 
@@ -58,16 +85,59 @@ impl Pass for Drop {
         self.interval
     }
 
+    fn time_limit(&self) -> Duration {
+        READING
+    }
+
     async fn run_once(&self, _limit: i32) -> Result<Counts, Error> {
-        let dropped = self.store.drop_oldest_partition(self.keep_days).await?;
-        if let Some(partition) = &dropped {
-            tracing::info!(partition, "a day past its retention was dropped");
+        let mut dropped = 0;
+        for past in self.store.past_days(self.keep_days).await? {
+            let day = past.day;
+            if past.attached && !self.detach(day).await? {
+                tracing::info!(%day, "a day past its retention is kept, because many of its jobs must be");
+                continue;
+            }
+            self.drop_detached(day).await?;
+            tracing::info!(%day, "a day past its retention was dropped");
+            dropped += 1;
         }
         Ok(Counts {
-            changed: dropped.is_some().into(),
-            more: dropped.is_some(),
-            next_in: None,
+            changed: dropped,
+            ..Counts::default()
         })
+    }
+}
+
+impl Drop {
+    async fn detach(&self, day: NaiveDate) -> Result<bool, Error> {
+        let store = &self.store;
+        // Those that end from now on are not found by their tokens later, and must be found by who asks for them.
+        let living = store.survivors(day, MOST_SURVIVORS + 1).await?;
+        let mut staying: HashSet<JobId> = living.into_iter().collect();
+        let mut after = None;
+        while staying.len() <= MOST_SURVIVORS as usize {
+            let page = store.ended_lately(day, self.keep_days, after, PAGE).await?;
+            staying.extend(page.found);
+            if page.last_read.is_none() {
+                let staying: Vec<JobId> = staying.into_iter().collect();
+                return Ok(store.detach_day(day, &staying, MOST_SURVIVORS).await?);
+            }
+            after = page.last_read;
+        }
+        Ok(false)
+    }
+
+    async fn drop_detached(&self, day: NaiveDate) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            after = self
+                .store
+                .keep_ended_lately(day, self.keep_days, after, PAGE)
+                .await?;
+            if after.is_none() {
+                return Ok(self.store.drop_day(day).await?);
+            }
+        }
     }
 }
 
@@ -77,18 +147,31 @@ impl Pass for Purge {
         "purge"
     }
 
+    fn time_limit(&self) -> Duration {
+        READING
+    }
+
     fn interval(&self) -> Duration {
         self.interval
     }
 
     async fn run_once(&self, limit: i32) -> Result<Counts, Error> {
-        let jobs: u64 = self.store.purge_rest(self.keep_days, limit).await?.into();
         let keys = self.store.purge_idempotency(limit.into()).await?;
-        let workers = self.store.purge_workers().await?;
+        let workers = self.store.purge_workers(limit.into()).await?;
+        let mut jobs = 0;
+        let mut after = None;
+        loop {
+            let page = self.store.purge_rest(self.keep_days, after, limit).await?;
+            jobs += u64::from(page.found);
+            if page.last_read.is_none() {
+                break;
+            }
+            after = page.last_read;
+        }
         let full = u64::from(limit.unsigned_abs());
         Ok(Counts {
             changed: jobs + keys + workers,
-            more: jobs >= full || keys >= full,
+            more: keys >= full || workers >= full,
             next_in: None,
         })
     }

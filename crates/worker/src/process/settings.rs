@@ -50,7 +50,7 @@ const STOP_TIMEOUT: Setting = Setting::with_default(
 const RETENTION: Setting = Setting::with_default(
     "TANDEM_RETENTION_DAYS",
     "30",
-    "How many days jobs are kept. Living jobs and dead letters are kept longer.",
+    "How many days jobs are kept after their end. Living jobs and dead letters are kept longer.",
 )
 .range(1, 3_650);
 const TEST_HANDLERS: Setting = Setting::with_default(

@@ -16,6 +16,7 @@ mod maintenance;
 mod many;
 mod outage;
 mod proxy;
+mod retention;
 mod sqs;
 mod sqs_world;
 mod world;
