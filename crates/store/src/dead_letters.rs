@@ -207,7 +207,8 @@ impl Store {
             .collect()
     }
 
-    /// Counts dead letters; what a bulk command would do.
+    /// Counts dead letters; what a bulk command would do. Also tells when that was, by the clock that wrote when they
+    /// failed: after all that were counted, and before whatever follows.
     ///
     /// # Errors
     /// When the statement failed.
@@ -215,12 +216,13 @@ impl Store {
         &self,
         tenant_id: TenantId,
         filter: &DeadLetterFilter,
-    ) -> Result<u64, Error> {
+    ) -> Result<(u64, DateTime<Utc>), Error> {
         let job_ids = filter.uuids();
         let mut tx = self.begin(tenant_id).await?;
-        let jobs = sqlx::query_scalar!(
+        let row = sqlx::query!(
             r#"
-            select count(*) as "jobs!" from matching_dead_letters($1, $2, $3, $4, $5, $6, $7, $8)
+            select count(*) as "jobs!", clock_timestamp() as "as_of!"
+            from matching_dead_letters($1, $2, $3, $4, $5, $6, $7, $8)
             "#,
             job_ids.as_deref(),
             filter.kind,
@@ -234,7 +236,7 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?;
         tx.commit().await?;
-        u64::try_from(jobs).map_err(Error::corrupt)
+        Ok((u64::try_from(row.jobs).map_err(Error::corrupt)?, row.as_of))
     }
 
     /// Queues up to `limit` dead letters again, those that were submitted first first, each with all its attempts; one
@@ -272,8 +274,8 @@ impl Store {
                 where j.id = p.job_id and j.state = 'failed'
                 returning j.id, j.tenant_id, j.queue, j.traceparent, j.version, j.run_at
             ), rung as (
-                insert into outbox (job_id, tenant_id, queue, traceparent, visible_at)
-                select id, tenant_id, queue, traceparent, run_at from redriven
+                insert into outbox (job_id, tenant_id, queue, traceparent, enqueued_at, visible_at)
+                select id, tenant_id, queue, traceparent, run_at, run_at from redriven
             ), history as (
                 insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'redriven' from redriven
             )

@@ -2,33 +2,41 @@
 
 use std::time::Duration;
 
+use domain::QueueName;
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection as _, PgConnection, Postgres};
 
 use crate::error::Error;
 use crate::pool::Store;
 
-/// The key of the advisory lock that makes one worker the maintenance leader: "tandem" in ASCII.
+/// The key of the advisory lock that makes one worker the maintenance leader: "tandem" in ASCII. The key of a lane is
+/// the hash of its name with this seed.
 const LEADER_LOCK: i64 = 0x7461_6e64_656d;
 
 impl Store {
-    /// Tries to become the maintenance leader. The leadership lasts as long as the returned connection: dropping it, or
+    /// Tries to become the maintenance leader, or with a `lane` the leader of what is done for this lane alone. The leadership lasts as long as the returned connection: dropping it, or
     /// the death of the process, lets another worker take over. So does silence: Postgres itself ends the connection
     /// of a leader that it has not heard of for `silence`, be it stopped, cut off, or gone without a word. Call
     /// [`Leadership::holds`] a few times within that.
     ///
     /// # Errors
     /// When the statement failed.
-    pub async fn try_lead(&self, silence: Duration) -> Result<Option<Leadership>, Error> {
+    pub async fn try_lead(
+        &self,
+        lane: Option<&QueueName>,
+        silence: Duration,
+    ) -> Result<Option<Leadership>, Error> {
         let mut candidate = Candidate(Some(self.acquire().await?));
         // In one statement: a leader that is stopped between the lock and the limit would keep the lock.
         let leads = sqlx::query_scalar!(
             r#"
-            select case when pg_try_advisory_lock($1) then set_config('idle_session_timeout', $2, false) is not null
+            select case when pg_try_advisory_lock(coalesce(hashtextextended($3, $1), $1))
+                   then set_config('idle_session_timeout', $2, false) is not null
                    else false end as "leads!"
             "#,
             LEADER_LOCK,
             silence.as_millis().to_string(),
+            lane.map(QueueName::as_str),
         )
         .fetch_one(candidate.connection())
         .await?;

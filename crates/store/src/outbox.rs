@@ -42,7 +42,7 @@ impl Store {
                 for update skip locked
             )
             update outbox o
-            set receive_count = o.receive_count + 1,
+            set receive_count = o.receive_count + 1, announced_at = now(),
                 visible_at = now() + least($3::bigint * power(4, least(o.receive_count, 10)), 3600000)
                     * interval '1 millisecond'
             from visible v
@@ -65,29 +65,31 @@ impl Store {
             .collect())
     }
 
-    /// Doorbells of a lane that were announced, and that nobody has answered although their jobs have been queued for
-    /// `age`; the longest announced first, at most `limit`. They stay as they are: a claim decides who starts them.
+    /// Takes doorbells of a lane that were announced longer than `age` ago and that nobody has answered; the longest
+    /// announced first, at most `limit`. They count as announced anew, so that workers who look at the same time find
+    /// different ones; when their queue announces them again stays as it is.
     ///
     /// # Errors
     /// When the statement failed.
-    pub async fn unheard_doorbells(
+    pub async fn take_unheard_doorbells(
         &self,
         queue: &QueueName,
         age: Duration,
         limit: i64,
     ) -> Result<Vec<Doorbell>, Error> {
         let mut connection = self.acquire().await?;
-        // Jobs that wait their turn of a slow retry are hidden as well, but were never announced. There may be many of
-        // them, so only the next few rows are looked at.
         let rows = sqlx::query!(
             r#"
-            select job_id as "job_id!", tenant_id as "tenant_id!", traceparent
-            from (
-                select job_id, tenant_id, traceparent, receive_count, enqueued_at
-                from outbox where queue = $1 and visible_at > now() order by visible_at limit 10 * $3::bigint
-            ) hidden
-            where receive_count > 0 and enqueued_at <= now() - $2::bigint * interval '1 millisecond'
-            limit $3
+            with unheard as (
+                select job_id from outbox
+                where queue = $1 and announced_at <= now() - $2::bigint * interval '1 millisecond'
+                order by announced_at limit $3
+                for update skip locked
+            )
+            update outbox o set announced_at = now()
+            from unheard u
+            where o.job_id = u.job_id
+            returning o.job_id, o.tenant_id, o.traceparent
             "#,
             queue.as_str(),
             ms(age),
@@ -115,7 +117,8 @@ impl Store {
         sqlx::query!(
             r#"
             update outbox
-            set visible_at = now() + $2::bigint * interval '1 millisecond', receive_count = greatest(receive_count - 1, 0)
+            set visible_at = now() + $2::bigint * interval '1 millisecond', announced_at = null,
+                receive_count = greatest(receive_count - 1, 0)
             where job_id = any($1)
             "#,
             &ids,

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use domain::{JobId, QueueName};
@@ -24,14 +25,13 @@ use crate::meters::Meters;
 use crate::redriven::Redriven;
 use crate::registry::Handlers;
 use crate::running::Running;
+use crate::share::{MAX_IDLE, Share};
 use crate::step::{Received, StepOutcome};
+use crate::unheard;
 use crate::visibility::Hidden;
 
 /// The most messages of one receive, and jobs of one claim.
-const MAX_BATCH: usize = 100;
-/// The most slots that a lane holds while it waits and its last receive found nothing: the others are for lanes that
-/// have work. Also the most that SQS delivers at once.
-const MAX_IDLE: usize = 10;
+pub(crate) const MAX_BATCH: usize = 100;
 /// How long the last receive may take once the worker drains: on a busy queue it is there at once. On an idle one it
 /// is worth waiting longer where the queue can't tell that the receiver has gone.
 const LAST_LOOK: Duration = Duration::from_millis(200);
@@ -73,8 +73,10 @@ pub struct Consumer {
     pub(crate) messages: Messages,
     /// Where messages of running jobs are kept hidden; absent where a claim consumes them.
     pub(crate) hidden: Option<Arc<Hidden>>,
-    /// The most slots that one receive takes while the lane has no work.
-    pub(crate) idle_slots: usize,
+    /// How the lane shares the slots with the others.
+    pub(crate) share: Share,
+    /// Whether the queue gave less than it was asked for the last time, or has a receive wait.
+    pub(crate) silent: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -83,11 +85,6 @@ impl std::fmt::Debug for Consumer {
             .field("lane", &self.lane)
             .finish_non_exhaustive()
     }
-}
-
-/// The share of the slots that an idle lane may hold: all lanes together at most a quarter.
-pub(crate) fn idle_slots(concurrency: usize, receivers: usize) -> usize {
-    (concurrency / (4 * receivers.max(1))).clamp(1, MAX_IDLE)
 }
 
 impl Consumer {
@@ -114,14 +111,14 @@ impl Consumer {
     /// Takes and runs jobs until `stop` is cancelled. Attempts go to `attempts`, and go on after that.
     pub(crate) async fn run(self: Arc<Self>, attempts: TaskTracker, stop: CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_millis(200), MAX_BACKOFF);
-        let mut max = self.idle_slots;
+        let mut max = self.share.idle_slots;
         while !stop.is_cancelled() {
             let error = match self.take(max, &stop).await {
                 Ok(None) => return,
                 Ok(Some(claimed)) => {
                     backoff.succeeded();
                     max = if claimed.is_empty() {
-                        self.idle_slots
+                        self.share.idle_slots
                     } else {
                         MAX_BATCH
                     };
@@ -182,7 +179,7 @@ impl Consumer {
     }
 
     /// At least one slot, and all free ones up to `max`, once this worker is registered.
-    async fn free_slots(&self, max: usize) -> OwnedSemaphorePermit {
+    pub(crate) async fn free_slots(&self, max: usize) -> OwnedSemaphorePermit {
         self.shared.identity.registered().await;
         let slots = &self.shared.slots;
         let mut taken = Arc::clone(slots)
@@ -205,13 +202,28 @@ impl Consumer {
         let config = &self.shared.config;
         let receive = Receive {
             max,
-            wait: config.receive_wait,
+            wait: self.share.wait.min(config.receive_wait),
             visibility: config.visibility,
         };
         // The backends bound their own waits; this is for a connection that went silent.
-        let deliveries = within(config.receive_wait + PATIENCE, self.lane.queue.receive(receive)).await?;
-        self.shared.meters.deliveries.increment(deliveries.len() as u64);
-        Ok(deliveries)
+        let mut receiving = pin!(within(receive.wait + PATIENCE, self.lane.queue.receive(receive)));
+        let received = match timeout(unheard::AGE, &mut receiving).await {
+            Ok(received) => received,
+            Err(_) => {
+                self.silent.store(true, Ordering::Relaxed);
+                receiving.await
+            }
+        };
+        let count = received.as_ref().map_or(0, Vec::len);
+        // SQS may give a few less than there are.
+        let enough = count * 2 > max.min(MAX_IDLE);
+        self.silent.store(!enough, Ordering::Relaxed);
+        self.shared.meters.deliveries.increment(count as u64);
+        received
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent.load(Ordering::Relaxed)
     }
 
     /// Claims the jobs of all deliveries in one statement.
@@ -315,17 +327,5 @@ impl Claimed {
             && self.redriven.is_empty()
             && self.others.is_empty()
             && self.settled.is_empty()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn idle_lanes_hold_a_quarter_of_the_slots_at_most() {
-        assert_eq!(idle_slots(100, 1), 10);
-        assert_eq!(idle_slots(100, 5), 5);
-        assert_eq!(idle_slots(2, 4), 1);
     }
 }

@@ -43,6 +43,7 @@ mod redriven;
 mod registry;
 mod running;
 pub mod service;
+mod share;
 mod started;
 mod step;
 mod unheard;

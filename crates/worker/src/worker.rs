@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::cancel;
 use crate::config::Config;
-use crate::consumer::{Consumer, Lane, Shared, idle_slots};
+use crate::consumer::{Consumer, Lane, Shared};
 use crate::dispatcher::{Dispatched, Dispatcher};
 use crate::drain::{Drained, Draining};
 use crate::error::Error;
@@ -26,6 +26,7 @@ use crate::meters::Meters;
 use crate::news::News;
 use crate::registry::Registry;
 use crate::running::Running;
+use crate::share::Share;
 use crate::step::StepOutcome;
 use crate::visibility::Hidden;
 use crate::vital::Vital;
@@ -55,6 +56,8 @@ pub struct Worker {
     pub(crate) consumers: Vec<Arc<Consumer>>,
     pub(crate) heartbeat: Mutex<Heartbeat>,
     pub(crate) maintenance: Maintenance,
+    /// For each lane with a dead-letter queue.
+    pub(crate) dead_letters: Vec<Maintenance>,
     pub(crate) listener: Listener,
     pub(crate) handle: Handle,
     pub(crate) leads: watch::Sender<bool>,
@@ -157,6 +160,11 @@ impl Worker {
             &parts.lanes,
             config.maintenance.clone(),
         );
+        let dead_letters = parts
+            .lanes
+            .iter()
+            .filter_map(|lane| Maintenance::of_dead_letters(&store, lane, config.maintenance.clone()))
+            .collect();
         let (leads, leads_told) = watch::channel(false);
         let handle = Handle {
             identity: identity.clone(),
@@ -180,6 +188,7 @@ impl Worker {
             shared,
             heartbeat: Mutex::new(heartbeat),
             maintenance,
+            dead_letters,
             listener: parts.listener,
             handle,
             leads,
@@ -248,13 +257,14 @@ impl Worker {
         }
     }
 
-    /// Does one batch of the maintenance pass of this name, whether this worker leads or not. `None` when there is no
-    /// such pass.
+    /// Does one batch of the maintenance pass of this name, whether this worker leads or not; of those that each lane
+    /// has, the first lane's. `None` when there is no such pass.
     ///
     /// # Errors
     /// When the database did not do it.
     pub async fn maintain_once(&self, pass: &str, limit: i32) -> Result<Option<Counts>, Error> {
-        match self.maintenance.pass(pass) {
+        let mut maintenance = std::iter::once(&self.maintenance).chain(&self.dead_letters);
+        match maintenance.find_map(|maintenance| maintenance.pass(pass)) {
             Some(pass) => pass.run_once(limit).await.map(Some),
             None => Ok(None),
         }
@@ -276,7 +286,7 @@ impl Worker {
         let vital = Vital { shutdown: &shutdown };
         let stop = shutdown.draining();
         for consumer in &self.consumers {
-            for _ in 0..consumer.lane.receivers.max(1) {
+            for _ in 0..consumer.share.receivers {
                 let consuming = Arc::clone(consumer).run(attempts.clone(), stop.clone());
                 vital.spawn(&takers, "consumer", consuming);
             }
@@ -292,8 +302,11 @@ impl Worker {
         vital.spawn(
             &takers,
             "maintenance",
-            self.maintenance.run(self.leads, stop.clone()),
+            self.maintenance.run(Some(self.leads), stop.clone()),
         );
+        for dead_letters in self.dead_letters {
+            vital.spawn(&takers, "dead letters", dead_letters.run(None, stop.clone()));
+        }
         let finisher = self.shared.finisher.clone();
         vital.spawn(&takers, "finisher", {
             let stop = stop.clone();
@@ -357,7 +370,7 @@ fn consumers(
     services: &TaskTracker,
     served: &CancellationToken,
 ) -> Vec<Arc<Consumer>> {
-    let receivers = lanes.iter().map(|lane| lane.receivers.max(1)).sum();
+    let (concurrency, lane_count) = (shared.config.concurrency, lanes.len());
     let consumer = |lane: Lane| {
         let hidden = (!lane.queue.is_outbox()).then(|| Arc::new(Hidden::new(shared.config.visibility)));
         if let Some(hidden) = &hidden {
@@ -365,10 +378,11 @@ fn consumers(
         }
         Arc::new(Consumer {
             messages: Messages::start(Arc::clone(&lane.queue), services),
+            share: Share::of(concurrency, lane_count, lane.receivers),
             lane,
             shared: Arc::clone(shared),
             hidden,
-            idle_slots: idle_slots(shared.config.concurrency, receivers),
+            silent: Arc::default(),
         })
     };
     lanes.into_iter().map(consumer).collect()

@@ -133,12 +133,10 @@ pub(crate) async fn retry_dead_letters(
     body: JsonBody<RetryDeadLetters>,
 ) -> Result<Json<RetriedBody>, Problem> {
     let Retry { selection, spacing } = body.value.try_into()?;
-    let matched = app
+    let (matched, as_of) = app
         .store
         .count_dead_letters(caller.tenant_id, &selection.filter)
         .await?;
-    // After the failures that were counted, and before any of a job that is retried now.
-    let as_of = (app.now)();
     let retried = if selection.dry_run || matched == 0 {
         0
     } else {
@@ -184,11 +182,10 @@ pub(crate) async fn discard_dead_letters(
     body: JsonBody<DiscardDeadLetters>,
 ) -> Result<Json<DiscardedBody>, Problem> {
     let Discard(selection) = body.value.try_into()?;
-    let matched = app
+    let (matched, as_of) = app
         .store
         .count_dead_letters(caller.tenant_id, &selection.filter)
         .await?;
-    let as_of = (app.now)();
     let discarded = if selection.dry_run || matched == 0 {
         0
     } else {

@@ -38,7 +38,7 @@ impl World {
             .list_dead_letters(self.tenant_id, filter, None, 100)
             .await
             .unwrap();
-        let counted = self.api.count_dead_letters(self.tenant_id, filter).await.unwrap();
+        let (counted, _) = self.api.count_dead_letters(self.tenant_id, filter).await.unwrap();
         assert_eq!(counted, listed.len() as u64);
         listed.into_iter().map(|letter| letter.job_id).collect()
     }
@@ -168,6 +168,13 @@ async fn a_bulk_retry_queues_jobs_at_the_pace_that_was_asked_for() {
         .unwrap();
     let taken: Vec<JobId> = taken.into_iter().map(|doorbell| doorbell.job_id).collect();
     assert_eq!(taken, [ids[0]]);
+    world.start(ids[0]).await;
+    let backlog = world.worker.backlog().await.unwrap();
+    assert_eq!(
+        (backlog.lanes[0].jobs, backlog.lanes[0].oldest),
+        (1, Duration::ZERO),
+        "it is not late before its turn"
+    );
 }
 
 #[tokio::test]

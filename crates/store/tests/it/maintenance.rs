@@ -34,7 +34,7 @@ async fn one_worker_leads_and_another_takes_over() {
     let world = World::new().await;
     let mut leader = world
         .worker
-        .try_lead(Duration::from_secs(10))
+        .try_lead(None, Duration::from_secs(10))
         .await
         .unwrap()
         .unwrap();
@@ -42,14 +42,29 @@ async fn one_worker_leads_and_another_takes_over() {
     assert!(
         world
             .worker
-            .try_lead(Duration::from_secs(10))
+            .try_lead(None, Duration::from_secs(10))
             .await
             .unwrap()
             .is_none()
     );
+    // What is done for one lane has a leader of its own, whoever leads the rest.
+    let of = |lane: &str| lane.parse::<domain::QueueName>().unwrap();
+    let lead = async |lane: &domain::QueueName| {
+        let leads = world.worker.try_lead(Some(lane), Duration::from_secs(10));
+        leads.await.unwrap()
+    };
+    let high = lead(&of("high")).await.unwrap();
+    assert!(lead(&of("high")).await.is_none());
+    let low = lead(&of("low")).await.unwrap();
+    high.resign().await;
+    low.resign().await;
     leader.resign().await;
     let heir = testkit::eventually("leadership", Duration::from_secs(5), || async {
-        world.worker.try_lead(Duration::from_secs(10)).await.unwrap()
+        world
+            .worker
+            .try_lead(None, Duration::from_secs(10))
+            .await
+            .unwrap()
     });
     assert!(heir.await.holds().await);
 }
@@ -58,9 +73,9 @@ async fn one_worker_leads_and_another_takes_over() {
 async fn a_leader_that_is_silent_is_a_leader_no_more() {
     let world = World::new().await;
     let silence = Duration::from_secs(1);
-    let mut silent = world.worker.try_lead(silence).await.unwrap().unwrap();
+    let mut silent = world.worker.try_lead(None, silence).await.unwrap().unwrap();
     let heir = testkit::eventually("leadership", Duration::from_secs(10), || async {
-        world.worker.try_lead(silence).await.unwrap()
+        world.worker.try_lead(None, silence).await.unwrap()
     });
     let mut heir = heir.await;
     assert!(!silent.holds().await);
@@ -127,13 +142,51 @@ async fn doorbells_are_taken_once_and_rung_again_when_nobody_answers() {
     assert_eq!(take().await.unwrap().len(), 1);
     world.sql("update outbox set visible_at = now()").await;
     assert_eq!(take().await.unwrap().len(), 1);
-    let unheard = |age| world.worker.unheard_doorbells(&queue, age, 10);
+    let unheard = |age| world.worker.take_unheard_doorbells(&queue, age, 10);
     assert!(unheard(Duration::from_secs(60)).await.unwrap().is_empty());
     assert_eq!(unheard(Duration::ZERO).await.unwrap()[0].job_id, id);
+    // Another worker that looks a moment later leaves it to the first.
+    world
+        .sql("update outbox set announced_at = announced_at - interval '1 minute'")
+        .await;
+    let minute = Duration::from_secs(60);
+    assert_eq!(unheard(minute).await.unwrap()[0].job_id, id);
+    assert!(unheard(minute).await.unwrap().is_empty());
     world.start(id).await;
     assert!(unheard(Duration::ZERO).await.unwrap().is_empty());
     world.sql("update outbox set visible_at = now()").await;
     assert!(take().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_unheard_doorbell_is_found_behind_many_that_wait_for_their_turn() {
+    let world = World::new().await;
+    let queue = domain::QueueName::default_lane();
+    let id = world.submit(new_job()).await.id;
+    let take = || world.worker.take_doorbells(&queue, 10, Duration::from_hours(1));
+    assert_eq!(take().await.unwrap().len(), 1);
+    // As a slow retry makes them: each due a moment after the one before, none announced.
+    let paced = "insert into outbox (job_id, tenant_id, queue, enqueued_at, visible_at)
+        select gen_random_uuid(), tenant_id, queue, now() + n * interval '1 second', now() + n * interval '1 second'
+        from outbox, generate_series(10, 1000) n";
+    world.sql(paced).await;
+    assert!(take().await.unwrap().is_empty());
+    let unheard = world.worker.take_unheard_doorbells(&queue, Duration::ZERO, 10);
+    let unheard: Vec<JobId> = unheard.await.unwrap().into_iter().map(|it| it.job_id).collect();
+    assert_eq!(unheard, [id]);
+}
+
+#[tokio::test]
+async fn a_doorbell_that_could_not_be_sent_is_not_unheard() {
+    let world = World::new().await;
+    let queue = domain::QueueName::default_lane();
+    let id = world.submit(new_job()).await.id;
+    let taken = world.worker.take_doorbells(&queue, 10, Duration::from_secs(25));
+    assert_eq!(taken.await.unwrap().len(), 1);
+    let wait = Duration::from_secs(60);
+    world.worker.return_doorbells(&[id], wait).await.unwrap();
+    let unheard = world.worker.take_unheard_doorbells(&queue, Duration::ZERO, 10);
+    assert!(unheard.await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -22,10 +22,9 @@ const TAKEOVER_LIMIT: Duration = Duration::from_secs(6 + 3).saturating_add(SPARE
 /// The lease of [`Worker`] and the sweep.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(6 + 5).saturating_add(SPARE);
 
-/// What a stopped worker can add on SQS: messages that come while its long polls last are handed to it. Their jobs are
-/// announced again after 25 s, looked for every second. With leases longer than a long poll and a heartbeat, as they are
-/// by default, the jobs that it ran are not among them.
-const SWALLOWED_LIMIT: Duration = Duration::from_secs(25 + 2);
+/// What a stopped worker can add on SQS: messages that come while its long polls last are handed to it. A second later
+/// their jobs are found unheard, by a worker that looks every second.
+const SWALLOWED_LIMIT: Duration = Duration::from_secs(1 + 2);
 
 /// Two workers, of which the first leads and runs all jobs.
 struct Team {

@@ -21,24 +21,33 @@ const MISSED_CHECKS: u32 = 3;
 const MIN_SILENCE: Duration = Duration::from_secs(3);
 
 impl Maintenance {
-    /// Tries to lead, and does the sweeps while it does, until `stop` is cancelled; then resigns. `leads` tells.
-    pub(crate) async fn run(self, leads: watch::Sender<bool>, stop: CancellationToken) {
+    /// Tries to lead, and does the sweeps while it does, until `stop` is cancelled; then resigns. `leads` tells, where
+    /// the sweeps are for all lanes.
+    pub(crate) async fn run(self, leads: Option<watch::Sender<bool>>, stop: CancellationToken) {
         let silence = (self.config.leader_check * MISSED_CHECKS).max(MIN_SILENCE);
-        let gauge = metric::MAINTENANCE_LEADER.with([]);
-        gauge.set(0.0);
+        let tell = |leading: bool| {
+            if let Some(leads) = &leads {
+                leads.send_replace(leading);
+                metric::MAINTENANCE_LEADER.with([]).set(f64::from(leading));
+            }
+        };
+        tell(false);
         while !stop.is_cancelled() {
             match stop
-                .run_until_cancelled(within(PATIENCE, self.store.try_lead(silence)))
+                .run_until_cancelled(within(PATIENCE, self.store.try_lead(self.lane.as_ref(), silence)))
                 .await
             {
                 None => return,
                 Some(Ok(Some(leadership))) => {
-                    tracing::info!("this worker leads the maintenance");
-                    leads.send_replace(true);
-                    gauge.set(1.0);
+                    match &self.lane {
+                        None => tracing::info!("this worker leads the maintenance"),
+                        Some(queue) => {
+                            tracing::info!(%queue, "this worker cares for the lane's dead-letter queue")
+                        }
+                    }
+                    tell(true);
                     self.lead(leadership, &stop).await;
-                    gauge.set(0.0);
-                    leads.send_replace(false);
+                    tell(false);
                     self.passes.iter().for_each(|pass| pass.resigned());
                 }
                 Some(Ok(None)) => {}

@@ -1,4 +1,5 @@
-//! Sweeps that one worker at a time does for all: the leader, who holds an advisory lock.
+//! Sweeps that one worker at a time does for all: the leader, who holds an advisory lock. What only workers of one lane
+//! can do, because only they know its dead-letter queue, has a leader among them, with a lock of its own.
 //!
 //! They are the truth behind every signal: what was announced and not heard is found here. Should two workers lead for a
 //! moment, nothing breaks, because every change is fenced; it is only done in vain.
@@ -14,6 +15,7 @@ mod retention;
 
 use std::sync::Arc;
 
+use domain::QueueName;
 use queue::postgres::Bell;
 use store::Store;
 
@@ -23,10 +25,12 @@ use crate::config::MaintenanceConfig;
 use crate::consumer::Lane;
 use crate::news::News;
 
-/// The sweeps, and who does them.
+/// Sweeps that have a leader in common.
 #[derive(Clone)]
 pub(crate) struct Maintenance {
     pub(crate) store: Store,
+    /// The lane whose leader does them; absent where they are for all lanes.
+    pub(crate) lane: Option<QueueName>,
     pub(crate) config: MaintenanceConfig,
     pub(crate) passes: Arc<[Box<dyn Pass>]>,
 }
@@ -40,7 +44,7 @@ impl Maintenance {
         config: MaintenanceConfig,
     ) -> Self {
         let names: Vec<_> = lanes.iter().map(|lane| lane.name.clone()).collect();
-        let mut passes: Vec<Box<dyn Pass>> = vec![
+        let passes: Vec<Box<dyn Pass>> = vec![
             Box::new(backlog::CountBacklog::new(store, &names, config.backlog)),
             Box::new(promote::Promote {
                 store: store.clone(),
@@ -74,12 +78,23 @@ impl Maintenance {
                 interval: config.retention,
             }),
         ];
-        passes.extend(dead_letters::passes(store, lanes, &config.dead_letters));
         Self {
             store: store.clone(),
+            lane: None,
             config,
             passes: passes.into(),
         }
+    }
+
+    /// The sweeps of a lane's dead-letter queue; none where it has no such queue.
+    pub(crate) fn of_dead_letters(store: &Store, lane: &Lane, config: MaintenanceConfig) -> Option<Self> {
+        let passes = dead_letters::passes(store, lane, &config.dead_letters)?;
+        Some(Self {
+            store: store.clone(),
+            lane: Some(lane.name.clone()),
+            config,
+            passes: passes.into(),
+        })
     }
 
     /// The sweep of this name.

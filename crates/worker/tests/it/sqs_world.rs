@@ -70,8 +70,16 @@ impl SqsWorld {
     }
 
     pub(crate) async fn worker(&self, registry: Registry, config: Config) -> Worker {
+        self.worker_of(registry, config, vec![self.lane()]).await
+    }
+
+    pub(crate) async fn worker_of(&self, registry: Registry, config: Config, lanes: Vec<Lane>) -> Worker {
         let store = self.world.store().await;
-        let lane = Lane {
+        self.world.worker_of(&store, registry, config, |_| lanes)
+    }
+
+    pub(crate) fn lane(&self) -> Lane {
+        Lane {
             name: lane(),
             queue: Arc::new(self.queue()),
             dead_letters: self
@@ -79,8 +87,21 @@ impl SqsWorld {
                 .is_some()
                 .then(|| Arc::new(self.dead_letter_queue()) as Arc<dyn Queue>),
             receivers: 2,
+        }
+    }
+
+    /// A lane beside the default one, with a dead-letter queue.
+    pub(crate) async fn another_lane(&self, name: &str) -> Lane {
+        let queue = async || {
+            let made = self.client.create_queue().queue_name(self::name()).send().await;
+            Arc::new(SqsQueue::new(&self.client, made.unwrap().queue_url.unwrap())) as Arc<dyn Queue>
         };
-        self.world.worker_with(&store, registry, config, |_| lane)
+        Lane {
+            name: name.parse().unwrap(),
+            queue: queue().await,
+            dead_letters: Some(queue().await),
+            receivers: 2,
+        }
     }
 
     /// Messages that are visible, and messages that are hidden.

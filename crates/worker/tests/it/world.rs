@@ -91,10 +91,20 @@ impl World {
         config: Config,
         lane: impl FnOnce(&Listener) -> Lane,
     ) -> Worker {
+        self.worker_of(store, registry, config, |listener| vec![lane(listener)])
+    }
+
+    pub(crate) fn worker_of(
+        &self,
+        store: &Store,
+        registry: Registry,
+        config: Config,
+        lanes: impl FnOnce(&Listener) -> Vec<Lane>,
+    ) -> Worker {
         let listener = Listener::start(store.pool().clone(), &self.tasks, self.stop.clone());
         let parts = Parts {
             bell: Bell::start(store.pool().clone(), &self.tasks, self.stop.clone()),
-            lanes: vec![lane(&listener)],
+            lanes: lanes(&listener),
             listener,
             store: store.clone(),
             registry,

@@ -124,6 +124,21 @@ async fn jobs_that_fail_again_are_kept_out_by_the_time_of_the_count() {
     assert_eq!(listed(&user, &[]).await, [first]);
 }
 
+/// It is compared with times that the database wrote.
+#[tokio::test]
+async fn the_time_of_the_count_is_the_databases() {
+    let app = TestApp::with(|parts| parts.now = || runtime::clock::now() - TimeDelta::hours(1)).await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    let id = dead_letter(&user, &worker, "no luck").await;
+    for route in [RETRY, DISCARD] {
+        let body = json!({ "filter": { "all": true }, "dry_run": true });
+        let as_of = user.post(route, &body).await.ok(200)["as_of"].clone();
+        let as_of = as_of.as_str().unwrap();
+        assert_eq!(listed(&user, &[("failed_before", as_of)]).await, [id.as_str()]);
+        assert!(listed(&user, &[("failed_after", as_of)]).await.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn discarded_jobs_stay_failed_and_can_still_be_retried_one_by_one() {
     let app = TestApp::new().await;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::JobId;
-use futures::future::join_all;
 use queue::{Envelope, Message};
 use runtime::metric;
 use store::{DeadLetterNotice, Store};
@@ -13,13 +12,13 @@ use super::{DeadLetterQueue, PATIENCE};
 use crate::error::{Error, within};
 use crate::maintenance::pass::{Counts, Pass};
 
-/// The most messages of a lane that are sent at once.
+/// The most messages that are sent at once.
 const MAX_BATCH: i32 = 100;
 
 /// See the module.
 pub(super) struct Announce {
     pub(super) store: Store,
-    pub(super) queues: Vec<DeadLetterQueue>,
+    pub(super) source: DeadLetterQueue,
     pub(super) interval: Duration,
 }
 
@@ -40,30 +39,28 @@ impl Pass for Announce {
 
     async fn run_once(&self, limit: i32) -> Result<Counts, Error> {
         let limit = limit.min(MAX_BATCH);
-        let announcing = self.queues.iter().map(|queue| self.announce(queue, limit));
-        let mut counts = Counts::default();
-        // A lane whose queue is gone does not keep the others from theirs: all are done by now.
-        for announced in join_all(announcing).await {
-            let announced = announced?;
-            counts.changed += announced;
-            counts.more |= announced >= u64::from(limit.unsigned_abs());
-        }
-        Ok(counts)
+        let changed = self.announce(limit).await?;
+        Ok(Counts {
+            changed,
+            more: changed >= u64::from(limit.unsigned_abs()),
+            ..Counts::default()
+        })
     }
 }
 
 impl Announce {
-    /// Announces one batch of a lane; answers how many were sent. Should the process end between the take and the send,
-    /// the reconciliation misses their messages.
-    async fn announce(&self, queue: &DeadLetterQueue, limit: i32) -> Result<u64, Error> {
-        let owed = self.store.take_owed_dead_letters(&queue.lane, limit.into());
+    /// Announces one batch; answers how many were sent. Should the process end between the take and the send, the
+    /// reconciliation misses their messages.
+    async fn announce(&self, limit: i32) -> Result<u64, Error> {
+        let DeadLetterQueue { lane, queue } = &self.source;
+        let owed = self.store.take_owed_dead_letters(lane, limit.into());
         let notices = within(PATIENCE, owed).await?;
         if notices.is_empty() {
             return Ok(0);
         }
         let ids: Vec<JobId> = notices.iter().map(|notice| notice.job_id).collect();
         let envelopes: Vec<Envelope> = notices.iter().map(envelope).collect();
-        let failures = match within(PATIENCE, queue.queue.send(&envelopes)).await {
+        let failures = match within(PATIENCE, queue.send(&envelopes)).await {
             Ok(failures) => failures,
             Err(error) => {
                 self.give_back(&ids).await;
@@ -75,7 +72,7 @@ impl Announce {
             .with(["announced".into()])
             .increment(sent);
         if let Some(failure) = failures.first() {
-            tracing::warn!(error.chain = %runtime::error_chain(&failure.error), entries = failures.len(), queue = %queue.lane, "not all dead letters were announced");
+            tracing::warn!(error.chain = %runtime::error_chain(&failure.error), entries = failures.len(), queue = %lane, "not all dead letters were announced");
             let failed: Vec<JobId> = failures
                 .iter()
                 .filter_map(|failure| ids.get(failure.index))

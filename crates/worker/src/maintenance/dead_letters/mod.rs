@@ -31,25 +31,18 @@ struct DeadLetterQueue {
     queue: Arc<dyn Queue>,
 }
 
-/// The passes; none where no lane has a dead-letter queue.
-pub(crate) fn passes(store: &Store, lanes: &[Lane], config: &DeadLetterConfig) -> Vec<Box<dyn Pass>> {
-    let queues: Vec<DeadLetterQueue> = lanes.iter().filter_map(dead_letter_queue).collect();
-    if queues.is_empty() {
-        return Vec::new();
-    }
-    vec![
-        Box::new(announce::Announce {
-            store: store.clone(),
-            queues: queues.clone(),
-            interval: config.announce,
-        }),
-        Box::new(reconcile::Reconcile::new(store.clone(), queues, config.clone())),
-    ]
-}
-
-fn dead_letter_queue(lane: &Lane) -> Option<DeadLetterQueue> {
-    Some(DeadLetterQueue {
+/// The passes; none where the lane has no dead-letter queue.
+pub(crate) fn passes(store: &Store, lane: &Lane, config: &DeadLetterConfig) -> Option<[Box<dyn Pass>; 2]> {
+    let source = DeadLetterQueue {
         lane: lane.name.clone(),
         queue: Arc::clone(lane.dead_letters.as_ref()?),
-    })
+    };
+    Some([
+        Box::new(announce::Announce {
+            store: store.clone(),
+            source: source.clone(),
+            interval: config.announce,
+        }),
+        Box::new(reconcile::Reconcile::new(store.clone(), source, config.clone())),
+    ])
 }

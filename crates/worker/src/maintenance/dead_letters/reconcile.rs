@@ -1,12 +1,10 @@
-//! Compares the dead-letter queues with the rows, and corrects the queues.
+//! Compares a dead-letter queue with the rows, and corrects the queue.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{JobId, QueueName};
-use futures::future::join_all;
 use runtime::metric;
 use store::Store;
 use tokio::time::Instant;
@@ -20,10 +18,10 @@ use crate::maintenance::pass::{Counts, Pass};
 /// See the module.
 pub(super) struct Reconcile {
     store: Store,
-    queues: Vec<DeadLetterQueue>,
+    source: DeadLetterQueue,
     config: DeadLetterConfig,
-    /// When each queue was last read.
-    read_at: Mutex<HashMap<QueueName, Instant>>,
+    /// When the queue was last read.
+    read_at: Mutex<Option<Instant>>,
 }
 
 #[async_trait]
@@ -42,38 +40,36 @@ impl Pass for Reconcile {
     }
 
     async fn run_once(&self, limit: i32) -> Result<Counts, Error> {
-        let reconciling = self.queues.iter().map(|queue| self.reconcile(queue, limit));
-        let mut counts = Counts::default();
-        for changed in join_all(reconciling).await {
-            counts.changed += changed?;
-        }
-        Ok(counts)
+        let changed = self.reconcile(limit).await?;
+        Ok(Counts {
+            changed,
+            ..Counts::default()
+        })
     }
 
     fn resigned(&self) {
-        for queue in &self.queues {
-            tell(&queue.lane, 0, 0);
-        }
+        tell(&self.source.lane, 0, 0);
     }
 }
 
 impl Reconcile {
-    pub(super) fn new(store: Store, queues: Vec<DeadLetterQueue>, config: DeadLetterConfig) -> Self {
+    pub(super) fn new(store: Store, source: DeadLetterQueue, config: DeadLetterConfig) -> Self {
         Self {
             store,
-            queues,
+            source,
             config,
             read_at: Mutex::default(),
         }
     }
 
     /// Answers how many messages were deleted or will be sent again.
-    async fn reconcile(&self, source: &DeadLetterQueue, limit: i32) -> Result<u64, Error> {
+    async fn reconcile(&self, limit: i32) -> Result<u64, Error> {
+        let source = &self.source;
         let depth = within(PATIENCE, source.queue.depth()).await?;
         let announced = within(PATIENCE, self.store.count_announced_dead_letters(&source.lane)).await?;
         tell(&source.lane, announced, depth);
         let began = Instant::now();
-        if depth == announced && !self.is_due(&source.lane, began) {
+        if depth == announced && !self.is_due(began) {
             return Ok(0);
         }
         let reader = Reader {
@@ -84,15 +80,12 @@ impl Reconcile {
         let reading = reader.read().await?;
         let missing = if reading.complete {
             let age = began.elapsed() + self.config.settled;
-            self.announce_again(source, &reading, age, limit).await?
+            self.announce_again(&reading, age, limit).await?
         } else {
             tracing::info!(queue = %source.lane, depth, "the dead-letter queue was not read to its end");
             0
         };
-        self.read_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(source.lane.clone(), began);
+        *self.read_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(began);
         count("kept", reading.kept.len() as u64);
         count("announced_again", missing);
         let deleted = reading.deleted;
@@ -103,24 +96,16 @@ impl Reconcile {
     }
 
     /// Whether the queue is read even if its depth is right: one message too many may hide one that is missing.
-    fn is_due(&self, lane: &QueueName, now: Instant) -> bool {
-        let read_at = self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        read_at
-            .get(lane)
-            .is_none_or(|read_at| now - *read_at >= self.config.read_anyway)
+    fn is_due(&self, now: Instant) -> bool {
+        let read_at = *self.read_at.lock().unwrap_or_else(PoisonError::into_inner);
+        read_at.is_none_or(|read_at| now - read_at >= self.config.read_anyway)
     }
 
-    async fn announce_again(
-        &self,
-        source: &DeadLetterQueue,
-        reading: &Reading,
-        age: Duration,
-        limit: i32,
-    ) -> Result<u64, Error> {
+    async fn announce_again(&self, reading: &Reading, age: Duration, limit: i32) -> Result<u64, Error> {
         let kept: Vec<JobId> = reading.kept.iter().copied().collect();
         let missing = self
             .store
-            .owe_unseen_dead_letters(&source.lane, &kept, age, limit.into());
+            .owe_unseen_dead_letters(&self.source.lane, &kept, age, limit.into());
         within(PATIENCE, missing).await
     }
 }
