@@ -53,25 +53,24 @@ impl Store {
                 delete from claim c using ending e
                 where c.job_id = e.job_id and c.attempt = e.attempt and c.worker_id = e.worker_id
                 returning c.job_id, c.started_at
-            ), decided as (
-                -- Nothing waits for another attempt of a job whose end was asked for.
-                select e.*, t.started_at,
-                       j.cancel_requested_at is not null and e.state in ('scheduled', 'queued') as cancelled
-                from token t join ending e using (job_id) join job j on j.id = t.job_id
             ), ended as (
+                -- Nothing waits for another attempt of a job whose end was asked for. The row itself says so, not a
+                -- snapshot of it: when this update has waited for a cancel, Postgres computes it from the new row.
                 update job j
-                set state = case when d.cancelled then 'cancelled' else d.state end,
+                set state = case when e.state in ('scheduled', 'queued') and j.cancel_requested_at is not null
+                                 then 'cancelled' else e.state end,
                     version = j.version + 1,
-                    attempts_spent = j.attempts_spent - case when d.spends then 0 else 1 end,
-                    run_at = case when d.state in ('scheduled', 'queued') and not d.cancelled
-                                  then now() + d.wait_ms * interval '1 millisecond' else j.run_at end,
-                    finished_at = case when d.cancelled or d.state not in ('scheduled', 'queued') then now() end,
-                    error_code = d.error_code, error_message = d.error_message, result = d.result::json
-                from decided d
-                where j.id = d.job_id and j.state = 'running' and j.attempt = d.attempt
+                    attempts_spent = j.attempts_spent - case when e.spends then 0 else 1 end,
+                    run_at = case when e.state in ('scheduled', 'queued') and j.cancel_requested_at is null
+                                  then now() + e.wait_ms * interval '1 millisecond' else j.run_at end,
+                    finished_at = case when e.state not in ('scheduled', 'queued') or j.cancel_requested_at is not null
+                                       then now() end,
+                    error_code = e.error_code, error_message = e.error_message, result = e.result::json
+                from token t join ending e using (job_id)
+                where j.id = t.job_id and j.state = 'running' and j.attempt = e.attempt
                 returning j.id, j.tenant_id, j.state, j.kind, j.queue, j.traceparent, j.run_at, j.version, j.attempt,
-                          case when d.cancelled then 'cancelled' else d.event end as event,
-                          d.worker_id, d.started_at, d.error_code, d.error_message, d.fingerprint
+                          case when j.state = 'cancelled' then 'cancelled' else e.event end as event,
+                          e.worker_id, t.started_at, e.error_code, e.error_message, e.fingerprint
             ), attempts as (
                 insert into attempt (job_id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message)
                 select id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message from ended
