@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use domain::{Finish, JobState, Lease};
+use domain::{Event, Finish, JobId, JobState, Lease};
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{ms, parse};
+use crate::row::{count, ms, parse};
 
 /// What is recorded for one attempt.
 #[derive(Debug)]
@@ -121,5 +121,42 @@ impl Store {
                     .map_or(Finished::LeaseLost, Finished::Recorded)
             })
             .collect())
+    }
+    /// Which of these attempts' ends their own worker has recorded, and as what the job stood then: after an answer that
+    /// was lost, and a repetition that said [`Finished::LeaseLost`].
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn recorded(&self, leases: &[&Lease]) -> Result<HashMap<(JobId, u32), JobState>, Error> {
+        let mut connection = self.acquire().await?;
+        // Whoever ends the attempt of a lost worker names that worker too, but always with this error.
+        let rows = sqlx::query!(
+            r#"
+            select a.job_id, a.attempt, a.event
+            from unnest($1::uuid[], $2::integer[], $3::uuid[]) as l (job_id, attempt, worker_id)
+            join attempt a on a.job_id = l.job_id and a.attempt = l.attempt and a.worker_id = l.worker_id
+            where a.error_code is distinct from 'worker_lost'
+            "#,
+            &leases.iter().map(|lease| lease.job_id.0).collect::<Vec<_>>(),
+            &leases
+                .iter()
+                .map(|lease| i32::try_from(lease.attempt).unwrap_or(i32::MAX))
+                .collect::<Vec<_>>(),
+            &leases.iter().map(|lease| lease.worker_id.0).collect::<Vec<_>>(),
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let state = |event: &str| {
+            let mut events = Event::ALL.into_iter();
+            let event = events.find(|known| known.as_str() == event)?;
+            JobState::Running.next(event).ok()
+        };
+        let mut recorded = HashMap::with_capacity(rows.len());
+        for row in rows {
+            if let Some(state) = state(&row.event) {
+                recorded.insert((JobId(row.job_id), count(row.attempt)?), state);
+            }
+        }
+        Ok(recorded)
     }
 }
