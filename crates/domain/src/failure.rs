@@ -18,6 +18,8 @@ pub enum FailureCode {
     WorkerLost,
     /// No handler is registered for the job's kind.
     UnknownKind,
+    /// The job's row holds what the worker's version can't read.
+    JobUnreadable,
     /// The target could not be reached, or the exchange broke off.
     TargetUnreachable,
     /// The target answered with something else than success.
@@ -35,6 +37,7 @@ impl FailureCode {
             Self::TimedOut => "timed_out",
             Self::WorkerLost => "worker_lost",
             Self::UnknownKind => "unknown_kind",
+            Self::JobUnreadable => "job_unreadable",
             Self::TargetUnreachable => "target_unreachable",
             Self::TargetRefused => "target_refused",
         }

@@ -140,6 +140,8 @@ metrics! {
         "Attempts by the event that ended them.";
     Histogram ATTEMPT_DURATION = "tandem_attempt_duration_seconds" [kind] Seconds,
         "Time that a handler took.";
+    Counter BLOCKED_HANDLERS = "tandem_blocked_handlers_total" [] Count,
+        "Handlers that could not be stopped because they block their thread; each keeps its slot until it ends.";
     Gauge JOBS_RUNNING = "tandem_jobs_running" [] Count,
         "Attempts that run in this process now.";
     Counter FINISHES = "tandem_finishes_total" [answer] Count,

@@ -17,6 +17,8 @@ use crate::row::{count, duration_ms, parse, policy};
 pub enum Claim {
     /// A new attempt began and this worker holds its lease: run it, delete the message when the outcome is recorded.
     Started(Box<StartedJob>),
+    /// The same, but the job can't be run: record its failure, delete the message after that.
+    StartedUnreadable(UnreadableJob),
     /// The job is in a terminal state: delete the message.
     Finished(JobState),
     /// Another attempt holds a lease until then: delete the message. Should that worker be gone by then, recovery announces
@@ -33,8 +35,22 @@ pub enum Claim {
     /// The job is queued, but could not be started now (it is just being moved, or expires, or this worker's own
     /// lease has run out): leave the message for later.
     NotStarted,
+    /// The job is in a state that this version does not know, and so was not started: delete the message.
+    Unreadable {
+        /// What can't be read.
+        what: String,
+    },
     /// There is no such job: delete the message and count it.
     Unknown,
+}
+
+/// A started job whose row holds what this version can't read.
+#[derive(Debug)]
+pub struct UnreadableJob {
+    /// The right to finish this attempt.
+    pub lease: Lease,
+    /// What can't be read.
+    pub what: String,
 }
 
 impl Store {
@@ -93,7 +109,7 @@ impl Store {
         .await?;
         let mut claims: HashMap<Uuid, Claim> = HashMap::with_capacity(rows.len());
         for row in rows {
-            claims.insert(row.id, row.into_claim(worker_id)?);
+            claims.insert(row.id, row.into_claim(worker_id));
         }
         // A second delivery of the same job within one batch is like any other duplicate.
         Ok(uuids
@@ -127,13 +143,28 @@ struct ClaimRow {
 }
 
 impl ClaimRow {
-    fn into_claim(self, worker_id: WorkerId) -> Result<Claim, Error> {
-        if self.attempt.is_some() {
-            let started = self
-                .into_started(worker_id)
-                .ok_or_else(|| Error::corrupt("a column is null"))??;
-            return Ok(Claim::Started(Box::new(started)));
-        }
+    /// What can't be read spoils no other row: the statement is committed, and its other jobs have started.
+    fn into_claim(self, worker_id: WorkerId) -> Claim {
+        let (id, attempt) = (JobId(self.id), self.attempt);
+        let claim = match attempt {
+            Some(_) => self.into_started(worker_id),
+            None => self.into_not_started(),
+        };
+        claim.unwrap_or_else(|error| {
+            let what = error.to_string();
+            let Some(attempt) = attempt.and_then(|attempt| count(attempt).ok()) else {
+                return Claim::Unreadable { what };
+            };
+            let lease = Lease {
+                job_id: id,
+                attempt,
+                worker_id,
+            };
+            Claim::StartedUnreadable(UnreadableJob { lease, what })
+        })
+    }
+
+    fn into_not_started(self) -> Result<Claim, Error> {
         let Some(state) = self.state else {
             return Ok(Claim::Unknown);
         };
@@ -142,7 +173,7 @@ impl ClaimRow {
                 until: self.held_until,
             },
             JobState::Scheduled => Claim::NotDue {
-                run_at: self.run_at.ok_or_else(|| Error::corrupt("run_at is null"))?,
+                run_at: present(self.run_at)?,
             },
             JobState::Queued => Claim::NotStarted,
             ended @ (JobState::Succeeded | JobState::Failed | JobState::Cancelled | JobState::Expired) => {
@@ -151,41 +182,34 @@ impl ClaimRow {
         })
     }
 
-    /// `None` when a column that is never null is.
-    fn into_started(self, worker_id: WorkerId) -> Option<Result<StartedJob, Error>> {
-        let (attempt, spent, max_attempts) = (self.attempt?, self.spent?, self.max_attempts?);
-        let (initial_ms, factor, max_ms) = (
-            self.backoff_initial_ms?,
-            self.backoff_factor?,
-            self.backoff_max_ms?,
-        );
-        let (kind, queue, payload, tenant_id) = (
-            self.kind?,
-            self.queue?,
-            self.payload?.0,
-            TenantId(self.tenant_id?),
-        );
-        let (timeout_ms, created_at, waited_ms) = (self.timeout_ms?, self.created_at?, self.waited_ms?);
-        let build = || {
-            Ok(StartedJob {
-                lease: Lease {
-                    job_id: JobId(self.id),
-                    attempt: count(attempt)?,
-                    worker_id,
-                },
-                tenant_id,
-                kind: parse(&kind)?,
-                queue: parse(&queue)?,
-                payload,
-                policy: policy(max_attempts, initial_ms, factor, max_ms)?,
-                spent: count(spent)?,
-                timeout: duration_ms(timeout_ms),
-                created_at,
-                waited: duration_ms(waited_ms),
-                traceparent: self.traceparent,
-                request_id: self.request_id,
-            })
-        };
-        Some(build())
+    fn into_started(self, worker_id: WorkerId) -> Result<Claim, Error> {
+        Ok(Claim::Started(Box::new(StartedJob {
+            lease: Lease {
+                job_id: JobId(self.id),
+                attempt: count(present(self.attempt)?)?,
+                worker_id,
+            },
+            tenant_id: TenantId(present(self.tenant_id)?),
+            kind: parse(&present(self.kind)?)?,
+            queue: parse(&present(self.queue)?)?,
+            payload: present(self.payload)?.0,
+            policy: policy(
+                present(self.max_attempts)?,
+                present(self.backoff_initial_ms)?,
+                present(self.backoff_factor)?,
+                present(self.backoff_max_ms)?,
+            )?,
+            spent: count(present(self.spent)?)?,
+            timeout: duration_ms(present(self.timeout_ms)?),
+            created_at: present(self.created_at)?,
+            waited: duration_ms(present(self.waited_ms)?),
+            traceparent: self.traceparent,
+            request_id: self.request_id,
+        })))
     }
+}
+
+/// A column that is never null.
+fn present<T>(column: Option<T>) -> Result<T, Error> {
+    column.ok_or_else(|| Error::corrupt("a column is null"))
 }

@@ -6,6 +6,10 @@ use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
 
+/// How often a cancel looks for a job that is moved whenever it looks. Each move is a worker's or a sweep's, so the
+/// second look already meets it unless somebody moves it on at the same moment again.
+const CANCEL_ROUNDS: u32 = 10;
+
 /// What a cancel came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cancel {
@@ -37,59 +41,16 @@ impl Store {
     /// Cancels a job that has not started, or asks the worker that runs it to abort it.
     ///
     /// # Errors
-    /// When a statement failed; nothing was changed.
+    /// When a statement failed, or the job was moved each time while we waited for its token; nothing was changed.
     pub async fn cancel(&self, tenant_id: TenantId, id: JobId) -> Result<Cancel, Error> {
         let mut tx = self.begin(tenant_id).await?;
-        let cancelled = sqlx::query_scalar!(
-            r#"
-            with waiting as (
-                delete from outbox where job_id = $1 returning job_id
-            ), later as (
-                delete from due where job_id = $1 returning job_id
-            ), ended as (
-                update job set state = 'cancelled', version = version + 1, finished_at = now(), cancel_requested_at = now()
-                where id = $1 and state in ('scheduled', 'queued')
-                  and exists (select from waiting union all select from later)
-                returning id, tenant_id, version
-            ), history as (
-                insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'cancelled' from ended
-            )
-            select count(*) as "count!" from ended
-            "#,
-            id.0,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        if cancelled > 0 {
-            tx.commit().await?;
-            return Ok(Cancel::Cancelled);
-        }
-        // The job runs, has ended, or was moved while we waited for its token. In the last case the request alone is
-        // enough too: whoever starts the job next sees it with the first heartbeat.
-        let requested = sqlx::query_scalar!(
-            r#"
-            update job set cancel_requested_at = coalesce(cancel_requested_at, now())
-            where id = $1 and state in ('scheduled', 'queued', 'running')
-            returning id
-            "#,
-            id.0,
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
-        let answer = match requested {
-            Some(_) => {
-                sqlx::query!("select pg_notify('tandem_cancel', $1)", id.to_string())
-                    .fetch_one(&mut *tx)
-                    .await?;
-                Cancel::Requested
+        for _ in 0..CANCEL_ROUNDS {
+            if let Some(answer) = cancel_once(&mut tx, id).await? {
+                tx.commit().await?;
+                return Ok(answer);
             }
-            None => match state_of(&mut tx, id).await? {
-                Some(state) => Cancel::AlreadyFinished(state),
-                None => Cancel::NotFound,
-            },
-        };
-        tx.commit().await?;
-        Ok(answer)
+        }
+        Err(Error::Locked(sqlx::Error::RowNotFound))
     }
 
     /// Queues a failed, cancelled or expired job again, now and with all its attempts. Its attempts' numbers go on.
@@ -130,6 +91,64 @@ impl Store {
         tx.commit().await?;
         Ok(answer)
     }
+}
+
+/// `None` when the job was moved between the statements, so that neither has met it where it is.
+async fn cancel_once(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Option<Cancel>, Error> {
+    if end_waiting(tx, id).await? {
+        return Ok(Some(Cancel::Cancelled));
+    }
+    if request_end(tx, id).await? {
+        sqlx::query!("select pg_notify('tandem_cancel', $1)", id.to_string())
+            .fetch_one(&mut **tx)
+            .await?;
+        return Ok(Some(Cancel::Requested));
+    }
+    Ok(match state_of(tx, id).await? {
+        None => Some(Cancel::NotFound),
+        Some(state) if state.is_terminal() => Some(Cancel::AlreadyFinished(state)),
+        Some(_) => None,
+    })
+}
+
+/// Cancels the job if it waits to be started.
+async fn end_waiting(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<bool, Error> {
+    let cancelled = sqlx::query_scalar!(
+        r#"
+        with waiting as (
+            delete from outbox where job_id = $1 returning job_id
+        ), later as (
+            delete from due where job_id = $1 returning job_id
+        ), ended as (
+            update job set state = 'cancelled', version = version + 1, finished_at = now(), cancel_requested_at = now()
+            where id = $1 and state in ('scheduled', 'queued')
+              and exists (select from waiting union all select from later)
+            returning id, tenant_id, version
+        ), history as (
+            insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'cancelled' from ended
+        )
+        select count(*) as "count!" from ended
+        "#,
+        id.0,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(cancelled > 0)
+}
+
+/// Marks the job if it runs. Only then: a mark on a job that waits would not keep it from being started.
+async fn request_end(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<bool, Error> {
+    let requested = sqlx::query_scalar!(
+        r#"
+        update job set cancel_requested_at = coalesce(cancel_requested_at, now())
+        where id = $1 and state = 'running'
+        returning id
+        "#,
+        id.0,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(requested.is_some())
 }
 
 async fn state_of(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Option<JobState>, Error> {

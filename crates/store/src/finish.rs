@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use domain::{Finish, JobState, Lease};
+use domain::{Event, Finish, JobId, JobState, Lease};
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{ms, parse};
+use crate::row::{count, ms, parse};
 
 /// What is recorded for one attempt.
 #[derive(Debug)]
@@ -53,25 +53,24 @@ impl Store {
                 delete from claim c using ending e
                 where c.job_id = e.job_id and c.attempt = e.attempt and c.worker_id = e.worker_id
                 returning c.job_id, c.started_at
-            ), decided as (
-                -- Nothing waits for another attempt of a job whose end was asked for.
-                select e.*, t.started_at,
-                       j.cancel_requested_at is not null and e.state in ('scheduled', 'queued') as cancelled
-                from token t join ending e using (job_id) join job j on j.id = t.job_id
             ), ended as (
+                -- Nothing waits for another attempt of a job whose end was asked for. The row itself says so, not a
+                -- snapshot of it: when this update has waited for a cancel, Postgres computes it from the new row.
                 update job j
-                set state = case when d.cancelled then 'cancelled' else d.state end,
+                set state = case when e.state in ('scheduled', 'queued') and j.cancel_requested_at is not null
+                                 then 'cancelled' else e.state end,
                     version = j.version + 1,
-                    attempts_spent = j.attempts_spent - case when d.spends then 0 else 1 end,
-                    run_at = case when d.state in ('scheduled', 'queued') and not d.cancelled
-                                  then now() + d.wait_ms * interval '1 millisecond' else j.run_at end,
-                    finished_at = case when d.cancelled or d.state not in ('scheduled', 'queued') then now() end,
-                    error_code = d.error_code, error_message = d.error_message, result = d.result::json
-                from decided d
-                where j.id = d.job_id and j.state = 'running' and j.attempt = d.attempt
+                    attempts_spent = j.attempts_spent - case when e.spends then 0 else 1 end,
+                    run_at = case when e.state in ('scheduled', 'queued') and j.cancel_requested_at is null
+                                  then now() + e.wait_ms * interval '1 millisecond' else j.run_at end,
+                    finished_at = case when e.state not in ('scheduled', 'queued') or j.cancel_requested_at is not null
+                                       then now() end,
+                    error_code = e.error_code, error_message = e.error_message, result = e.result::json
+                from token t join ending e using (job_id)
+                where j.id = t.job_id and j.state = 'running' and j.attempt = e.attempt
                 returning j.id, j.tenant_id, j.state, j.kind, j.queue, j.traceparent, j.run_at, j.version, j.attempt,
-                          case when d.cancelled then 'cancelled' else d.event end as event,
-                          d.worker_id, d.started_at, d.error_code, d.error_message, d.fingerprint
+                          case when j.state = 'cancelled' then 'cancelled' else e.event end as event,
+                          e.worker_id, t.started_at, e.error_code, e.error_message, e.fingerprint
             ), attempts as (
                 insert into attempt (job_id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message)
                 select id, attempt, tenant_id, worker_id, started_at, event, error_code, error_message from ended
@@ -122,5 +121,42 @@ impl Store {
                     .map_or(Finished::LeaseLost, Finished::Recorded)
             })
             .collect())
+    }
+    /// Which of these attempts' ends their own worker has recorded, and as what the job stood then: after an answer that
+    /// was lost, and a repetition that said [`Finished::LeaseLost`].
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn recorded(&self, leases: &[&Lease]) -> Result<HashMap<(JobId, u32), JobState>, Error> {
+        let mut connection = self.acquire().await?;
+        // Whoever ends the attempt of a lost worker names that worker too, but always with this error.
+        let rows = sqlx::query!(
+            r#"
+            select a.job_id, a.attempt, a.event
+            from unnest($1::uuid[], $2::integer[], $3::uuid[]) as l (job_id, attempt, worker_id)
+            join attempt a on a.job_id = l.job_id and a.attempt = l.attempt and a.worker_id = l.worker_id
+            where a.error_code is distinct from 'worker_lost'
+            "#,
+            &leases.iter().map(|lease| lease.job_id.0).collect::<Vec<_>>(),
+            &leases
+                .iter()
+                .map(|lease| i32::try_from(lease.attempt).unwrap_or(i32::MAX))
+                .collect::<Vec<_>>(),
+            &leases.iter().map(|lease| lease.worker_id.0).collect::<Vec<_>>(),
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        let state = |event: &str| {
+            let mut events = Event::ALL.into_iter();
+            let event = events.find(|known| known.as_str() == event)?;
+            JobState::Running.next(event).ok()
+        };
+        let mut recorded = HashMap::with_capacity(rows.len());
+        for row in rows {
+            if let Some(state) = state(&row.event) {
+                recorded.insert((JobId(row.job_id), count(row.attempt)?), state);
+            }
+        }
+        Ok(recorded)
     }
 }

@@ -134,24 +134,29 @@ impl Store {
         )
         .fetch_all(&mut *connection)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                let worker_id = WorkerId(row.worker_id);
-                Ok(ExpiredLease {
-                    lease: Lease {
-                        job_id: JobId(row.job_id),
-                        attempt: count(row.attempt)?,
-                        worker_id,
-                    },
-                    policy: policy(
-                        row.max_attempts,
-                        row.backoff_initial_ms,
-                        row.backoff_factor,
-                        row.backoff_max_ms,
-                    )?,
-                    spent: count(row.attempts_spent)?,
-                })
+        let readable = rows.into_iter().filter_map(|row| {
+            // An attempt can't be finished without its number. A constraint keeps it from being negative.
+            let lease = Lease {
+                job_id: JobId(row.job_id),
+                attempt: count(row.attempt).ok()?,
+                worker_id: WorkerId(row.worker_id),
+            };
+            let policy = policy(
+                row.max_attempts,
+                row.backoff_initial_ms,
+                row.backoff_factor,
+                row.backoff_max_ms,
+            );
+            Some(ExpiredLease {
+                lease,
+                // What can't be read allows no other attempt, and keeps no other job from being recovered.
+                policy: policy.unwrap_or(RetryPolicy {
+                    max_attempts: 0,
+                    ..RetryPolicy::default()
+                }),
+                spent: count(row.attempts_spent).unwrap_or(u32::MAX),
             })
-            .collect()
+        });
+        Ok(readable.collect())
     }
 }

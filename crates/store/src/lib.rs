@@ -41,7 +41,7 @@ mod tenants;
 mod watch;
 
 pub use backlog::{Backlog, LaneBacklog};
-pub use claim::Claim;
+pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
 pub use credentials::CredentialSource;
 pub use dead_letter_queue::DeadLetterNotice;

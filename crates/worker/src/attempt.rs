@@ -1,20 +1,29 @@
 //! Runs one attempt to its outcome. Whatever the handler does, there is one.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Failure, FailureCode, Kind, Outcome};
-use futures::FutureExt as _;
+use runtime::metric;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::time::sleep;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::handler::{Done, JobError, JobScope};
 use crate::registry::Handlers;
 use crate::running::{Control, Stop};
 
+/// How soon a handler that is dropped is gone, unless it blocks its thread.
+const DROP_PATIENCE: Duration = Duration::from_secs(1);
+
 /// What the handler came to.
-type Answer = Result<Result<Done, JobError>, Box<dyn Any + Send>>;
+type Answer = Result<Result<Done, JobError>, JoinError>;
+/// The handler's own task: whatever it does to its thread, the attempt's time goes on.
+type Work = AbortOnDropHandle<Result<Done, JobError>>;
 
 /// What an attempt is run with.
 pub(crate) struct Attempt<'a> {
@@ -22,6 +31,8 @@ pub(crate) struct Attempt<'a> {
     pub(crate) control: &'a Control,
     pub(crate) timeout: Duration,
     pub(crate) stop_grace: Duration,
+    /// Taken until the handler's task is gone, which may be after the attempt's end.
+    pub(crate) slot: Arc<OwnedSemaphorePermit>,
 }
 
 impl Attempt<'_> {
@@ -31,10 +42,14 @@ impl Attempt<'_> {
         let Some(handler) = self.handlers.find(&scope.kind) else {
             return Some(unknown_kind(&scope.kind));
         };
-        let mut work = AssertUnwindSafe(handler.run(payload, scope)).catch_unwind();
+        let (slot, running) = (self.slot, handler.run(payload, scope));
+        let handling = async move {
+            let _slot = slot;
+            running.await
+        };
+        let mut work = AbortOnDropHandle::new(detach(handling));
         tokio::select! {
             biased;
-            // One that ends because it was told to is polled before the telling is seen here.
             answer = &mut work => return match self.control.reason() {
                 None => Some(outcome(answer)),
                 told => stopped(told, Some(answer)),
@@ -42,6 +57,7 @@ impl Attempt<'_> {
             () = self.control.told().cancelled() => {}
             () = sleep(self.timeout) => {
                 self.control.tell_handler();
+                drop_handler(work);
                 return Some(timed_out(self.timeout));
             }
         }
@@ -51,8 +67,36 @@ impl Attempt<'_> {
             answer = &mut work => Some(answer),
             () = sleep(self.stop_grace) => None,
         };
+        if answer.is_none() {
+            drop_handler(work);
+        }
         stopped(self.control.reason(), answer)
     }
+}
+
+/// Drops the handler, and tells of one that is still there after that. Nothing else waits for it.
+fn drop_handler(mut work: Work) {
+    work.abort();
+    let watching = async move {
+        if timeout(DROP_PATIENCE, &mut work).await.is_ok() {
+            return;
+        }
+        metric::BLOCKED_HANDLERS.with([]).increment(1);
+        tracing::error!(
+            "the handler blocks its thread and can't be stopped, its slot stays taken until it ends"
+        );
+        drop(work.await);
+        tracing::warn!("the handler that could not be stopped has ended");
+    };
+    drop(detach(watching));
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the worker's end must not wait for a handler that blocks its thread"
+)]
+fn detach<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work.in_current_span())
 }
 
 /// The outcome of a handler that was told to stop. One that could finish in time has finished: its work is done, and
@@ -75,7 +119,11 @@ fn outcome(answer: Answer) -> Outcome {
         },
         Ok(Err(JobError::Abort(failure))) => Outcome::Aborted(failure),
         Ok(Err(JobError::Snooze(wait))) => Outcome::Snoozed(wait),
-        Err(panic) => failed(FailureCode::Panicked, panic_message(&*panic)),
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => failed(FailureCode::Panicked, panic_message(&*panic)),
+            // Nobody else drops handlers; the whole runtime does, at its end.
+            Err(dropped) => failed(FailureCode::Panicked, dropped.to_string()),
+        },
     }
 }
 

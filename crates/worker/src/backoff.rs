@@ -1,5 +1,6 @@
 //! How long a loop waits after a failure.
 
+use std::task::Poll;
 use std::time::Duration;
 
 /// The longest wait of a loop that needs the database or the queue: so soon after their return it goes on.
@@ -38,6 +39,21 @@ impl Backoff {
 /// An interval of a loop, changed at random by up to a tenth of it.
 pub(crate) fn around(interval: Duration, jitter: f64) -> Duration {
     interval.mul_f64(0.9 + 0.2 * jitter)
+}
+
+/// Lets the other tasks of this thread go first. What Tokio's own `yield_now` puts off waits for this very thread, and
+/// so for a handler that blocks it; this can be taken up by another thread.
+pub(crate) async fn give_way() {
+    let mut gave_way = false;
+    std::future::poll_fn(|context| {
+        if gave_way {
+            return Poll::Ready(());
+        }
+        gave_way = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]

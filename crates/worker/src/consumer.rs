@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::{Backoff, MAX_BACKOFF};
+use crate::backoff::{Backoff, MAX_BACKOFF, give_way};
 use crate::config::Config;
 use crate::error::{Error, within};
 use crate::finisher::Finisher;
@@ -187,7 +187,7 @@ impl Consumer {
             .await
             .expect("the semaphore is never closed");
         // Attempts that are about to end, end now: a few microseconds that make one receive out of many.
-        tokio::task::yield_now().await;
+        give_way().await;
         let more = slots
             .available_permits()
             .min(max.min(MAX_BATCH).saturating_sub(1));
@@ -276,11 +276,12 @@ impl Consumer {
         };
         for (received, claim) in received.into_iter().zip(answers) {
             match claim {
-                Claim::Started(_) => claimed.started.push((received, claim)),
+                Claim::Started(_) | Claim::StartedUnreadable(_) => claimed.started.push((received, claim)),
                 Claim::Finished(_)
                 | Claim::Held { .. }
                 | Claim::NotDue { .. }
                 | Claim::NotStarted
+                | Claim::Unreadable { .. }
                 | Claim::Unknown => claimed.others.push((received, claim)),
             }
         }

@@ -17,8 +17,8 @@ const TELL_AGAIN: Duration = Duration::from_millis(100);
 /// How a worker ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Drained {
-    /// Attempts whose end could not be recorded: a handler that blocks its thread, or a database that does not answer.
-    /// They start again when the lease has run out.
+    /// Attempts whose end could not be recorded, because the database does not answer. They start again when the
+    /// lease has run out.
     pub abandoned: usize,
 }
 

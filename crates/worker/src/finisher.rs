@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Failure, FailureCode, Finish, JobId, JobState};
+use domain::{Failure, FailureCode, Finish, JobId, JobState, Lease};
 use store::{Ending, Finished, Store};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::backoff::{Backoff, MAX_BACKOFF};
+use crate::backoff::{Backoff, MAX_BACKOFF, give_way};
 use crate::error::{Error, within};
 use crate::news::News;
 
@@ -93,7 +93,7 @@ async fn run(parts: FinisherParts, mut requests: Receiver<Request>, tasks: TaskT
             return;
         }
         // Attempts that are about to end, end now: a few microseconds that save statements.
-        tokio::task::yield_now().await;
+        give_way().await;
         while batch.len() < MAX_BATCH {
             let Ok(request) = requests.try_recv() else { break };
             batch.push(request);
@@ -170,12 +170,13 @@ async fn record_alone(parts: &FinisherParts, ending: &mut Ending) -> Recorded {
 /// Asks until there is an answer, or an error that asking again won't change, or the process must end.
 async fn until_answered(parts: &FinisherParts, endings: &[Ending]) -> Result<Vec<Recorded>, Error> {
     let mut backoff = Backoff::new(Duration::from_millis(100), MAX_BACKOFF);
+    let mut may_be_recorded = false;
     loop {
-        let asked = parts
-            .give_up
-            .run_until_cancelled(within(PATIENCE, parts.store.finish(endings)));
+        let asking = within(PATIENCE, finish(&parts.store, endings, may_be_recorded));
+        let asked = parts.give_up.run_until_cancelled(asking);
+        may_be_recorded = true;
         let error = match asked.await {
-            Some(Ok(answers)) => return Ok(answers.into_iter().map(Recorded::from).collect()),
+            Some(Ok(answers)) => return Ok(answers),
             Some(Err(error)) => error,
             None => return Err(Error::NoAnswer(PATIENCE)),
         };
@@ -193,6 +194,30 @@ async fn until_answered(parts: &FinisherParts, endings: &[Ending]) -> Result<Vec
             return Err(error);
         }
     }
+}
+
+/// Asks once. What was asked before and is lost now may have been recorded then, with only the answer lost.
+async fn finish(
+    store: &Store,
+    endings: &[Ending],
+    may_be_recorded: bool,
+) -> Result<Vec<Recorded>, store::Error> {
+    let finished = store.finish(endings).await?;
+    let mut answers: Vec<Recorded> = finished.into_iter().map(Recorded::from).collect();
+    if may_be_recorded && answers.contains(&Recorded::LeaseLost) {
+        let pairs = endings.iter().zip(&mut answers);
+        let lost: Vec<_> = pairs
+            .filter(|(_, answer)| **answer == Recorded::LeaseLost)
+            .collect();
+        let leases: Vec<&Lease> = lost.iter().map(|(ending, _)| &ending.lease).collect();
+        let recorded = store.recorded(&leases).await?;
+        for (ending, answer) in lost {
+            if let Some(state) = recorded.get(&(ending.lease.job_id, ending.lease.attempt)) {
+                *answer = Recorded::As(*state);
+            }
+        }
+    }
+    Ok(answers)
 }
 
 impl From<Finished> for Recorded {

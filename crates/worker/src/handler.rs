@@ -21,8 +21,13 @@ pub trait Handler: Send + Sync + 'static {
     /// What it takes. A payload that does not deserialize fails the job for good, with the path of the fault.
     type Payload: DeserializeOwned + Send;
 
-    /// Does the work. Must not block the thread. It is dropped when it takes longer than the job's timeout, when it
-    /// does not stop soon after [`JobScope::cancelled`], and at once when the lease is lost; a panic fails the attempt.
+    /// Does the work, in a task of its own. It is dropped when it takes longer than the job's timeout, when it does not
+    /// stop soon after [`JobScope::cancelled`], and at once when the lease is lost; a panic fails the attempt.
+    ///
+    /// Must not block the thread: use [`tokio::task::spawn_blocking`]. What blocks can't be dropped before it yields. Its
+    /// attempt ends all the same, as timed out or cancelled, and the next one may start beside it; what it still comes
+    /// to is ignored. Until it ends it keeps its slot, so that the worker never runs more than it may; the worker's end
+    /// does not wait for it.
     fn run(
         &self,
         payload: Self::Payload,

@@ -2,14 +2,15 @@
 //!
 //! The lease of all attempts is the process's own, so there is one write per interval and not per job. Each beat brings
 //! back which attempts the database counts as ours: one that runs here and is missing there was taken from us; one
-//! that is there and not here was lost on the way (the answer to its claim never arrived) and is handed back, because
-//! our lease would keep it for as long as we live.
+//! that is there and not here was lost, and is handed back, because our lease would keep it for as long as we live. If
+//! it was lost on its way here (the answer to its claim never arrived), it is not spent. If it began here and its end
+//! could not be recorded, it has failed: given back unspent, a job that breaks its attempts would start for ever.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Finish, Lease, Outcome, RetryPolicy, WorkerId};
+use domain::{Failure, FailureCode, Finish, Lease, Outcome, RetryPolicy, WorkerId};
 use runtime::metric;
 use store::{Ending, HeldAttempt, Store};
 use tokio::sync::Notify;
@@ -20,7 +21,7 @@ use crate::backoff::{Backoff, MAX_BACKOFF, around};
 use crate::error::{Error, within};
 use crate::finisher::Finisher;
 use crate::identity::Identity;
-use crate::running::{Key, Running, Stop};
+use crate::running::{Key, Running, Spending, Stop};
 
 /// What one beat came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,7 +137,7 @@ impl Heartbeat {
 
     async fn renew(&mut self, id: WorkerId, sent: Instant) -> Result<Beat, Error> {
         let parts = &self.parts;
-        let before = parts.running.keys();
+        let (before, unrecorded) = (parts.running.keys(), parts.running.unrecorded());
         let beat = within(parts.lease / 6, parts.store.heartbeat(id, parts.lease));
         let beat = tokio::select! {
             beat = beat => beat?,
@@ -156,7 +157,7 @@ impl Heartbeat {
         };
         self.believed_until = sent + self.parts.lease;
         let (cancelled, lost) = (self.stop_cancelled(&held), self.stop_lost(&before, &held));
-        let orphaned = self.hand_back_orphans(id, &held);
+        let orphaned = self.hand_back_orphans(id, &held, &unrecorded);
         Ok(Beat::Renewed {
             cancelled,
             lost,
@@ -200,26 +201,48 @@ impl Heartbeat {
             .count()
     }
 
-    fn hand_back_orphans(&mut self, id: WorkerId, held: &[HeldAttempt]) -> usize {
+    fn hand_back_orphans(
+        &mut self,
+        id: WorkerId,
+        held: &[HeldAttempt],
+        unrecorded: &HashMap<Key, Spending>,
+    ) -> usize {
+        let held: HashSet<Key> = held.iter().map(key).collect();
+        let settled = unrecorded.keys().filter(|key| !held.contains(*key));
+        self.parts.running.forget_unrecorded(settled);
         let unknown: HashSet<Key> = held
-            .iter()
-            .map(key)
+            .into_iter()
             .filter(|key| !self.parts.running.knows(key))
             .collect();
         let orphans: Vec<Key> = unknown.intersection(&self.suspects).copied().collect();
-        for (job_id, attempt) in &orphans {
-            tracing::warn!(job.id = %job_id, attempt, "an attempt is ours but does not run here, handing it back");
+        for key @ (job_id, attempt) in &orphans {
+            let begun = unrecorded.get(key);
+            tracing::warn!(job.id = %job_id, attempt, begun = begun.is_some(), "an attempt is ours but does not run here, handing it back");
             let lease = Lease {
                 job_id: *job_id,
                 attempt: *attempt,
                 worker_id: id,
             };
-            let finish = Finish::decide(Outcome::Released, &RetryPolicy::default(), 0, 0.0);
+            let finish = match begun {
+                None => Finish::decide(Outcome::Released, &RetryPolicy::default(), 0, 0.0),
+                Some((policy, spent)) => {
+                    Finish::decide(outcome_lost(), policy, *spent, runtime::random::jitter())
+                }
+            };
             // Nobody waits for the answer: what is not recorded is found again by the next beats.
             self.parts.finisher.offer(Ending { lease, finish });
         }
         self.suspects = unknown;
         orphans.len()
+    }
+}
+
+/// Of an attempt that may have done its work, or part of it.
+fn outcome_lost() -> Outcome {
+    let message = "the attempt began, but how it ended could not be recorded";
+    Outcome::Failed {
+        failure: Failure::new(FailureCode::WorkerLost, message),
+        retry_after: None,
     }
 }
 

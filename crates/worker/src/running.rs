@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::{JobId, Lease};
+use domain::{JobId, RetryPolicy, StartedJob};
 use metrics::Gauge;
 use tokio_util::sync::CancellationToken;
 
 /// An attempt, by its job and number.
 pub(crate) type Key = (JobId, u32);
+
+/// What decides about an attempt that fails: its job's policy, and the attempts spent, this one included.
+pub(crate) type Spending = (RetryPolicy, u32);
 
 /// Why an attempt is stopped. A later reason replaces an earlier one only if it is the greater.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -76,6 +79,8 @@ struct Held {
     attempts: HashMap<Key, Arc<Control>>,
     /// How many claims are under way for a job.
     claims: HashMap<JobId, u32>,
+    /// Attempts that began here and left before anything was recorded of them.
+    unrecorded: HashMap<Key, Spending>,
 }
 
 impl Running {
@@ -96,8 +101,8 @@ impl Running {
     }
 
     /// Adds an attempt, until the entry is dropped.
-    pub(crate) fn enter(self: &Arc<Self>, lease: &Lease) -> Entry {
-        let key = (lease.job_id, lease.attempt);
+    pub(crate) fn enter(self: &Arc<Self>, job: &StartedJob) -> Entry {
+        let key = (job.lease.job_id, job.lease.attempt);
         let control = Arc::<Control>::default();
         self.held().attempts.insert(key, Arc::clone(&control));
         self.gauge.increment(1.0);
@@ -105,6 +110,20 @@ impl Running {
             running: Arc::clone(self),
             key,
             control,
+            unrecorded: Some((job.policy, job.spent)),
+        }
+    }
+
+    /// The attempts whose handlers may have begun here, and of whose ends nobody knows.
+    pub(crate) fn unrecorded(&self) -> HashMap<Key, Spending> {
+        self.held().unrecorded.clone()
+    }
+
+    /// Forgets such attempts: they are somebody else's now.
+    pub(crate) fn forget_unrecorded<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) {
+        let mut held = self.held();
+        for key in keys {
+            held.unrecorded.remove(key);
         }
     }
 
@@ -172,41 +191,85 @@ pub(crate) struct Entry {
     running: Arc<Running>,
     key: Key,
     control: Arc<Control>,
+    /// Absent once nothing is left to be recorded.
+    unrecorded: Option<Spending>,
 }
 
 impl Entry {
     pub(crate) fn control(&self) -> &Control {
         &self.control
     }
+
+    /// Gives the place up: the attempt's end is recorded, or is not ours to record.
+    pub(crate) fn settle(mut self) {
+        self.unrecorded = None;
+    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.running.held().attempts.remove(&self.key);
+        let mut held = self.running.held();
+        held.attempts.remove(&self.key);
+        if let Some(spending) = self.unrecorded {
+            held.unrecorded.insert(self.key, spending);
+        }
+        drop(held);
         self.running.gauge.decrement(1.0);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::Lease;
+
     use super::*;
+
+    fn started() -> StartedJob {
+        StartedJob {
+            lease: Lease {
+                job_id: JobId(uuid::Uuid::nil()),
+                attempt: 1,
+                worker_id: domain::WorkerId(uuid::Uuid::nil()),
+            },
+            tenant_id: domain::TenantId(uuid::Uuid::nil()),
+            kind: "test.echo".parse().unwrap(),
+            queue: domain::QueueName::default_lane(),
+            payload: serde_json::value::to_raw_value(&()).unwrap(),
+            policy: RetryPolicy::default(),
+            spent: 1,
+            timeout: std::time::Duration::from_secs(1),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+            waited: std::time::Duration::ZERO,
+            traceparent: None,
+            request_id: None,
+        }
+    }
 
     #[test]
     fn an_attempt_is_known_from_its_claim_to_the_record_of_its_end() {
         let running = Arc::new(Running::new(Gauge::noop()));
-        let lease = Lease {
-            job_id: JobId(uuid::Uuid::nil()),
-            attempt: 1,
-            worker_id: domain::WorkerId(uuid::Uuid::nil()),
-        };
-        let key = (lease.job_id, lease.attempt);
-        let (first, second) = (running.claiming(lease.job_id), running.claiming(lease.job_id));
-        let entry = running.enter(&lease);
+        let job = started();
+        let (job_id, key) = (job.lease.job_id, (job.lease.job_id, job.lease.attempt));
+        let (first, second) = (running.claiming(job_id), running.claiming(job_id));
+        let entry = running.enter(&job);
         drop(first);
-        drop(entry);
+        entry.settle();
         assert!(running.knows(&key));
         drop(second);
         assert!(!running.knows(&key));
+        assert!(running.unrecorded().is_empty());
+    }
+
+    #[test]
+    fn an_attempt_that_leaves_without_a_record_is_remembered_as_begun() {
+        let running = Arc::new(Running::new(Gauge::noop()));
+        let job = started();
+        let key = (job.lease.job_id, job.lease.attempt);
+        drop(running.enter(&job));
+        assert!(!running.knows(&key));
+        assert_eq!(running.unrecorded().get(&key), Some(&(job.policy, 1)));
+        running.forget_unrecorded([&key]);
+        assert!(running.unrecorded().is_empty());
     }
 
     #[test]

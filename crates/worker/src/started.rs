@@ -1,11 +1,12 @@
 //! A job that was started: its handler is run, the outcome recorded, the message cared for, and one line logged.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, Finish, JobId, JobState, Lease, Outcome, StartedJob};
+use domain::{Event, Failure, FailureCode, Finish, JobId, JobState, Lease, Outcome, RetryPolicy, StartedJob};
 use queue::Receipt;
 use serde_json::value::RawValue;
-use store::Ending;
+use store::{Ending, UnreadableJob};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -33,11 +34,11 @@ pub(crate) struct Ticket {
 
 impl Consumer {
     /// Gives a started attempt its place, which takes over from the claim's.
-    pub(crate) fn enter(&self, lease: &Lease, claiming: Claiming) -> Entry {
-        let entry = self.shared.running.enter(lease);
+    pub(crate) fn enter(&self, job: &StartedJob, claiming: Claiming) -> Entry {
+        let entry = self.shared.running.enter(job);
         drop(claiming);
         // Whoever takes the identity away stops all entries after it: one of both sees the other.
-        if self.shared.identity.current() != Some(lease.worker_id) {
+        if self.shared.identity.current() != Some(job.lease.worker_id) {
             entry.control().stop(Stop::LeaseLost);
         }
         entry
@@ -52,6 +53,7 @@ impl Consumer {
     async fn run_to_end(&self, job: StartedJob, ticket: Ticket) -> StepOutcome {
         let shared = &self.shared;
         let Ticket { receipt, slot, entry } = ticket;
+        let slot = Arc::new(slot);
         let hidden = self.hidden.as_ref().map(|hidden| hidden.keep(receipt.clone()));
         let began = Instant::now();
         let (policy, spent) = (job.policy, job.spent);
@@ -61,6 +63,7 @@ impl Consumer {
             control: entry.control(),
             timeout: job.timeout.min(LONGEST_TIMEOUT),
             stop_grace: shared.config.stop_grace,
+            slot: Arc::clone(&slot),
         };
         let (lease, payload, scope) = take_apart(job, began + work.timeout, entry.control());
         failpoint::hit("before_effect");
@@ -77,6 +80,7 @@ impl Consumer {
         meters.duration.record(end.took);
         let Some(outcome) = outcome else {
             shared.meters.lease_lost.increment(1);
+            entry.settle();
             return end.stopped();
         };
 
@@ -87,19 +91,49 @@ impl Consumer {
         // Who waits for a slot need not wait for the database as well; the finisher bounds what waits for that.
         drop(slot);
         let recorded = reply.await.unwrap_or(Recorded::GivenUp);
-        drop((hidden, entry));
+        drop(hidden);
         match recorded {
             Recorded::As(state) => {
+                entry.settle();
                 failpoint::hit("after_commit_before_delete");
                 end.event = recorded_event(end.event, state);
                 meters.ended(end.event);
                 shared.meters.recorded.increment(1);
                 self.after_record(state, released, receipt);
             }
-            Recorded::LeaseLost => shared.meters.lease_lost.increment(1),
+            Recorded::LeaseLost => {
+                entry.settle();
+                shared.meters.lease_lost.increment(1);
+            }
             Recorded::GivenUp => {}
         }
         end.told(recorded)
+    }
+
+    /// Fails a started job that can't be read: no other attempt of this version could.
+    pub(crate) async fn fail_unreadable(&self, unreadable: UnreadableJob, receipt: Receipt) -> StepOutcome {
+        let UnreadableJob { lease, what } = unreadable;
+        let (job_id, attempt) = (lease.job_id, lease.attempt);
+        tracing::error!(job.id = %job_id, attempt, error = what, "a job can't be read and fails");
+        let failure = Failure::new(FailureCode::JobUnreadable, what);
+        let finish = Finish::decide(Outcome::Aborted(failure), &RetryPolicy::default(), 0, 0.0);
+        let reply = self.shared.finisher.hand_over(Ending { lease, finish }).await;
+        match reply.await.unwrap_or(Recorded::GivenUp) {
+            Recorded::As(state) => {
+                self.shared.meters.recorded.increment(1);
+                self.after_record(state, false, receipt);
+                StepOutcome::Ended {
+                    job_id,
+                    attempt,
+                    state,
+                }
+            }
+            Recorded::LeaseLost => {
+                self.shared.meters.lease_lost.increment(1);
+                StepOutcome::LeaseLost { job_id, attempt }
+            }
+            Recorded::GivenUp => StepOutcome::GivenUp { job_id, attempt },
+        }
     }
 
     /// The outcome is committed: the message has done its work, unless the job is handed back.

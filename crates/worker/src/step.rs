@@ -87,9 +87,15 @@ impl Consumer {
         match claim {
             Claim::Started(started) => {
                 claims.started.increment(1);
-                let entry = self.enter(&started.lease, claiming);
+                let entry = self.enter(&started, claiming);
                 let ticket = Ticket { receipt, slot, entry };
                 self.run_started(*started, ticket).await
+            }
+            Claim::StartedUnreadable(unreadable) => {
+                claims.started.increment(1);
+                let outcome = self.fail_unreadable(unreadable, receipt).await;
+                drop((slot, claiming));
+                outcome
             }
             Claim::Finished(state) => {
                 claims.finished.increment(1);
@@ -111,6 +117,13 @@ impl Consumer {
             Claim::NotStarted => {
                 claims.not_started.increment(1);
                 self.not_started(receipt)
+            }
+            Claim::Unreadable { what } => {
+                claims.not_started.increment(1);
+                tracing::error!(error = what, queue = %self.lane.name, "a message names a job that can't be read");
+                // Its state is one that a newer version knows, so it is not queued. When it is, it is announced anew.
+                self.messages.delete(receipt);
+                StepOutcome::NotStarted
             }
             Claim::Unknown => {
                 claims.unknown.increment(1);

@@ -164,6 +164,48 @@ async fn a_worker_that_lost_its_lease_finishes_nothing() {
 }
 
 #[tokio::test]
+async fn a_lost_attempt_that_can_not_be_read_keeps_no_other_from_being_found() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        world.start(world.submit(new_job()).await.id).await;
+    }
+    world
+        .sql(
+            "alter table job drop constraint job_max_attempts_positive, drop constraint job_attempts_bounded;
+             update job set max_attempts = -1 where id = (select min(id::text)::uuid from job);
+             update worker set lease_expires_at = now() - interval '1 second'",
+        )
+        .await;
+    let expired = world.worker.expired_leases(10).await.unwrap();
+    let mut states: Vec<JobState> = expired
+        .into_iter()
+        .map(|expired| {
+            domain::Finish::decide(Outcome::LeaseExpired, &expired.policy, expired.spent, 0.5).state
+        })
+        .collect();
+    states.sort_by_key(JobState::to_string);
+    assert_eq!(states, [JobState::Failed, JobState::Queued]);
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_recorded_is_told_from_one_that_recovery_recorded() {
+    let world = World::new().await;
+    let id = world.submit(with_attempts(2)).await.id;
+    let lease = |attempt| domain::Lease {
+        job_id: id,
+        attempt,
+        worker_id: world.worker_id,
+    };
+    world.end(world.start(id).await, Outcome::LeaseExpired).await;
+    world.end(world.start(id).await, failed()).await;
+    let recorded = world.worker.recorded(&[&lease(1), &lease(2)]).await.unwrap();
+    assert_eq!(
+        recorded.into_iter().collect::<Vec<_>>(),
+        [((id, 2), JobState::Failed)]
+    );
+}
+
+#[tokio::test]
 async fn a_repeated_finish_changes_nothing() {
     let world = World::new().await;
     let id = world.submit(new_job()).await.id;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{JobState, NewJob, Outcome};
+use domain::{JobId, JobState, NewJob, Outcome};
 use testkit::new_job;
 
 use crate::retention::days_ago;

@@ -125,6 +125,25 @@ async fn a_message_for_a_job_that_another_worker_runs_is_held() {
 }
 
 #[tokio::test]
+async fn a_job_that_can_not_be_read_fails_and_its_neighbours_run() {
+    let world = World::new().await;
+    let worker = world.worker(test_handlers()).await;
+    let jobs = (0..3).map(|number| job("test.echo", &json!(number), 5)).collect();
+    let ids = world.submit_all(jobs).await;
+    world
+        .sql("update job set kind = 'no kind at all' where payload::text = '1'")
+        .await;
+    let outcomes = worker.run_once(&lane(), 10).await.unwrap();
+    assert_eq!(outcomes.len(), 3);
+    for id in [ids[0], ids[2]] {
+        assert_eq!(world.job(id).await.state, JobState::Succeeded);
+    }
+    let (event, code, message) = world.failures(ids[1]).await.remove(0);
+    assert_eq!((event.as_str(), code.as_str()), ("failed", "job_unreadable"));
+    assert!(message.starts_with("a row is corrupt"), "{message}");
+}
+
+#[tokio::test]
 async fn a_worker_without_registration_takes_nothing() {
     let world = World::new().await;
     let worker = world.worker(test_handlers()).await;

@@ -14,6 +14,7 @@ use testkit::eventually;
 use worker::{Beat, Config, Lane, Registry, StepOutcome, Worker};
 
 use crate::handlers::{Gate, Gates};
+use crate::logs::Logs;
 use crate::sqs_world::SqsWorld;
 use crate::world::{PATIENCE, World, config, job, lane, test_handlers};
 
@@ -67,7 +68,8 @@ async fn a_zombies_handler_is_dropped_and_nothing_of_it_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_zombies_outcome_is_refused() {
+async fn a_zombies_outcome_is_refused_and_logged() {
+    let logs = Logs::capture();
     let world = World::new().await;
     let gates = Gates::new();
     let (_zombie, id, step) = at_the_gate(&world, &gates).await;
@@ -89,6 +91,17 @@ async fn a_zombies_outcome_is_refused() {
     assert_eq!(
         (job.state, job.attempt, job.result.is_none()),
         (JobState::Queued, 1, true)
+    );
+    let lines = logs.of_outcome("lease_lost");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(
+        (&lines[0]["level"], &lines[0]["decided"]),
+        (&json!("WARN"), &json!("succeeded"))
+    );
+    let span = &lines[0]["span"];
+    assert_eq!(
+        (&span["job.id"], &span["attempt"]),
+        (&json!(id.to_string()), &json!(1))
     );
 }
 

@@ -8,9 +8,10 @@ use domain::JobState;
 use queue::postgres::PostgresQueue;
 use queue::{Delivery, EntryFailure, Envelope, Queue, Receipt, Receive};
 use serde_json::json;
+use sqlx::Connection as _;
 use testkit::eventually;
 use tokio::sync::Notify;
-use worker::{Config, Lane, Registry};
+use worker::{Config, Lane, Registry, StepOutcome};
 
 use crate::handlers::{Gate, Gates};
 use crate::proxy::Proxy;
@@ -67,6 +68,46 @@ async fn a_worker_that_can_not_renew_its_lease_stops_its_handlers_and_comes_back
     assert_ne!(attempts[1].worker_id, before);
     assert_eq!(attempts[0].error_code.as_deref(), Some("worker_lost"));
     running.drain().await;
+}
+
+#[tokio::test]
+async fn an_outcome_whose_answer_was_lost_is_recorded_and_no_lost_lease() {
+    let world = World::new().await;
+    let proxy = Proxy::to(&world.db.url()).await;
+    let worker = world.worker_on(&store_at(&proxy.url).await, test_handlers(), config());
+    let id = world.submit(job("test.echo", &json!(null), 1)).await;
+    // The statement has the claim's row and waits for the test before its commit.
+    let mut stalling = world.db.superuser().await;
+    let stall = "create function wait_for_test() returns trigger language plpgsql security definer as $$
+                 begin perform pg_advisory_xact_lock_shared(1); return null; end $$;
+                 create trigger stall after insert on attempt for each row execute function wait_for_test();
+                 select pg_advisory_lock(1)";
+    sqlx::raw_sql(stall).execute(&mut stalling).await.unwrap();
+    let losing = async {
+        let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        let until_waiting = async |statements: i64| {
+            eventually("statements wait", PATIENCE, async || {
+                (world.count(waiting).await == statements).then_some(())
+            })
+            .await;
+        };
+        until_waiting(1).await;
+        proxy.cut();
+        // The proxy's tasks, which share this thread, end the connections.
+        tokio::task::yield_now().await;
+        proxy.mend();
+        // The same outcome again, behind the first one.
+        until_waiting(2).await;
+        stalling.close().await.unwrap();
+    };
+    let lane = lane();
+    let (outcomes, ()) = tokio::join!(worker.run_once(&lane, 1), losing);
+    let ended = StepOutcome::Ended {
+        job_id: id,
+        attempt: 1,
+        state: JobState::Succeeded,
+    };
+    assert_eq!(outcomes.unwrap(), [ended]);
 }
 
 /// A queue after whose first delivery the database is away.

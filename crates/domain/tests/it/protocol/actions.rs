@@ -52,8 +52,8 @@ pub(crate) enum Action {
 
     /// A client cancels a job: the first of two statements.
     Cancel(usize),
-    /// The second one, when the first has found nothing to delete.
-    RequestCancel,
+    /// The next one, when the last has not met the job: in turns until one does.
+    GoOnCancelling,
     /// A client retries a job from a terminal state.
     Redrive(usize),
     /// A client decides that a failed job needs no retry.
@@ -78,7 +78,7 @@ pub(crate) fn actions(state: &State, scope: &Scope) -> Vec<Action> {
     let matters = leases.filter(|worker| state.has_work_under(**worker));
     actions.extend(matters.map(|worker| Action::LeaseRunsOut(*worker)));
     actions.extend(state.found.map(|_| Action::Recover));
-    actions.extend(state.cancelling.map(|_| Action::RequestCancel));
+    actions.extend(state.cancelling.map(|_| Action::GoOnCancelling));
     if state.disturbances == 0 {
         actions.retain(|action| !action.is_disturbance(state));
     }
@@ -221,7 +221,7 @@ impl Action {
             | Self::Finish(..)
             | Self::Delete(..)
             | Self::Leave(_)
-            | Self::RequestCancel => false,
+            | Self::GoOnCancelling => false,
         }
     }
 

@@ -20,7 +20,7 @@ const SMALL: Scope = Scope {
 };
 
 /// How many disturbances each mistake needs to break a promise, and how many steps.
-const BREACHES: [(u8, Flaw, Property, usize); 16] = [
+const BREACHES: [(u8, Flaw, Property, usize); 17] = [
     (1, Flaw::NoFencing, Property::OnlyTheHolderRecords, 9),
     (1, Flaw::NoFencing, Property::StaleFinishChangesNothing, 9),
     (2, Flaw::NoFencing, Property::SuccessIsEarned, 17),
@@ -37,6 +37,7 @@ const BREACHES: [(u8, Flaw, Property, usize); 16] = [
     (0, Flaw::MessageIsTruth, Property::OneClaim, 5),
     (0, Flaw::MessageIsTruth, Property::TerminalIsFinal, 7),
     (0, Flaw::MessageIsTruth, Property::OneEnd, 9),
+    (1, Flaw::WaitingJobIsMarked, Property::CancelIsKept, 10),
 ];
 
 fn nearest_breach(disturbances: u8, flaw: Flaw, property: Property) -> Breach {

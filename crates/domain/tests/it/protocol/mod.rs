@@ -19,7 +19,7 @@
 //! - **A pause** needs no step of its own: to be paused is to take no step. A process whose lease runs out meanwhile goes on
 //!   as if it had it, until it happens to hear of it; then it is another worker.
 //! - **Maintenance** announces, promotes, expires and recovers. What it reads in order to recover may be old when it acts.
-//! - **Clients** cancel (in two statements), redrive and discard.
+//! - **Clients** cancel (in two statements, repeated until one of them meets the job), redrive and discard.
 //!
 //! Time is modelled by its effects only: whatever may be late may be late by any time, so a search covers all durations
 //! of leases, back-offs and hidden messages.
@@ -28,7 +28,7 @@
 //!
 //! *Disturbances*: faults, acts of clients, and snoozes (`Action::is_disturbance`). A search allows a number of them in
 //! total, of any kinds. Failing handlers are none; the attempts bound them. [`holds`] has the bounds and the number of
-//! states of each search: 965,183 in all, without those that differ only in names ([`symmetry`]).
+//! states of each search: 1,303,762 in all, without those that differ only in names ([`symmetry`]).
 //!
 //! # What is not modelled
 //!

@@ -30,6 +30,8 @@ pub(crate) enum Property {
     OneValidLease,
     /// What is terminal stays as it is, unless somebody redrives or discards it.
     TerminalIsFinal,
+    /// Once a client was told so, a cancelled job starts no other attempt.
+    CancelIsKept,
     /// A success is recorded only after the handler has done the work.
     SuccessIsEarned,
     /// From every state, once nothing disturbs any more, all jobs can still come to their end.
@@ -38,7 +40,7 @@ pub(crate) enum Property {
 
 impl Property {
     /// All of them.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::TransitionsAreLegal,
         Self::OneClaim,
         Self::TokenFitsState,
@@ -49,6 +51,7 @@ impl Property {
         Self::StaleFinishChangesNothing,
         Self::OneValidLease,
         Self::TerminalIsFinal,
+        Self::CancelIsKept,
         Self::SuccessIsEarned,
         Self::Drains,
     ];

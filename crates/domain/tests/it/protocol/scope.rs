@@ -45,6 +45,8 @@ pub(crate) enum Flaw {
     ExpiredLeaseIsRenewed,
     /// Recovery gives the attempt of a dead worker back.
     CrashIsNotCounted,
+    /// A cancel that finds its job neither waiting nor running marks it, and says that it was heard.
+    WaitingJobIsMarked,
     /// A message alone is the right to start its job, whatever the tables say.
     MessageIsTruth,
 }

@@ -14,10 +14,19 @@ pub(crate) struct State {
     pub(crate) processes: Vec<Process>,
     /// What maintenance has read and not yet acted on.
     pub(crate) found: Option<Held>,
-    /// The job whose cancel is between its two statements.
-    pub(crate) cancelling: Option<usize>,
+    /// The cancel that is between two statements.
+    pub(crate) cancelling: Option<Cancelling>,
     /// How many more disturbances may happen.
     pub(crate) disturbances: u8,
+}
+
+/// The statement of a cancel that comes next, and its job.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum Cancelling {
+    /// The one that ends a waiting job: it was moved since it was looked for where it waits.
+    Waiting(usize),
+    /// The one that marks a running job.
+    Running(usize),
 }
 
 /// The tables, job by job, and the leases.
@@ -54,6 +63,8 @@ pub(crate) struct Tally {
     pub(crate) worked: bool,
     /// Whether somebody has decided about the failure.
     pub(crate) discarded: bool,
+    /// Whether a client was told that the job is cancelled, or is going to be.
+    pub(crate) cancel_acknowledged: bool,
 }
 
 /// A row of `outbox`.

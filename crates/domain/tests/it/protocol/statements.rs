@@ -74,6 +74,9 @@ impl Database {
     /// A new attempt, whatever the job's state.
     pub(crate) fn begin(&mut self, job: usize, worker: WorkerId, log: &mut Log) -> Claim {
         let row = &mut self.jobs[job];
+        if row.tally.cancel_acknowledged {
+            log.breaches.push(Property::CancelIsKept);
+        }
         row.change(Event::Started, log);
         row.attempt += 1;
         row.attempts_spent += 1;
@@ -200,13 +203,22 @@ impl Job {
         if cancels {
             self.change(Event::Cancelled, log);
             self.cancel_requested = true;
+            self.tally.cancel_acknowledged = true;
         }
         cancels
     }
 
-    /// `control.rs`, the second statement of a cancel: the job runs, has ended, or was moved meanwhile.
-    pub(crate) fn request_cancel(&mut self) {
-        self.cancel_requested |= !self.state.is_terminal();
+    /// `control.rs`, the second statement of a cancel: the job runs, has ended, or was moved meanwhile. In the last case
+    /// nothing is done, and the answer is to look again.
+    pub(crate) fn request_cancel(&mut self, flaw: Option<Flaw>) -> bool {
+        let runs = self.state == JobState::Running;
+        let waits = !runs && !self.state.is_terminal();
+        if runs || (waits && flaw == Some(Flaw::WaitingJobIsMarked)) {
+            self.cancel_requested = true;
+            self.tally.cancel_acknowledged = true;
+            return false;
+        }
+        waits
     }
 
     /// `dead_letters.rs`: it stays failed, and is no dead letter any more.

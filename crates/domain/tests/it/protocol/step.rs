@@ -7,7 +7,7 @@ use domain::{Failure, Finish, JobState, Outcome};
 use super::actions::{Action, orphan};
 use super::properties::breaches_of_finish;
 use super::scope::{Flaw, Scope};
-use super::state::{End, Held, State, Work};
+use super::state::{Cancelling, End, Held, State, Work};
 use super::statements::{Claim, Finished, Log};
 
 /// A step that was taken.
@@ -82,13 +82,19 @@ impl Taking<'_> {
             Action::Crash(process) => self.state.restart(process),
 
             Action::Cancel(job) => {
-                if !database.jobs[job].cancel_waiting(&mut self.log) {
-                    *cancelling = Some(job);
-                }
+                let sufficed = database.jobs[job].cancel_waiting(&mut self.log);
+                *cancelling = (!sufficed).then_some(Cancelling::Running(job));
             }
-            Action::RequestCancel => {
-                let job = cancelling.take().expect("a cancel is under way");
-                database.jobs[job].request_cancel();
+            Action::GoOnCancelling => {
+                *cancelling = match cancelling.take().expect("a cancel is under way") {
+                    Cancelling::Running(job) => database.jobs[job]
+                        .request_cancel(self.scope.flaw)
+                        .then_some(Cancelling::Waiting(job)),
+                    Cancelling::Waiting(job) => {
+                        let sufficed = database.jobs[job].cancel_waiting(&mut self.log);
+                        (!sufficed).then_some(Cancelling::Running(job))
+                    }
+                };
             }
             Action::Redrive(job) => database.jobs[job].redrive(&mut self.log),
             Action::Discard(job) => database.jobs[job].discard(&mut self.log),
@@ -220,9 +226,10 @@ impl Taking<'_> {
 fn after_claim(job: usize, claim: Claim) -> Work {
     match claim {
         Claim::Started(held) => Work::Running(held),
-        Claim::Finished | Claim::NotDue => Work::Settled(job),
+        // However a held attempt ends, what follows announces itself.
+        Claim::Finished | Claim::Held | Claim::NotDue => Work::Settled(job),
         // The message stays, and comes again later.
-        Claim::Held | Claim::NotStarted => Work::Idle,
+        Claim::NotStarted => Work::Idle,
     }
 }
 
