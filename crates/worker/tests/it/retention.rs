@@ -86,7 +86,10 @@ impl<'a> Somebody<'a> {
             jobs: vec![new],
         };
         let (api, id) = (self.api.clone(), submission.jobs[0].id);
-        let answer = self.timed(api.submit(&[submission])).await.remove(0).unwrap();
+        let answer = Box::pin(self.timed(api.submit(&[submission])))
+            .await
+            .remove(0)
+            .unwrap();
         assert!(matches!(answer, Submitted::Accepted(_)), "{answer:?}");
         id
     }
@@ -140,7 +143,7 @@ async fn a_big_day_is_dropped_while_everybody_works() {
     let mut rounds = 0;
     let took = loop {
         let round = async {
-            let id = somebody.submit(job("test.echo", &json!(null), 1)).await;
+            let id = Box::pin(somebody.submit(job("test.echo", &json!(null), 1))).await;
             somebody.run(id).await;
             if let Some(id) = old.next() {
                 somebody.run(id).await;
