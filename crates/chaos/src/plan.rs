@@ -88,7 +88,7 @@ impl Plan {
                 planner.postgres(number, 0.0..3.0)
             }),
             Scenario::QueueDown => planner.in_turn(1, count, 5.0..10.0, |planner, number| {
-                planner.queue(number, 20.0..40.0)
+                planner.queue(number, 90.0..180.0)
             }),
             Scenario::FaultyQueue => Self::Spread(Vec::new()),
             Scenario::Everything => planner.mixed(count),

@@ -87,3 +87,50 @@ pub(crate) async fn run(pass: &dyn Pass, limit: i32, stop: &CancellationToken) {
         stop.run_until_cancelled(sleep(wait)).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Hangs the first time, and ends the loop the second time.
+    #[derive(Default)]
+    struct HangsOnce {
+        runs: AtomicU32,
+        stop: CancellationToken,
+    }
+
+    #[async_trait]
+    impl Pass for HangsOnce {
+        fn name(&self) -> &'static str {
+            "hangs_once"
+        }
+
+        fn interval(&self) -> Duration {
+            Duration::from_millis(1)
+        }
+
+        fn time_limit(&self) -> Duration {
+            Duration::from_millis(20)
+        }
+
+        async fn run_once(&self, _limit: i32) -> Result<Counts, Error> {
+            if self.runs.fetch_add(1, Ordering::SeqCst) == 0 {
+                std::future::pending::<()>().await;
+            }
+            self.stop.cancel();
+            Ok(Counts::default())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pass_that_hangs_is_given_up_and_run_again() {
+        let pass = HangsOnce::default();
+        let running = run(&pass, 1, &pass.stop);
+        tokio::time::timeout(Duration::from_secs(30), running)
+            .await
+            .unwrap();
+        assert_eq!(pass.runs.load(Ordering::SeqCst), 2);
+    }
+}
