@@ -152,7 +152,8 @@ impl Scenario {
                 share: 0.5,
                 settings: "duplicate=0.3,drop=0.02,delay=0.1,delay_ms=5000,reorder=1",
             }),
-            // A message that is lost is announced again after 25 s, and that takes longer than the quick run may.
+            // A message that is lost may be announced again after a minute only, and that is longer than the quick run may
+            // take.
             Self::Quick => Some(FaultyQueue {
                 share: 0.5,
                 settings: "duplicate=0.3,delay=0.1,delay_ms=3000,reorder=1",

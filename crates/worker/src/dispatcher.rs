@@ -16,8 +16,10 @@ use crate::error::{Error, within};
 
 /// The most doorbells that are taken at once; SQS takes ten per request, and a few requests are under way together.
 const MAX_BATCH: u32 = 100;
-/// How long an announced job that nobody claims waits to be announced again, for the first time.
-pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_secs(25);
+/// How long an announced job that nobody claims waits to be announced again, for the first time. Long, because a worker
+/// with free slots finds it much sooner by itself, and because most of what waits so long has its message still: a queue
+/// that is behind must not get everything twice. Not longer than what P8 grants, for when no worker has a free slot.
+pub(crate) const ANNOUNCE_AGAIN: Duration = Duration::from_mins(1);
 /// How long a doorbell that could not be sent waits.
 const SEND_AGAIN: Duration = Duration::from_secs(1);
 /// The longest that a doorbell waits for a signal that was lost.

@@ -15,7 +15,7 @@ use crate::worker::Worker;
 const BEFORE: i64 = 30;
 const AFTER: i64 = 50;
 
-/// Workers with free places look every second; nobody waits until a lost message is sent again, which is after 25 s.
+/// Workers with free places look every second; nobody waits until a lost message is sent again, which is after a minute.
 const FOUND_WITHIN: Duration = Duration::from_secs(20);
 
 fn echoes(count: i64) -> Vec<Value> {
