@@ -78,8 +78,9 @@ fn classify(code: &str) -> fn(sqlx::Error) -> Error {
         // query_canceled: statement_timeout; the server is too busy for this statement.
         "57014" => Error::Unavailable,
         // Classes 08 connection, 53 resources, 57P operator intervention, 58 system; 28 while credentials rotate;
-        // 25006 read-only: we still talk to the old primary of a failover.
-        _ if code == "25006"
+        // 25006 read-only: we still talk to the old primary of a failover. 25P03: this process stood still for so long that
+        // Postgres has ended its transaction.
+        _ if ["25006", "25P03"].contains(&code)
             || ["08", "53", "57P", "58", "28"]
                 .iter()
                 .any(|class| code.starts_with(class)) =>

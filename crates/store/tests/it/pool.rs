@@ -1,9 +1,12 @@
 //! Connections that break while nobody uses them.
 
+use std::time::Duration;
+
 use domain::JobId;
 use futures::future::join_all;
-use store::Submission;
-use testkit::new_job;
+use sqlx::{Connection as _, Executor as _};
+use store::{Error, Submission};
+use testkit::{eventually, new_job};
 
 use crate::world::{World, random};
 
@@ -37,4 +40,23 @@ async fn connections_that_broke_while_idle_cost_no_request() {
         .filter_map(Result::err)
         .collect();
     assert!(failed.is_empty(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_transaction_that_stood_still_for_too_long_may_be_repeated() {
+    let world = World::new().await;
+    let mut still = world.db.superuser().await;
+    still
+        .execute("set idle_in_transaction_session_timeout = '50ms'; set application_name = 'still'; begin")
+        .await
+        .unwrap();
+    let mut superuser = world.db.superuser().await;
+    eventually("its end", Duration::from_secs(30), async || {
+        let left = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'still'";
+        let left: i64 = sqlx::query_scalar(left).fetch_one(&mut superuser).await.unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
+    let error = Error::from(still.ping().await.unwrap_err());
+    assert!(matches!(error, Error::Unavailable(_)), "{error:?}");
 }
