@@ -12,7 +12,7 @@ use crate::middleware::record_tenant;
 use crate::rate_limit;
 
 pub(crate) use authenticator::Authenticator;
-pub(crate) use caller::{Caller, Reader, Writer};
+pub(crate) use caller::{Admin, Caller, Reader, Writer};
 
 /// The header that carries the key.
 pub(crate) const API_KEY_HEADER: &str = "X-API-Key";

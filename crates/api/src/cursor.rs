@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::JobId;
+use domain::{JobId, UserId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -11,27 +11,57 @@ use uuid::Uuid;
 const VERSION: u8 = 1;
 const CHECK_LEN: usize = 8;
 
-/// A cursor after this job. The checksum is no secret: it tells mistakes, while what a tenant may see is
+/// What a list is ordered by: the ids of its entries.
+pub(crate) trait Key: Copy {
+    /// The id as a cursor holds it.
+    fn to_bytes(self) -> impl AsRef<[u8]>;
+
+    /// The id of these bytes; `None` when they are none.
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl Key for JobId {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.0.into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self)
+    }
+}
+
+impl Key for UserId {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.0.to_be_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(i64::from_be_bytes).map(Self)
+    }
+}
+
+/// A cursor after this entry. The checksum is no secret: it tells mistakes, while what a tenant may see is
 /// decided by the database.
-pub(crate) fn write(after: JobId, filters: &str) -> String {
+pub(crate) fn write(after: impl Key, filters: &str) -> String {
+    let key = after.to_bytes();
     let mut cursor = vec![VERSION];
-    cursor.extend(after.0.as_bytes());
-    cursor.extend(check(after, filters));
+    cursor.extend(key.as_ref());
+    cursor.extend(check(key.as_ref(), filters));
     BASE64_URL_SAFE_NO_PAD.encode(cursor)
 }
 
-/// The job after which the page begins; `None` when the cursor is damaged, or belongs to other filters.
-pub(crate) fn read(cursor: &str, filters: &str) -> Option<JobId> {
+/// The entry after which the page begins; `None` when the cursor is damaged, or belongs to other filters.
+pub(crate) fn read<K: Key>(cursor: &str, filters: &str) -> Option<K> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    let (id, claimed) = bytes.strip_prefix(&[VERSION])?.split_at_checked(16)?;
-    let after = JobId(Uuid::from_slice(id).ok()?);
-    (claimed == check(after, filters)).then_some(after)
+    let (key, claimed) = bytes.strip_prefix(&[VERSION])?.split_last_chunk()?;
+    let whole = *claimed == check(key, filters);
+    K::from_bytes(key).filter(|_| whole)
 }
 
-fn check(after: JobId, filters: &str) -> [u8; CHECK_LEN] {
+fn check(key: &[u8], filters: &str) -> [u8; CHECK_LEN] {
     let hash = Sha256::new()
         .chain_update([VERSION])
-        .chain_update(after.0.as_bytes())
+        .chain_update(key)
         .chain_update(filters)
         .finalize();
     std::array::from_fn(|index| hash[index])
@@ -51,6 +81,13 @@ mod tests {
         }
 
         #[test]
+        fn each_kind_of_id_has_its_cursors(id in any::<i64>()) {
+            let cursor = write(UserId(id), "");
+            prop_assert_eq!(read(&cursor, ""), Some(UserId(id)));
+            prop_assert_eq!(read::<JobId>(&cursor, ""), None);
+        }
+
+        #[test]
         fn a_changed_cursor_is_refused(
             id in any::<u128>(), at in any::<prop::sample::Index>(), new in "[A-Za-z0-9_-]",
         ) {
@@ -59,20 +96,20 @@ mod tests {
             prop_assume!(cursor[at..=at] != new);
             let mut changed = cursor.clone();
             changed.replace_range(at..=at, &new);
-            prop_assert_eq!(read(&changed, ""), None);
+            prop_assert_eq!(read::<JobId>(&changed, ""), None);
         }
 
         #[test]
         fn no_text_makes_it_panic(text in ".*") {
-            prop_assert_eq!(read(&text, ""), None);
+            prop_assert_eq!(read::<JobId>(&text, ""), None);
         }
     }
 
     #[test]
     fn other_filters_are_refused() {
         let cursor = write(JobId(Uuid::from_u128(7)), "state=failed");
-        assert!(read(&cursor, "state=queued").is_none());
-        assert!(read(&format!("{cursor}A"), "state=failed").is_none());
-        assert!(read(&cursor[..cursor.len() - 1], "state=failed").is_none());
+        assert!(read::<JobId>(&cursor, "state=queued").is_none());
+        assert!(read::<JobId>(&format!("{cursor}A"), "state=failed").is_none());
+        assert!(read::<JobId>(&cursor[..cursor.len() - 1], "state=failed").is_none());
     }
 }

@@ -4,10 +4,11 @@ pub(crate) mod control;
 pub(crate) mod dead_letters;
 pub(crate) mod docs;
 pub(crate) mod history;
-mod job_path;
 pub(crate) mod jobs;
 pub(crate) mod ops;
 mod page;
+mod path;
 pub(crate) mod submit;
+pub(crate) mod users;
 
-pub(crate) use job_path::JobPath;
+pub(crate) use path::{JobPath, UserPath};

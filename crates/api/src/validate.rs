@@ -1,7 +1,8 @@
-//! From what a client sent to a job that can be stored: every rule, and all that breaks one, told at once.
+//! From what a client sent to what can be stored: every rule, and all that breaks one, told at once.
 
 mod dead_letters;
 mod findings;
+mod users;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
 pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
+pub(crate) use users::new_user;
 
 const MAX_BATCH: usize = 1_000;
 /// A century: what is later is a mistake in the unit.

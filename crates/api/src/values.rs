@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
-use domain::{FailureCode, JobId, JobState};
+use domain::{FailureCode, JobId, JobState, UserId};
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error;
@@ -21,6 +21,13 @@ pub(crate) fn name<T: FromStr<Err: ToString> + Into<String>>(text: &str) -> Resu
 pub(crate) fn job_id(text: &str) -> Result<JobId, &'static str> {
     text.parse()
         .map_err(|_| "must be the id of a job, which is a UUID")
+}
+
+pub(crate) fn user_id(text: &str) -> Result<UserId, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number
+        .map(UserId)
+        .ok_or("must be the id of a user, which is a positive integer")
 }
 
 pub(crate) fn state(text: &str) -> Result<JobState, String> {

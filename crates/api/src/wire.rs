@@ -4,6 +4,7 @@ mod dead_letter;
 mod history;
 mod job;
 mod submit;
+mod user;
 
 pub(crate) use dead_letter::{
     DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
@@ -12,3 +13,4 @@ pub(crate) use dead_letter::{
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+pub(crate) use user::{CreateUser, UserBody, UserList};

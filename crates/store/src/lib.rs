@@ -1,4 +1,4 @@
-//! The truth: every statement about tenants, keys and jobs, and nothing but statements.
+//! The truth: every statement about tenants, users, keys and jobs, and nothing but statements.
 //!
 //! # How a job moves
 //!
@@ -38,6 +38,7 @@ mod retention;
 mod row;
 mod submit;
 mod tenants;
+mod users;
 mod watch;
 
 pub use backlog::{Backlog, LaneBacklog};
@@ -59,4 +60,5 @@ pub use pool::{Connections, PoolConfig, Role, Store};
 pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
+pub use users::{NewUser, User};
 pub use watch::JobSignals;

@@ -25,6 +25,10 @@ pub(crate) struct Reader(pub(crate) Caller);
 #[derive(Debug)]
 pub(crate) struct Writer(pub(crate) Caller);
 
+/// A caller that may manage the tenant's users.
+#[derive(Debug)]
+pub(crate) struct Admin(pub(crate) Caller);
+
 impl<S: Sync> FromRequestParts<S> for Reader {
     type Rejection = Problem;
 
@@ -38,6 +42,14 @@ impl<S: Sync> FromRequestParts<S> for Writer {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         with_scope(parts, Scope::JobsWrite).map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        with_scope(parts, Scope::Admin).map(Self)
     }
 }
 

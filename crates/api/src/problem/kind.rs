@@ -52,6 +52,8 @@ problem_types! {
     NotFound = NOT_FOUND "not_found" "There is nothing here",
     /// The tenant has no such job.
     JobNotFound = NOT_FOUND "job_not_found" "There is no such job",
+    /// The tenant has no such user.
+    UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
     /// The route exists, but not for this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here",
     /// The client took too long to send the body.
@@ -62,6 +64,8 @@ problem_types! {
     AlreadyFinished = CONFLICT "already_finished" "The job has ended already",
     /// Only a job that failed, was cancelled or has expired can be retried.
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
+    /// A user of the tenant has this e-mail address already.
+    EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
     /// The body is larger than the route takes.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
     /// The body is not declared as JSON.
@@ -125,10 +129,12 @@ impl ProblemType {
             | Self::MissingScope
             | Self::NotFound
             | Self::JobNotFound
+            | Self::UserNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout
             | Self::AlreadyFinished
             | Self::NotRetryable
+            | Self::EmailTaken
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

@@ -1,10 +1,9 @@
-//! A page of a list that begins with the newest job: how long it is, and where the next one begins.
+//! A page of a list that begins with the newest entry: how long it is, and where the next one begins.
 
-use domain::JobId;
 use http::HeaderValue;
 use url::form_urlencoded::Serializer;
 
-use crate::cursor;
+use crate::cursor::{self, Key};
 use crate::query::Query;
 use crate::values;
 
@@ -13,13 +12,13 @@ const MAX_LIMIT: i64 = 100;
 
 /// Which part of a list was asked for.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct Page<K> {
     /// The list: the route and its filters as a query string, always in the same order. A cursor is good for no
     /// other.
     list: String,
     pub(super) limit: i64,
-    /// The last job of the page before.
-    pub(super) before: Option<JobId>,
+    /// The last entry of the page before.
+    pub(super) before: Option<K>,
 }
 
 /// How to get the next page.
@@ -34,7 +33,7 @@ pub(super) fn limit(query: &mut Query) -> i64 {
     limit.unwrap_or(DEFAULT_LIMIT)
 }
 
-impl Page {
+impl<K: Key> Page<K> {
     pub(super) fn read(query: &mut Query, route: &str, filters: &[(&str, Option<String>)]) -> Self {
         let mut list = Serializer::for_suffix(format!("{route}?"), route.len() + 1);
         let set = filters
@@ -55,13 +54,13 @@ impl Page {
     }
 
     /// Cuts off what belongs to the next page, and tells how to get that.
-    pub(super) fn cut<T>(&self, entries: &mut Vec<T>, job_id: impl Fn(&T) -> JobId) -> Option<Next> {
+    pub(super) fn cut<T>(&self, entries: &mut Vec<T>, id: impl Fn(&T) -> K) -> Option<Next> {
         let len = usize::try_from(self.limit).unwrap_or_default();
         if entries.len() <= len {
             return None;
         }
         entries.truncate(len);
-        let cursor = cursor::write(job_id(entries.last()?), &self.list);
+        let cursor = cursor::write(id(entries.last()?), &self.list);
         let filters_at = self.list.find('?').map_or(self.list.len(), |mark| mark + 1);
         let mut query = Serializer::for_suffix(self.list.clone(), filters_at);
         query

@@ -95,6 +95,11 @@ impl TestApp {
             .await
     }
 
+    /// Somebody of a new tenant, who may manage its users.
+    pub(crate) async fn admin(&self) -> User<'_> {
+        self.key(self.tenant().await, &[Scope::Admin]).await
+    }
+
     pub(crate) async fn tenant(&self) -> TenantId {
         self.db.tenant().await
     }

@@ -155,6 +155,28 @@ async fn each_route_needs_its_scope() {
 }
 
 #[tokio::test]
+async fn users_are_for_administrators() {
+    let app = TestApp::new().await;
+    let tenant = app.tenant().await;
+    let admin = app.key(tenant, &[Scope::Admin]).await;
+    let others = app
+        .key(tenant, &[Scope::JobsRead, Scope::JobsWrite, Scope::Ops])
+        .await;
+    let ann = json!({ "name": "Ann", "email": "ann@example.com" });
+    let refused = |answer: Answer| {
+        let problem = answer.problem(403, "missing_scope");
+        assert!(problem["detail"].as_str().unwrap().contains("admin"));
+    };
+    refused(others.post("/api/users", &ann).await);
+    let made = admin.post("/api/users", &ann).await;
+    made.ok(201);
+    for path in ["/api/users", made.header("location")] {
+        refused(others.get(path).await);
+        admin.get(path).await.ok(200);
+    }
+}
+
+#[tokio::test]
 async fn without_a_key_the_body_is_not_even_read() {
     let app = TestApp::new().await;
     app.anon()

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use axum::body::Body;
+use domain::Scope;
 use http::Method;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -183,11 +184,48 @@ fn no_decision_about_dead_letters_makes_us_fail() {
     );
 }
 
+/// A user with any value in any field.
+fn any_user() -> impl Strategy<Value = Value> {
+    let name = prop_oneof![
+        2 => "\\PC{1,100}".prop_map(Value::from),
+        1 => any::<String>().prop_map(Value::from),
+        1 => any_json(),
+    ];
+    let email = prop_oneof![
+        2 => "[a-zA-Z0-9.+]{1,60}@[a-zé]{1,30}\\.[a-z]{2,9}".prop_map(Value::from),
+        1 => "[a-z]{1,9}@.*".prop_map(Value::from),
+        1 => "[a-z]{1,9}@.{0,9}\\[[0-9.:]{1,15}\\]".prop_map(Value::from),
+        1 => any_json(),
+    ];
+    (name, email).prop_map(|(name, email)| json!({ "name": name, "email": email }))
+}
+
+#[test]
+fn no_user_makes_us_fail() {
+    let runtime = runtime();
+    let app = runtime.block_on(TestApp::new());
+    let admin = runtime.block_on(app.admin());
+    let made = Cell::new(0);
+    let body = prop_oneof![1 => any_json(), 9 => any_user()];
+    let result = runner(300).run(&body, |body| {
+        let answer = runtime.block_on(admin.post("/api/users", &body));
+        prop_assert!(!answer.status.is_server_error(), "{body}: {answer:?}");
+        made.set(made.get() + u32::from(answer.status.is_success()));
+        if answer.status.is_client_error() {
+            answer.problem(answer.status.as_u16(), answer.json()["code"].as_str().unwrap());
+        }
+        Ok(())
+    });
+    result.unwrap();
+    assert!(made.get() > 20, "only {} got as far as the database", made.get());
+}
+
 #[test]
 fn no_query_or_header_makes_us_fail() {
     let runtime = runtime();
     let app = runtime.block_on(TestApp::new());
-    let user = runtime.block_on(app.user());
+    let tenant = runtime.block_on(app.tenant());
+    let user = runtime.block_on(app.key(tenant, &Scope::ALL));
     let name = prop::sample::select(vec![
         "cursor",
         "state",
@@ -201,7 +239,12 @@ fn no_query_or_header_makes_us_fail() {
         "failed_before",
         "x",
     ]);
-    let route = prop::sample::select(vec!["/api/jobs", "/api/dead-letters", "/api/dead-letters/groups"]);
+    let route = prop::sample::select(vec![
+        "/api/jobs",
+        "/api/dead-letters",
+        "/api/dead-letters/groups",
+        "/api/users",
+    ]);
     let query = prop::collection::vec((name, prop::collection::vec(any::<u8>(), 0..30)), 0..3);
     let header = prop::sample::select(vec![
         "prefer",

@@ -21,5 +21,6 @@ mod read;
 mod routes;
 mod server;
 mod submit;
+mod users;
 mod wait;
 mod worker;

@@ -62,15 +62,18 @@ async fn every_operation_is_described() {
     ids.sort_unstable();
     let expected = [
         "cancel_job",
+        "create_user",
         "discard_dead_letters",
         "get_job",
         "get_problem",
+        "get_user",
         "group_dead_letters",
         "health",
         "list_attempts",
         "list_dead_letters",
         "list_events",
         "list_jobs",
+        "list_users",
         "metrics",
         "ready",
         "retry_dead_letters",
@@ -96,6 +99,9 @@ async fn the_answers_are_what_the_document_says() {
     let groups = user.get("/api/dead-letters/groups").await.ok(200);
     assert_documented(&document, "DeadLetterGroup", &groups["groups"][0]);
     assert_documented(&document, "DeadLetterExample", &groups["groups"][0]["example"]);
+    let ann = json!({ "name": "Ann", "email": "ann@example.com" });
+    let made = app.admin().await.post("/api/users", &ann).await.ok(201);
+    assert_documented(&document, "User", &made);
     let all = json!({ "filter": { "all": true } });
     for (path, schema) in [
         ("/api/dead-letters/retry", "RetriedDeadLetters"),

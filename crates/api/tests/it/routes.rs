@@ -19,6 +19,8 @@ async fn unknown_routes_and_methods_are_told() {
         "/api/jobs/a/b/c",
         "/api/dead-letters/",
         "/api/dead-letters/0190163d-8694-739b-aea5-966c26f8ad91",
+        "/api/users/",
+        "/api/users/7/keys",
         "/docs/nothing",
         "/problems/nothing",
     ] {
@@ -31,6 +33,8 @@ async fn unknown_routes_and_methods_are_told() {
         ("POST", "/api/dead-letters", &["GET", "HEAD"]),
         ("GET", "/api/dead-letters/retry", &["POST"]),
         ("DELETE", "/api/dead-letters/discard", &["POST"]),
+        ("DELETE", "/api/users", &["GET", "HEAD", "POST"]),
+        ("PATCH", "/api/users/7", &["GET", "HEAD"]),
         ("POST", "/health", &["GET", "HEAD"]),
         (
             "FOO",

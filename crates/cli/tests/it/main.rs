@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod dead_letters;
+mod users;
 mod world;

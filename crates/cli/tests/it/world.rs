@@ -50,7 +50,7 @@ impl World {
 
         let hasher = KeyHasher::new(&Secret::new("a pepper for tests".to_owned()));
         let key = ApiKey::generate(&"test".parse().unwrap());
-        let scopes: Scopes = [Scope::JobsRead, Scope::JobsWrite].into_iter().collect();
+        let scopes: Scopes = Scope::ALL.into_iter().collect();
         let new = NewApiKey {
             id: key.id(),
             tenant_id,

@@ -1,13 +1,14 @@
 //! Attempts to escape: as the roles that the processes have, with statements that forget their tenant.
 
-use domain::TenantId;
+use domain::{TenantId, UserId};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
+use store::NewUser;
 use testkit::new_job;
 
 use crate::world::World;
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "job",
     "attempt",
     "job_event",
@@ -16,6 +17,7 @@ const TABLES: [&str; 8] = [
     "claim",
     "dead_letter",
     "idempotency",
+    "users",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -32,6 +34,15 @@ async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
     connection
 }
 
+async fn make_ann(world: &World) -> UserId {
+    let new = NewUser {
+        name: "Ann".to_owned(),
+        email: "ann@example.com".to_owned(),
+    };
+    let ann = world.api.create_user(world.tenant_id, &new).await.unwrap();
+    ann.id
+}
+
 async fn count(connection: &mut PgConnection, table: &str) -> i64 {
     let row = connection
         .fetch_one(AssertSqlSafe(format!("select count(*) from {table}")))
@@ -46,11 +57,13 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     let id = world.submit(new_job()).await.id;
     world.start(id).await;
     world.submit(new_job()).await;
+    let ann = make_ann(&world).await;
     let other = world.db.tenant().await;
 
     let mut owner = as_api(&world, Some(world.tenant_id)).await;
     assert_eq!(count(&mut owner, "job").await, 2);
     assert_eq!(count(&mut owner, "claim").await, 1);
+    assert_eq!(count(&mut owner, "users").await, 1);
     let (mut stranger, mut nobody) = (as_api(&world, Some(other)).await, as_api(&world, None).await);
     for table in TABLES {
         assert_eq!(count(&mut stranger, table).await, 0, "{table}");
@@ -59,6 +72,8 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     assert_eq!(count(&mut stranger, "tenant").await, 1);
     assert_eq!(count(&mut nobody, "api_key").await, 0);
     assert!(world.api.job(other, id).await.unwrap().is_none());
+    assert!(world.api.user(other, ann).await.unwrap().is_none());
+    assert!(world.api.list_users(other, None, 10).await.unwrap().is_empty());
     assert_eq!(
         world.api.cancel(other, id).await.unwrap(),
         store::Cancel::NotFound
@@ -69,25 +84,29 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
 async fn the_api_writes_nothing_for_another_tenant() {
     let world = World::new().await;
     world.submit(new_job()).await;
+    make_ann(&world).await;
     let other = world.db.tenant().await;
     let mut stranger = as_api(&world, Some(other)).await;
     for statement in [
         "update job set state = 'cancelled', finished_at = now()",
         "delete from outbox",
+        "update users set name = 'Eve'",
     ] {
         let touched = stranger.execute(statement).await.unwrap().rows_affected();
         assert_eq!(touched, 0, "{statement}");
     }
-    let forged = format!(
-        "insert into outbox (job_id, tenant_id, queue) values (gen_random_uuid(), '{}', 'default')",
-        world.tenant_id
-    );
-    let refusal = stranger
-        .execute(AssertSqlSafe(forged))
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(refusal.contains("row-level security"), "{refusal}");
+    for forged in [
+        "outbox (job_id, tenant_id, queue) values (gen_random_uuid(), '{}', 'default')",
+        "users (tenant_id, name, email) values ('{}', 'Eve', 'eve@example.com')",
+    ] {
+        let forged = forged.replace("{}", &world.tenant_id.to_string());
+        let refusal = stranger
+            .execute(AssertSqlSafe(format!("insert into {forged}")))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(refusal.contains("row-level security"), "{refusal}");
+    }
 }
 
 #[tokio::test]
@@ -102,6 +121,7 @@ async fn neither_role_does_what_is_not_its_work() {
             "tandem_api",
             "insert into api_key (id, tenant_id, name, secret_hash, scopes) values ('', gen_random_uuid(), '', '', '{}')",
         ),
+        ("tandem_api", "delete from users"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
         ("tandem_worker", "select * from api_key"),

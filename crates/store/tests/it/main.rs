@@ -12,4 +12,5 @@ mod maintenance;
 mod pool;
 mod retention;
 mod submit;
+mod users;
 mod world;
