@@ -17,6 +17,9 @@ const REDELIVERED: f64 = 0.001;
 /// The share of deliveries that come in vain at least, where 0.3 of them come twice.
 const DOUBLED: f64 = 0.1;
 
+/// How many of its faults the quick run may miss.
+const FORGIVEN: usize = 2;
+
 /// What was expected and is not so, one sentence each.
 struct Unmet(Vec<String>);
 
@@ -42,21 +45,7 @@ impl Unmet {
 /// What was expected and is not so, one sentence each.
 pub(crate) fn unmet(run: &Run, figures: &Figures, summary: &Summary) -> Vec<String> {
     let mut unmet = Unmet(Vec::new());
-    unmet.none(
-        "every fault that is planned happens, and none fails to",
-        summary.missed.len(),
-    );
-    for ((point, action), times) in &summary.planned {
-        let confirmed = summary
-            .strikes
-            .get(&(*point, *action))
-            .copied()
-            .unwrap_or_default();
-        unmet.expect(confirmed >= *times, || {
-            let (point, action) = (point.0, action.name());
-            format!("{point} {action} strikes {times} times, but only {confirmed} were confirmed")
-        });
-    }
+    the_dose_was_given(&mut unmet, run.scenario, summary);
     unmet.none("no process ends by itself", figures.odd_exits.len());
     if keeps_leases(run.scenario) {
         unmet.none(
@@ -99,6 +88,37 @@ pub(crate) fn unmet(run: &Run, figures: &Figures, summary: &Summary) -> Vec<Stri
         Scenario::Failpoints | Scenario::Everything | Scenario::Quick => {}
     }
     unmet.0
+}
+
+/// Every planned fault happened, and every point that was armed struck. Only the quick run, which is part of the tests and
+/// may share its machine with others, may miss a few.
+fn the_dose_was_given(unmet: &mut Unmet, scenario: Scenario, summary: &Summary) {
+    let in_vain: Vec<String> = summary
+        .planned
+        .iter()
+        .filter_map(|((point, action), times)| {
+            let confirmed = summary
+                .strikes
+                .get(&(*point, *action))
+                .copied()
+                .unwrap_or_default();
+            let (point, action) = (point.0, action.name());
+            (confirmed < *times).then(|| format!("{point} {action} {confirmed} of {times} times"))
+        })
+        .collect();
+    let forgiven = if scenario == Scenario::Quick { FORGIVEN } else { 0 };
+    unmet.expect(summary.missed.len() <= forgiven, || {
+        format!(
+            "every fault that is planned happens, but {} did not",
+            summary.missed.len()
+        )
+    });
+    unmet.expect(in_vain.len() <= forgiven, || {
+        format!(
+            "every point strikes, but these struck too seldom: {}",
+            in_vain.join(", ")
+        )
+    });
 }
 
 /// Whether nothing but the faults can make a worker lose its lease. Where it is short, or where Postgres goes while
@@ -241,9 +261,23 @@ mod tests {
             ..figures.clone()
         };
         for scenario in Scenario::all().chain([Scenario::Quick]) {
-            assert_eq!(unmet_of(scenario, &figures, &missed), 1, "{scenario}");
+            let forgiven = usize::from(scenario == Scenario::Quick);
+            assert_eq!(unmet_of(scenario, &figures, &missed), 1 - forgiven, "{scenario}");
             assert_eq!(unmet_of(scenario, &odd, &summary), 1, "{scenario}");
         }
+    }
+
+    #[test]
+    fn the_quick_run_may_miss_a_few_faults_and_no_more() {
+        let (figures, mut summary) = fine();
+        let points =
+            ["after_receive", "after_claim", "before_effect"].map(|name| (Point(name), Action::Kill));
+        summary.planned = points.map(|point| (point, 1)).into();
+        assert_eq!(unmet_of(Scenario::Quick, &figures, &summary), 1);
+        summary.strikes = [(points[0], 1)].into();
+        assert_eq!(unmet_of(Scenario::Quick, &figures, &summary), 0);
+        summary.missed = vec!["a strike".to_owned(); FORGIVEN + 1];
+        assert_eq!(unmet_of(Scenario::Quick, &figures, &summary), 1);
     }
 
     #[test]
@@ -251,7 +285,7 @@ mod tests {
         let (figures, mut summary) = fine();
         let strike = |action| (Point("after_claim"), action);
         summary.planned = [(strike(Action::Kill), 2), (strike(Action::Pause), 1)].into();
-        assert_eq!(unmet_of(Scenario::Failpoints, &figures, &summary), 2);
+        assert_eq!(unmet_of(Scenario::Failpoints, &figures, &summary), 1);
         summary.strikes = [(strike(Action::Kill), 3)].into();
         assert_eq!(unmet_of(Scenario::Failpoints, &figures, &summary), 1);
         summary.strikes = summary.planned.clone();
