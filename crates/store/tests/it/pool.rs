@@ -50,9 +50,9 @@ async fn a_transaction_that_stood_still_for_too_long_may_be_repeated() {
         .execute("set idle_in_transaction_session_timeout = '50ms'; set application_name = 'still'; begin")
         .await
         .unwrap();
-    let mut superuser = world.db.superuser().await;
     eventually("its end", Duration::from_secs(30), async || {
         let left = "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'still'";
+        let mut superuser = world.db.superuser().await;
         let left: i64 = sqlx::query_scalar(left).fetch_one(&mut superuser).await.unwrap();
         (left == 0).then_some(())
     })
