@@ -79,20 +79,22 @@ impl Store {
                 where j.id = token.job_id and j.state = 'queued'
                 returning j.id, j.tenant_id, j.kind, j.queue, j.payload, j.attempt, j.attempts_spent, j.version,
                           j.max_attempts, j.backoff_initial_ms, j.backoff_factor, j.backoff_max_ms, j.timeout_ms,
-                          j.created_at, j.run_at, j.traceparent, j.request_id
+                          j.created_at, j.run_at, j.traceparent, j.request_id,
+                          -- Not now(), which may lie before what this statement sees: it is planned in between.
+                          clock_timestamp() as started_at
             ), claimed as (
-                insert into claim (job_id, tenant_id, worker_id, attempt)
-                select id, tenant_id, $1, attempt from started
+                insert into claim (job_id, tenant_id, worker_id, attempt, started_at)
+                select id, tenant_id, $1, attempt, started_at from started
             ), history as (
-                insert into job_event (job_id, number, tenant_id, event, attempt)
-                select id, version, tenant_id, 'started', attempt from started
+                insert into job_event (job_id, number, tenant_id, event, attempt, at)
+                select id, version, tenant_id, 'started', attempt, started_at from started
             )
             select w.id as "id!", s.tenant_id as "tenant_id?", s.kind as "kind?", s.queue as "queue?",
                    s.payload as "payload?: Json<Box<RawValue>>", s.attempt as "attempt?", s.attempts_spent as "spent?",
                    s.max_attempts as "max_attempts?", s.backoff_initial_ms as "backoff_initial_ms?",
                    s.backoff_factor as "backoff_factor?", s.backoff_max_ms as "backoff_max_ms?",
                    s.timeout_ms as "timeout_ms?", s.created_at as "created_at?",
-                   (extract(epoch from now() - s.run_at) * 1000)::bigint as "waited_ms?",
+                   (extract(epoch from s.started_at - s.run_at) * 1000)::bigint as "waited_ms?",
                    s.traceparent as "traceparent?", s.request_id as "request_id?",
                    j.state as "state?", j.run_at as "run_at?",
                    coalesce(h.lease_expires_at, now()) as "held_until!"
