@@ -4,6 +4,7 @@
 
 mod cancel;
 mod catalog;
+mod claims;
 mod credentials;
 mod dead_letters;
 mod isolation;
