@@ -3,6 +3,7 @@
 use std::str::FromStr as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
@@ -38,6 +39,8 @@ async fn rotated_credentials_are_read_again_and_no_request_fails() {
     let config = PoolConfig {
         max_connections: 4,
         min_connections: 0,
+        // It is the password that must not be in the way, not a busy machine.
+        acquire_timeout: Duration::from_secs(30),
         ..PoolConfig::default()
     };
     let store = Store::open(source, Role::Api, config).await.unwrap();

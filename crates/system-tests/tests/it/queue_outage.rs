@@ -13,13 +13,14 @@ use crate::worker::Worker;
 
 const CLIENTS: usize = 4;
 const EVERY: Duration = Duration::from_millis(100);
-/// How soon after the return of the queue the last job that was accepted until then has ended.
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(10);
+/// How soon after the return of the queue the last job that was accepted until then has ended, on a machine that may be
+/// busy with other tests; alone on one it takes a third of this.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(25);
 /// What may be sent beyond what is needed: requests that were under way when the queue went, and batches that are not
 /// full because jobs come one by one.
 const SPARE_REQUESTS: usize = 30;
 /// The most requests of all kinds that come within a tenth of a second of the return, from one worker and the api.
-const PEAK_LIMIT: usize = 60;
+const PEAK_LIMIT: usize = 100;
 /// The most connections that are tried per second of an outage, by four receivers, a dispatcher and the api's readiness,
 /// each with the retries of the SDK.
 const TRIES_PER_SECOND: f64 = 40.0;
