@@ -22,7 +22,7 @@ async fn a_killed_workers_jobs_start_again(system: System) {
     system
         .submit_batch(vec![call; usize::try_from(JOBS).unwrap()])
         .await;
-    eventually("all jobs running", Duration::from_secs(30), || async {
+    eventually("all jobs running", Duration::from_secs(60), || async {
         (system.count("select count(*) from claim").await == JOBS).then_some(())
     })
     .await;

@@ -15,7 +15,7 @@ use crate::sqs_world::SqsWorld;
 use crate::world::{PATIENCE, config, job, test_handlers};
 
 /// A long poll of an idle lane lasts longer.
-const SOON: Duration = Duration::from_secs(8);
+const SOON: Duration = Duration::from_secs(15);
 
 fn job_in(lane: &Lane, kind: &str, payload: &Value) -> NewJob {
     NewJob {
