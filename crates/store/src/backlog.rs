@@ -30,7 +30,7 @@ pub struct LaneBacklog {
 }
 
 impl Store {
-    /// Counts what waits. A million queued jobs take a tenth of a second. There is no limit, because a count that stops
+    /// Counts what waits. A million queued jobs take some tenths of a second. There is no limit, because a count that stops
     /// short would hide how bad it is just when it is bad; should it take too long one day, the metrics stop, and nothing
     /// else waits for it.
     ///

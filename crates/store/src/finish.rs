@@ -122,6 +122,7 @@ impl Store {
             })
             .collect())
     }
+
     /// Which of these attempts' ends their own worker has recorded, and as what the job stood then: after an answer that
     /// was lost, and a repetition that said [`Finished::LeaseLost`].
     ///

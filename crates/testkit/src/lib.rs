@@ -1,11 +1,13 @@
-//! What tests stand on: real databases, one per test, and ready-made jobs. Only ever a dev-dependency.
+//! What tests stand on: real databases, one per test, ready-made jobs, and what is logged. Only ever a dev-dependency.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 pub mod db;
 pub mod job;
+pub mod logs;
 pub mod wait;
 
 pub use db::TestDb;
 pub use job::new_job;
+pub use logs::Logs;
 pub use wait::eventually;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::routing::get;
 
 use crate::app::TestApp;
-use crate::logs::Logs;
+use crate::logs::{Logs, requests};
 
 #[test]
 fn the_table_does_not_change_unnoticed() {
@@ -85,7 +85,7 @@ async fn a_panic_is_a_problem_without_a_word_about_its_reason() {
         "{answer:?}"
     );
 
-    let [line] = &logs.requests()[..] else {
+    let [line] = &requests(&logs)[..] else {
         panic!("one request, one line")
     };
     assert_eq!((&line["level"], &line["status"]), (&"ERROR".into(), &500.into()));
@@ -107,7 +107,7 @@ async fn a_failed_statement_is_a_problem_without_a_word_about_it() {
         !answer.text.contains("column") && !answer.text.contains("kind"),
         "{answer:?}"
     );
-    let [line] = &logs.requests()[..] else {
+    let [line] = &requests(&logs)[..] else {
         panic!("one request, one line")
     };
     assert_eq!(line["level"], "ERROR");

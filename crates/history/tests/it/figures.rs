@@ -5,6 +5,13 @@ use serde_json::json;
 
 use crate::cast::correct;
 use crate::scene::moved;
+use crate::written::Written;
+
+/// Where the kill stands among the faults; the exit of what was killed comes after it.
+fn kill(history: &Written) -> usize {
+    let mut faults = history.faults.iter();
+    faults.position(|it| it["fault"] == "kill").unwrap()
+}
 
 #[test]
 fn submits_and_jobs_are_counted() {
@@ -47,11 +54,7 @@ fn recovery_is_measured_from_the_fault() {
 #[test]
 fn a_worker_that_was_killed_while_it_was_stopped_is_gone_since_then() {
     let (mut history, _) = correct();
-    let kill = history
-        .faults
-        .iter()
-        .position(|it| it["fault"] == "kill")
-        .unwrap();
+    let kill = kill(&history);
     let mut stop = history.faults[kill].clone();
     stop["fault"] = "stop".into();
     stop["at"] = moved(&stop["at"], -5.0);
@@ -130,11 +133,7 @@ fn an_exit_that_nothing_explains_is_named() {
         (&crashed, "kill", Some(5.0), Some("worker-1-i1 with code 1")),
     ] {
         let (mut history, _) = correct();
-        let kill = history
-            .faults
-            .iter()
-            .position(|it| it["fault"] == "kill")
-            .unwrap();
+        let kill = kill(&history);
         history.faults[kill]["fault"] = before.into();
         history.faults[kill + 1]["detail"] = exit.clone();
         if let Some(secs) = outage_secs {

@@ -46,8 +46,14 @@ impl Stall {
         .await;
     }
 
-    async fn end(self) {
-        self.0.close().await.unwrap();
+    /// Waits for the first statement to stall, and has this one run into it; both go on once it waits for the first.
+    async fn let_meet<T>(mut self, second: impl Future<Output = T>) -> T {
+        self.until_waiting(1).await;
+        let letting_go = async {
+            self.until_waiting(2).await;
+            self.0.close().await.unwrap();
+        };
+        tokio::join!(second, letting_go).0
     }
 }
 
@@ -71,6 +77,10 @@ async fn running() -> (World, JobId, StartedJob) {
     (world, id, started)
 }
 
+async fn cancel(world: &World, id: JobId) -> Cancel {
+    world.api.cancel(world.tenant_id, id).await.unwrap()
+}
+
 async fn assert_cancelled_for_good(world: &World, id: JobId) {
     assert_eq!(world.job(id).await.state, JobState::Cancelled);
     assert!(world.tokens(id).await.is_empty());
@@ -85,17 +95,9 @@ async fn assert_cancelled_for_good(world: &World, id: JobId) {
 async fn a_finish_that_waits_for_a_cancel_sees_its_request() {
     for outcome in ways_back() {
         let (world, id, started) = running().await;
-        let mut stall = Stall::after(&world, "update of cancel_requested_at on job").await;
-        let cancelling = async { world.api.cancel(world.tenant_id, id).await.unwrap() };
-        let finishing = async {
-            stall.until_waiting(1).await;
-            let ending = async { world.end(started, outcome).await };
-            let letting_go = async {
-                stall.until_waiting(2).await;
-                stall.end().await;
-            };
-            tokio::join!(ending, letting_go).0
-        };
+        let stall = Stall::after(&world, "update of cancel_requested_at on job").await;
+        let cancelling = cancel(&world, id);
+        let finishing = stall.let_meet(world.end(started, outcome));
         let (cancelled, finished) = tokio::join!(cancelling, finishing);
         assert_eq!(cancelled, Cancel::Requested);
         assert_eq!(finished, Finished::Recorded(JobState::Cancelled));
@@ -111,17 +113,9 @@ async fn a_cancel_that_waits_for_a_finish_cancels_what_it_left() {
     for outcome in ways_back() {
         let (world, id, started) = running().await;
         // The last of what the finish writes, so it holds the job's row when it stalls.
-        let mut stall = Stall::after(&world, "insert on job_event").await;
+        let stall = Stall::after(&world, "insert on job_event").await;
         let finishing = async { world.end(started, outcome).await };
-        let cancelling = async {
-            stall.until_waiting(1).await;
-            let cancel = async { world.api.cancel(world.tenant_id, id).await.unwrap() };
-            let letting_go = async {
-                stall.until_waiting(2).await;
-                stall.end().await;
-            };
-            tokio::join!(cancel, letting_go).0
-        };
+        let cancelling = stall.let_meet(cancel(&world, id));
         let (finished, cancelled) = tokio::join!(finishing, cancelling);
         assert!(
             matches!(
@@ -138,17 +132,9 @@ async fn a_cancel_that_waits_for_a_finish_cancels_what_it_left() {
 #[tokio::test]
 async fn a_cancel_that_waits_for_a_success_comes_too_late() {
     let (world, id, started) = running().await;
-    let mut stall = Stall::after(&world, "insert on job_event").await;
+    let stall = Stall::after(&world, "insert on job_event").await;
     let finishing = async { world.end(started, Outcome::Succeeded(None)).await };
-    let cancelling = async {
-        stall.until_waiting(1).await;
-        let cancel = async { world.api.cancel(world.tenant_id, id).await.unwrap() };
-        let letting_go = async {
-            stall.until_waiting(2).await;
-            stall.end().await;
-        };
-        tokio::join!(cancel, letting_go).0
-    };
+    let cancelling = stall.let_meet(cancel(&world, id));
     let (finished, cancelled) = tokio::join!(finishing, cancelling);
     assert_eq!(finished, Finished::Recorded(JobState::Succeeded));
     assert_eq!(cancelled, Cancel::AlreadyFinished(JobState::Succeeded));

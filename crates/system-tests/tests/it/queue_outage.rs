@@ -13,14 +13,13 @@ use crate::worker::Worker;
 
 const CLIENTS: usize = 4;
 const EVERY: Duration = Duration::from_millis(100);
-/// How soon after the return of the queue the last job that was accepted until then has ended, on a machine that may be
-/// busy with other tests; alone on one it takes a third of this.
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(25);
+/// How soon after the return of the queue the last job that was accepted until then has ended.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
 /// What may be sent beyond what is needed: requests that were under way when the queue went, and batches that are not
 /// full because jobs come one by one.
 const SPARE_REQUESTS: usize = 30;
 /// The most requests of all kinds that come within a tenth of a second of the return, from one worker and the api.
-const PEAK_LIMIT: usize = 100;
+const PEAK_LIMIT: usize = 60;
 /// The most connections that are tried per second of an outage, by four receivers, a dispatcher and the api's readiness,
 /// each with the retries of the SDK.
 const TRIES_PER_SECOND: f64 = 40.0;
@@ -29,7 +28,8 @@ async fn the_queue_goes_away(way: Way, outage: Duration) {
     let queue_url = aws::create_queue().await;
     let proxy = Proxy::to(&aws::addr()).await;
     let endpoint = format!("http://{}", proxy.addr());
-    let system = Setup::shared()
+    // A database of its own: what other tests do to the shared one must not look like a refusal.
+    let system = Setup::private()
         .await
         .on_queue(&queue_url, &endpoint)
         .start()
@@ -51,12 +51,7 @@ async fn the_queue_goes_away(way: Way, outage: Duration) {
     proxy.set(Way::Open);
     let back_at = Instant::now();
     let refused: Vec<&Answer> = answers.iter().filter(|answer| !answer.accepted()).collect();
-    // The queue is no reason to refuse anything; the database, which all tests share, may be too busy for a moment.
-    let of_queue = refused
-        .iter()
-        .filter(|it| !it.text.contains("The database does not answer"));
-    assert_eq!(of_queue.count(), 0, "{refused:?}");
-    assert!(refused.len() * 50 <= submits, "{refused:?}");
+    assert!(refused.is_empty(), "{refused:?}");
     let backlog = unfinished(&system).await;
     system
         .until_count("success of all jobs", UNFINISHED, 0, Duration::from_secs(60))

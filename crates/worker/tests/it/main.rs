@@ -14,7 +14,6 @@ mod http_request;
 mod isolation;
 mod lanes;
 mod lease;
-mod logs;
 mod maintenance;
 mod many;
 mod outage;

@@ -65,8 +65,7 @@ async fn jobs_start_as_soon_as_they_are_due_and_none_before() {
         "{JOBS} jobs that came due within 5 s started late by p50 {median:.3} s, p99 {p99:.3} s, max {last:.3} s"
     ));
     assert!(first >= 0.0, "{first}");
-    // A second at the most on a quiet machine, which this one need not be.
-    assert!(median <= 5.0, "{median}");
+    assert!(median <= 1.0, "{median}");
     running.drain().await;
 }
 
