@@ -17,6 +17,9 @@ use futures::future::join_all;
 ///
 /// Ends with 0 when all runs kept them, with 1 when one was broken, and with 2 when a run could not be carried out.
 #[derive(Parser)]
+#[command(
+    after_help = "`cargo xtask chaos` also takes --mutant NAME, for a build that is broken on purpose, and --release."
+)]
 struct Cli {
     /// What is done to the system; `all` is every one of them but quick, one after the other
     #[arg(long, default_value = "quick")]
