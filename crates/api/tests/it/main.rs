@@ -13,6 +13,7 @@ mod idempotency;
 mod keys;
 mod list;
 mod logs;
+mod matrix;
 mod openapi;
 mod ops;
 mod overload;
