@@ -8,6 +8,7 @@ mod auth;
 mod bad_input;
 mod control;
 mod dead_letters;
+mod endpoints;
 mod fuzz;
 mod idempotency;
 mod keys;
