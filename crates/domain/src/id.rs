@@ -53,6 +53,11 @@ uuid_id! {
 #[serde(transparent)]
 pub struct UserId(pub i64);
 
+/// A schedule, in the order in which they were made. People know it by its name.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ScheduleId(pub i64);
+
 /// Names one request through logs, problems and jobs: up to 128 visible ASCII characters.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(transparent)]

@@ -10,6 +10,7 @@
 //! - **lease**: a worker's right to an attempt, kept alive by the worker's heartbeat.
 //! - **dispatch**: ringing the doorbell, i.e. announcing a queued job; **delivery**: one receipt of such a message.
 //! - **dead letter**: a failed job that waits for somebody's decision.
+//! - **schedule**: makes jobs by cron; a **fire time** is when.
 //!
 //! Start reading at [`state`]: it holds the only transition table.
 
@@ -22,13 +23,14 @@ pub mod job;
 pub mod name;
 pub mod outcome;
 pub mod retry;
+pub mod schedule;
 pub mod scope;
 pub mod state;
 
 pub use failure::{Failure, FailureCode};
-pub use id::{JobId, RequestId, TenantId, UserId, WorkerId};
-pub use job::{Lease, NewJob, StartedJob};
-pub use name::{Kind, NameError, QueueName, Tag};
+pub use id::{JobId, RequestId, ScheduleId, TenantId, UserId, WorkerId};
+pub use job::{JobTemplate, Lease, NewJob, StartedJob};
+pub use name::{Kind, NameError, QueueName, ScheduleName, Tag};
 pub use outcome::{Finish, Outcome};
 pub use retry::{Backoff, Decision, RetryPolicy};
 pub use scope::{Scope, Scopes};
