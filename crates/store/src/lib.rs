@@ -36,6 +36,7 @@ mod outbox;
 mod pool;
 mod retention;
 mod row;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;
@@ -58,6 +59,10 @@ pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use retention::{Page, PastDay};
+pub use schedules::{
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
+    ScheduleChange, Trigger, UnfiredSchedule,
+};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
 pub use users::{NewUser, User};

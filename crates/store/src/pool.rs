@@ -230,6 +230,12 @@ impl Store {
             .await
     }
 
+    /// Begins a transaction of a worker, who serves all tenants.
+    pub(crate) async fn begin_for_all(&self) -> Result<PgTransaction<'static>, Error> {
+        self.first_use(|| self.pool.begin_with("begin; set local lock_timeout = '2s'"))
+            .await
+    }
+
     /// Uses a connection for the first time, and another one should that fail: nothing was done on the first one yet.
     /// So connections that broke while they were idle (a restart, a fail-over) and credentials that have changed cost
     /// time but no request.

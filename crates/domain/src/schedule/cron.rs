@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{NaiveDateTime, TimeZone as _, Utc};
-use croner::Cron as Pattern;
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, TimeZone as _, Utc};
 use croner::parser::{CronParser, Seconds, Year};
+use croner::{Cron as Pattern, Weekday};
 
 /// The longest accepted expression, in characters.
 const MAX_LEN: usize = 200;
@@ -33,7 +33,9 @@ pub struct Cron {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum CronError {
     /// It has no five fields, or is too long to be one.
-    #[error("must have five fields (minute, hour, day of month, month, day of week), and at most {MAX_LEN} characters")]
+    #[error(
+        "must have five fields (minute, hour, day of month, month, day of week), and at most {MAX_LEN} characters"
+    )]
     Fields,
     /// It has a character that no field has.
     #[error("must hold only digits, names, and the characters * , - / # in its fields")]
@@ -60,8 +62,25 @@ impl Cron {
     /// the next millennia.
     pub(super) fn next_after(&self, wall: NaiveDateTime) -> Option<NaiveDateTime> {
         // The pattern knows nothing of zones here: to it, a wall clock is a zone whose clocks never change.
-        let next = self.pattern.find_next_occurrence(&Utc.from_utc_datetime(&wall), false);
+        let next = self
+            .pattern
+            .find_next_occurrence(&Utc.from_utc_datetime(&wall), false);
         next.ok().map(|next| next.naive_utc())
+    }
+
+    /// Whether it matches a day at all. Within these years each date falls on each day of the week, so what matches
+    /// none of them matches none ever.
+    fn matches_some_day(&self) -> bool {
+        let matches = |day: NaiveDate| {
+            let weekday = Weekday::from_days_from_sunday(day.weekday().num_days_from_sunday());
+            let pattern = &self.pattern.pattern;
+            pattern.month_match(day.month()).unwrap_or(false)
+                && pattern
+                    .day_match(day.year(), day.month(), day.day(), weekday)
+                    .unwrap_or(false)
+        };
+        let first = NaiveDate::from_ymd_opt(2000, 1, 1);
+        first.is_some_and(|first| first.iter_days().take_while(|day| day.year() < 2028).any(matches))
     }
 }
 
@@ -81,7 +100,8 @@ impl FromStr for Cron {
         if fields.len() != 5 {
             return Err(CronError::Fields);
         }
-        let is_accepted = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/' | '#' | ' ');
+        let is_accepted =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/' | '#' | ' ');
         if !expression.chars().all(is_accepted) {
             return Err(CronError::Characters);
         }
@@ -97,9 +117,9 @@ impl FromStr for Cron {
             pattern,
             text,
         };
-        // The calendar repeats itself, so what matches nothing from here on matches nothing at all.
-        let somewhen = Utc.timestamp_opt(0, 0).single().ok_or(CronError::NeverMatches)?;
-        cron.next_after(somewhen.naive_utc()).ok_or(CronError::NeverMatches)?;
+        if !cron.matches_some_day() {
+            return Err(CronError::NeverMatches);
+        }
         Ok(cron)
     }
 }
@@ -138,6 +158,7 @@ mod tests {
             ("0 0 L * *", "0 0 L * *"),
             ("0 0 * * FRI#2", "0 0 * * FRI#2"),
             ("0 0 29 2 *", "0 0 29 2 *"),
+            ("0 0 * 2 FRI#5", "0 0 * 2 FRI#5"),
             ("@hourly", "@hourly"),
             ("@Daily", "@Daily"),
         ] {
@@ -147,17 +168,44 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_told_what_is_wrong() {
-        for wrong in ["", " ", "* * * *", "0 * * * * *", "0 0 1 1 * 2030", &"1,".repeat(200)] {
+        for wrong in [
+            "",
+            " ",
+            "* * * *",
+            "0 * * * * *",
+            "0 0 1 1 * 2030",
+            &"1,".repeat(200),
+        ] {
             assert_eq!(cron(wrong), Err(CronError::Fields), "{wrong}");
         }
-        for wrong in ["? * * * *", "* * * * +1", "0 0 * * ÄÖ", "0 0 * * nul\0", "0 @hourly * * *"] {
+        for wrong in [
+            "? * * * *",
+            "* * * * +1",
+            "0 0 * * ÄÖ",
+            "0 0 * * nul\0",
+            "0 @hourly * * *",
+        ] {
             assert_eq!(cron(wrong), Err(CronError::Characters), "{wrong}");
         }
         for wrong in ["@", "@reboot", "@every 5m", "@hourly 5"] {
             assert_eq!(cron(wrong), Err(CronError::Nickname), "{wrong}");
         }
-        for wrong in ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "a b c d e", "1- * * * *"] {
-            assert!(matches!(cron(wrong), Err(CronError::Syntax(_))), "{wrong}: {:?}", cron(wrong));
+        for wrong in [
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "* * * * 8",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "a b c d e",
+            "1- * * * *",
+        ] {
+            assert!(
+                matches!(cron(wrong), Err(CronError::Syntax(_))),
+                "{wrong}: {:?}",
+                cron(wrong)
+            );
         }
         for wrong in ["0 0 31 2 *", "0 0 30 FEB *", "0 0 31 4,6,9,11 *", "* * 30-31 2 *"] {
             assert_eq!(cron(wrong), Err(CronError::NeverMatches), "{wrong}");
@@ -166,11 +214,27 @@ mod tests {
 
     #[test]
     fn a_star_or_a_step_in_minute_or_hour_follows_elapsed_time() {
-        for every in ["* * * * *", "*/5 2 * * *", "0 * * * *", "0 */6 * * *", "0-30/10 2 * * *", "@hourly"] {
+        for every in [
+            "* * * * *",
+            "*/5 2 * * *",
+            "0 * * * *",
+            "0 */6 * * *",
+            "0-30/10 2 * * *",
+            "@hourly",
+        ] {
             assert!(cron(every).unwrap().follows_elapsed_time(), "{every}");
         }
-        for times_of_day in ["30 2 * * *", "0,30 2 * * *", "0 2-4 * * *", "15 9,17 */2 * *", "@daily"] {
-            assert!(!cron(times_of_day).unwrap().follows_elapsed_time(), "{times_of_day}");
+        for times_of_day in [
+            "30 2 * * *",
+            "0,30 2 * * *",
+            "0 2-4 * * *",
+            "15 9,17 */2 * *",
+            "@daily",
+        ] {
+            assert!(
+                !cron(times_of_day).unwrap().follows_elapsed_time(),
+                "{times_of_day}"
+            );
         }
     }
 

@@ -174,13 +174,23 @@ mod tests {
 
     #[test]
     fn what_was_missed_fires_as_the_policy_says() {
-        let fires = |missed, now| rules("0 * * * *", Overlap::Allow, missed).plan(at("03:00:00"), at(now)).fires;
+        let fires = |missed, now| {
+            rules("0 * * * *", Overlap::Allow, missed)
+                .plan(at("03:00:00"), at(now))
+                .fires
+        };
         assert!(fires(Missed::Skip, "05:30:00").is_empty());
         assert_eq!(fires(Missed::Latest, "05:30:00"), [at("05:00:00")]);
-        assert_eq!(fires(Missed::All, "05:30:00"), [at("03:00:00"), at("04:00:00"), at("05:00:00")]);
+        assert_eq!(
+            fires(Missed::All, "05:30:00"),
+            [at("03:00:00"), at("04:00:00"), at("05:00:00")]
+        );
         // And so it does when another one has just come.
         assert_eq!(fires(Missed::Skip, "05:00:10"), [at("05:00:00")]);
-        assert_eq!(fires(Missed::Latest, "05:00:10"), [at("04:00:00"), at("05:00:00")]);
+        assert_eq!(
+            fires(Missed::Latest, "05:00:10"),
+            [at("04:00:00"), at("05:00:00")]
+        );
         assert_eq!(fires(Missed::Latest, "03:01:00.000000001"), [at("03:00:00")]);
         assert!(fires(Missed::Skip, "03:01:00.000000001").is_empty());
     }

@@ -56,7 +56,8 @@ impl Timing {
     /// An instant as the zone's clocks show it, with their distance from UTC.
     #[must_use]
     pub fn local_text(&self, at: DateTime<Utc>) -> String {
-        at.with_timezone(&self.zone.0).to_rfc3339_opts(SecondsFormat::Secs, false)
+        at.with_timezone(&self.zone.0)
+            .to_rfc3339_opts(SecondsFormat::Secs, false)
     }
 
     /// The last fire time after `after` and until `until`, by halving what lies between.
@@ -115,7 +116,10 @@ impl Timing {
             MappedLocalTime::Single(at) => (Some(at), None),
             MappedLocalTime::Ambiguous(first, second) => (Some(first), Some(second)),
         };
-        first.into_iter().chain(second).map(|at: DateTime<Tz>| at.to_utc())
+        first
+            .into_iter()
+            .chain(second)
+            .map(|at: DateTime<Tz>| at.to_utc())
     }
 
     /// The first instant at which the clocks show this, or have gone past it.

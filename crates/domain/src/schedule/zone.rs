@@ -42,7 +42,15 @@ mod tests {
         for name in ["Europe/Berlin", "America/New_York", "UTC", "Asia/Kolkata"] {
             assert_eq!(name.parse::<Zone>().unwrap().to_string(), name);
         }
-        for wrong in ["", "europe/berlin", "Berlin", "+02:00", "Europe/Berlin ", "nul\0", "Mars/Base"] {
+        for wrong in [
+            "",
+            "europe/berlin",
+            "Berlin",
+            "+02:00",
+            "Europe/Berlin ",
+            "nul\0",
+            "Mars/Base",
+        ] {
             assert_eq!(wrong.parse::<Zone>(), Err(ZoneError), "{wrong:?}");
         }
     }
