@@ -19,6 +19,7 @@ use crate::problem::ProblemBody;
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
         (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
             by cause, and retrying or discarding many at a time."),
+        (name = "schedules", description = "What makes jobs by cron."),
         (name = "users", description = "The people of the tenant."),
         (name = "operations", description = "For load balancers, orchestrators and Prometheus."),
         (name = "documentation", description = "What the api says about itself."),
@@ -133,6 +134,18 @@ pub(crate) enum ControlProblems {
     /// The job is in a state that does not allow it.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemBody),
+}
+
+/// What routes of one schedule may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum ScheduleProblems {
+    /// The name, a parameter or a header is not valid.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(ProblemBody),
+    /// There is no such schedule.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
 }
 
 /// What lists may answer besides.

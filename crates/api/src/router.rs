@@ -10,7 +10,7 @@ use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
-use crate::routes::{control, dead_letters, docs, history, jobs, ops, submit, users};
+use crate::routes::{control, dead_letters, docs, history, jobs, ops, schedules, submit, users};
 
 /// The routes, each behind what it needs.
 pub(crate) fn routes(state: &AppState) -> Router {
@@ -26,6 +26,17 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(dead_letters::group_dead_letters))
         .routes(routes!(dead_letters::retry_dead_letters))
         .routes(routes!(dead_letters::discard_dead_letters))
+        .routes(routes!(schedules::list_schedules))
+        .routes(routes!(schedules::preview_expression))
+        .routes(routes!(
+            schedules::get_schedule,
+            schedules::put_schedule,
+            schedules::delete_schedule
+        ))
+        .routes(routes!(schedules::pause_schedule))
+        .routes(routes!(schedules::resume_schedule))
+        .routes(routes!(schedules::fire_schedule))
+        .routes(routes!(schedules::preview_schedule))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::get_user))
         .route_layer(from_fn_with_state(state.clone(), authenticate));

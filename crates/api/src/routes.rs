@@ -8,7 +8,8 @@ pub(crate) mod jobs;
 pub(crate) mod ops;
 mod page;
 mod path;
+pub(crate) mod schedules;
 pub(crate) mod submit;
 pub(crate) mod users;
 
-pub(crate) use path::{JobPath, UserPath};
+pub(crate) use path::{JobPath, SchedulePath, UserPath};

@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod findings;
+mod schedules;
 mod users;
 
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
 pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
+pub(crate) use schedules::{DEFAULT_PREVIEW, Preview};
 pub(crate) use users::new_user;
 
 const MAX_BATCH: usize = 1_000;

@@ -3,6 +3,7 @@
 mod dead_letter;
 mod history;
 mod job;
+mod schedule;
 mod submit;
 mod user;
 
@@ -12,5 +13,8 @@ pub(crate) use dead_letter::{
 };
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
+pub(crate) use schedule::{
+    FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
+};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 pub(crate) use user::{CreateUser, UserBody, UserList};

@@ -16,6 +16,11 @@ pub(crate) fn of_job(job: &Job) -> HeaderValue {
         .expect("digits and letters are a header value")
 }
 
+/// The version of something whose versions are numbers.
+pub(crate) fn of_version(version: u32) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\"")).expect("digits are a header value")
+}
+
 /// Whether the client has this version. Weak comparison, as RFC 9110 (13.1.2) asks for.
 pub(crate) fn matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let etag = etag.as_bytes();

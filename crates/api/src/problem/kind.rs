@@ -54,6 +54,8 @@ problem_types! {
     JobNotFound = NOT_FOUND "job_not_found" "There is no such job",
     /// The tenant has no such user.
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
+    /// The tenant has no such schedule.
+    ScheduleNotFound = NOT_FOUND "schedule_not_found" "There is no such schedule",
     /// The route exists, but not for this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here",
     /// The client took too long to send the body.
@@ -66,6 +68,14 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// The tenant has as many schedules as it may have.
+    TooManySchedules = CONFLICT "too_many_schedules" "There are too many schedules",
+    /// The schedule's previous job has not ended, and its jobs must not overlap.
+    PreviousJobLives = CONFLICT "previous_job_lives" "The previous job has not ended",
+    /// What is stored of the schedule can't be read by this version, such as a zone that it does not know.
+    ScheduleUnreadable = CONFLICT "schedule_unreadable" "The schedule can't be read",
+    /// What is to be changed is not what `If-Match` or `If-None-Match` say.
+    PreconditionFailed = PRECONDITION_FAILED "precondition_failed" "It has changed",
     /// The body is larger than the route takes.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
     /// The body is not declared as JSON.
@@ -130,11 +140,16 @@ impl ProblemType {
             | Self::NotFound
             | Self::JobNotFound
             | Self::UserNotFound
+            | Self::ScheduleNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::TooManySchedules
+            | Self::PreviousJobLives
+            | Self::ScheduleUnreadable
+            | Self::PreconditionFailed
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody
