@@ -2,7 +2,10 @@
 
 mod dead_letters;
 mod findings;
+mod keys;
+mod names;
 mod schedules;
+mod tenants;
 mod users;
 
 use std::time::Duration;
@@ -20,7 +23,9 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
 pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
+pub(crate) use keys::{new_key, rotation};
 pub(crate) use schedules::{DEFAULT_PREVIEW, Preview};
+pub(crate) use tenants::{new_tenant, tenant_change};
 pub(crate) use users::new_user;
 
 const MAX_BATCH: usize = 1_000;

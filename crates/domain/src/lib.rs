@@ -16,6 +16,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+pub mod audit;
 pub mod failure;
 mod fingerprint;
 pub mod id;
@@ -28,8 +29,9 @@ pub mod schedule;
 pub mod scope;
 pub mod state;
 
+pub use audit::{AuditEntry, AuditHash, BrokenChain};
 pub use failure::{Failure, FailureCode};
-pub use id::{JobId, RequestId, ScheduleId, TenantId, UserId, WorkerId};
+pub use id::{JobId, KeyId, KeyIdError, RequestId, ScheduleId, TenantId, UserId, WorkerId};
 pub use job::{JobTemplate, Lease, NewJob, StartedJob};
 pub use name::{Kind, NameError, QueueName, ScheduleName, Tag};
 pub use outcome::{Finish, Outcome};

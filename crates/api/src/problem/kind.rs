@@ -48,6 +48,8 @@ problem_types! {
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid API key is needed",
     /// The key has not the scope that the route needs.
     MissingScope = FORBIDDEN "missing_scope" "The API key lacks a scope",
+    /// Only tenants that operate the others may do this.
+    OperatorOnly = FORBIDDEN "operator_only" "Only an operator may do this",
     /// There is no such route.
     NotFound = NOT_FOUND "not_found" "There is nothing here",
     /// The tenant has no such job.
@@ -56,6 +58,10 @@ problem_types! {
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
     /// The tenant has no such schedule.
     ScheduleNotFound = NOT_FOUND "schedule_not_found" "There is no such schedule",
+    /// The tenant has no such API key.
+    KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
+    /// There is no such tenant, or it is not the caller's to see.
+    TenantNotFound = NOT_FOUND "tenant_not_found" "There is no such tenant",
     /// The route exists, but not for this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here",
     /// The client took too long to send the body.
@@ -74,6 +80,10 @@ problem_types! {
     PreviousJobLives = CONFLICT "previous_job_lives" "The previous job has not ended",
     /// What is stored of the schedule can't be read by this version, such as a zone that it does not know.
     ScheduleUnreadable = CONFLICT "schedule_unreadable" "The schedule can't be read",
+    /// The API key was revoked, has expired, or has been replaced already.
+    KeyNotRotatable = CONFLICT "key_not_rotatable" "The API key can't be rotated",
+    /// Another tenant has this name.
+    TenantNameTaken = CONFLICT "tenant_name_taken" "The tenant's name is taken",
     /// What is to be changed is not what `If-Match` or `If-None-Match` say.
     PreconditionFailed = PRECONDITION_FAILED "precondition_failed" "It has changed",
     /// The body is larger than the route takes.
@@ -137,10 +147,13 @@ impl ProblemType {
             | Self::InvalidHeader
             | Self::Unauthenticated
             | Self::MissingScope
+            | Self::OperatorOnly
             | Self::NotFound
             | Self::JobNotFound
             | Self::UserNotFound
             | Self::ScheduleNotFound
+            | Self::KeyNotFound
+            | Self::TenantNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout
             | Self::AlreadyFinished
@@ -150,6 +163,8 @@ impl ProblemType {
             | Self::PreviousJobLives
             | Self::ScheduleUnreadable
             | Self::PreconditionFailed
+            | Self::KeyNotRotatable
+            | Self::TenantNameTaken
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

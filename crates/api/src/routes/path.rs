@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use axum::extract::{FromRequestParts, Path};
-use domain::{JobId, ScheduleName, UserId};
+use domain::{JobId, KeyId, ScheduleName, TenantId, UserId};
 use http::request::Parts;
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
@@ -20,6 +20,30 @@ pub(crate) struct UserPath(pub(crate) UserId);
 /// The schedule that the `{name}` of a path names.
 #[derive(Debug)]
 pub(crate) struct SchedulePath(pub(crate) ScheduleName);
+
+/// The API key that the `{id}` of a path names.
+#[derive(Debug)]
+pub(crate) struct KeyPath(pub(crate) KeyId);
+
+/// The tenant that the `{id}` of a path names.
+#[derive(Debug)]
+pub(crate) struct TenantPath(pub(crate) TenantId);
+
+impl<S: Send + Sync> FromRequestParts<S> for KeyPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        named(parts, state, "id", values::key_id).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for TenantPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        named(parts, state, "id", values::tenant_id).await.map(Self)
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;

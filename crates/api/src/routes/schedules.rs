@@ -10,10 +10,9 @@ use domain::ScheduleName;
 use http::header::{ETAG, LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
 use store::{DeletedSchedule, MAX_SCHEDULES, Schedule};
-use utoipa::IntoParams;
 
 use super::SchedulePath;
-use super::page::Page;
+use super::page::{Page, PageParameters};
 use super::submit::rules;
 use crate::app::AppState;
 use crate::auth::{Reader, Writer};
@@ -29,25 +28,13 @@ use crate::wire::{PutSchedule, ScheduleBody, ScheduleList};
 pub(crate) use control::*;
 pub(crate) use preview::*;
 
-/// The parameters of `list_schedules`, as the documentation shows them.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what is taken from the query")]
-pub(crate) struct ListSchedules {
-    /// The most schedules on the page; 20 by default.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// List schedules
 ///
 /// Newest first. `next_cursor`, or the `Link` header, leads to the next page; schedules that are made meanwhile are on
 /// none of the pages.
 #[utoipa::path(
     get, path = "/api/schedules", tag = "schedules",
-    params(ListSchedules),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page of schedules.", body = ScheduleList,
             headers(("Link" = String, description = "The next page, with `rel=\"next\"`."))),
@@ -131,7 +118,7 @@ pub(crate) async fn put_schedule(
     let change = rules(&app, &context).schedule(name, body.value)?;
     let put = app
         .store
-        .put_schedule(caller.tenant_id, &change, &precondition)
+        .put_schedule(&caller.actor(), &change, &precondition)
         .await?;
     match put {
         store::PutSchedule::Created(schedule) => {
@@ -172,7 +159,7 @@ pub(crate) async fn delete_schedule(
 ) -> Result<StatusCode, Problem> {
     let deleted = app
         .store
-        .delete_schedule(caller.tenant_id, &name, &precondition)
+        .delete_schedule(&caller.actor(), &name, &precondition)
         .await?;
     match deleted {
         DeletedSchedule::Deleted => Ok(StatusCode::NO_CONTENT),

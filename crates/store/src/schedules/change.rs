@@ -2,9 +2,11 @@
 
 use domain::schedule::Timing;
 use domain::{Precondition, ScheduleName, TenantId};
+use serde_json::{Value, json};
 use sqlx::PgTransaction;
 
 use super::{Schedule, ScheduleChange, read};
+use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::{count, ms};
@@ -44,10 +46,11 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn put_schedule(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         change: &ScheduleChange,
         precondition: &Precondition,
     ) -> Result<PutSchedule, Error> {
+        let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
         // One at a time, or two that come at once would both be the last that the tenant may have.
         sqlx::query!(
@@ -65,6 +68,13 @@ impl Store {
         }
         upsert(&mut tx, tenant_id, change).await?;
         let schedule = Box::new(stored(&mut tx, tenant_id, change.name.as_str()).await?);
+        let details = json!({
+            "created": known.is_none(),
+            "cron": schedule.cron,
+            "time_zone": schedule.time_zone,
+            "version": schedule.version,
+        });
+        audit::append(&mut tx, actor, written("schedule.put", &change.name, details)).await?;
         tx.commit().await?;
         Ok(match known {
             None => PutSchedule::Created(schedule),
@@ -78,10 +88,11 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn delete_schedule(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         name: &ScheduleName,
         precondition: &Precondition,
     ) -> Result<DeletedSchedule, Error> {
+        let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
         let known = version(&mut tx, tenant_id, name.as_str()).await?;
         if !precondition.holds(known) {
@@ -97,6 +108,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        audit::append(&mut tx, actor, written("schedule.delete", name, json!({}))).await?;
         tx.commit().await?;
         Ok(DeletedSchedule::Deleted)
     }
@@ -107,11 +119,12 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn pause_schedule(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         name: &ScheduleName,
     ) -> Result<Option<Schedule>, Error> {
+        let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
-        sqlx::query!(
+        let paused = sqlx::query!(
             r#"
             update schedule set paused_at = now(), next_fire_at = null, updated_at = now(), version = version + 1
             where tenant_id = $1 and name = $2 and paused_at is null
@@ -122,6 +135,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let schedule = read(&mut tx, tenant_id, name.as_str()).await?;
+        if paused.rows_affected() > 0 {
+            audit::append(&mut tx, actor, written("schedule.pause", name, json!({}))).await?;
+        }
         tx.commit().await?;
         Ok(schedule)
     }
@@ -133,9 +149,10 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn resume_schedule(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         name: &ScheduleName,
     ) -> Result<Option<Schedule>, Error> {
+        let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
         let paused = sqlx::query!(
             r#"
@@ -148,6 +165,7 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
+        let is_paused = paused.is_some();
         if let Some(paused) = paused {
             // What this version can't read is due at once: the attempt to fire it tells what is wrong.
             let timing = paused.cron.parse().ok().zip(paused.time_zone.parse().ok());
@@ -168,8 +186,20 @@ impl Store {
             .await?;
         }
         let schedule = read(&mut tx, tenant_id, name.as_str()).await?;
+        if is_paused {
+            audit::append(&mut tx, actor, written("schedule.resume", name, json!({}))).await?;
+        }
         tx.commit().await?;
         Ok(schedule)
+    }
+}
+
+/// What the audit log says about a change of a schedule.
+pub(super) fn written<'a>(action: &'static str, name: &'a ScheduleName, details: Value) -> Change<'a> {
+    Change {
+        action,
+        target: name.as_str(),
+        details,
     }
 }
 

@@ -1,24 +1,25 @@
 //! Firing a schedule on request, besides its fire times.
 
 use domain::schedule::Overlap;
-use domain::{JobId, JobState, RequestId, ScheduleName, TenantId};
+use domain::{JobId, JobState, ScheduleName};
+use serde_json::json;
 use sqlx::PgTransaction;
 
+use super::change::written;
+use crate::audit::{self, Actor};
 use crate::control::{Cancel, cancel, state_of};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
 use crate::submit::SubmittedJob;
 
-/// Who has a schedule fire besides its fire times, and how the job is called.
+/// What the job of a schedule that fires on request is called.
 #[derive(Clone, Debug)]
 pub struct Trigger {
     /// The job's id.
     pub job_id: JobId,
     /// The W3C trace context of the request.
     pub traceparent: String,
-    /// The request.
-    pub request_id: RequestId,
 }
 
 /// What it came to that somebody had a schedule fire.
@@ -44,10 +45,11 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn fire_now(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         name: &ScheduleName,
         trigger: &Trigger,
     ) -> Result<FiredNow, Error> {
+        let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
         let known = sqlx::query!(
             "select overlap, last_job_id from schedule where tenant_id = $1 and name = $2 for update",
@@ -70,7 +72,9 @@ impl Store {
                 }
             }
         }
-        let job = make_job(&mut tx, tenant_id, name, trigger).await?;
+        let job = make_job(&mut tx, actor, name, trigger).await?;
+        let details = json!({ "job_id": job.id });
+        audit::append(&mut tx, actor, written("schedule.fire", name, details)).await?;
         tx.commit().await?;
         Ok(FiredNow::Fired { job, cancelled })
     }
@@ -85,7 +89,7 @@ async fn living(tx: &mut PgTransaction<'static>, id: Option<JobId>) -> Result<Op
 
 async fn make_job(
     tx: &mut PgTransaction<'static>,
-    tenant_id: TenantId,
+    actor: &Actor,
     name: &ScheduleName,
     trigger: &Trigger,
 ) -> Result<SubmittedJob, Error> {
@@ -106,11 +110,11 @@ async fn make_job(
         )
         select id, kind, queue, created_at, run_at from made
         "#,
-        tenant_id.0,
+        actor.tenant_id.0,
         name.as_str(),
         trigger.job_id.0,
         trigger.traceparent,
-        trigger.request_id.as_str(),
+        actor.request_id.as_str(),
     )
     .fetch_one(&mut **tx)
     .await?;

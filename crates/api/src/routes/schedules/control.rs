@@ -36,7 +36,7 @@ pub(crate) async fn pause_schedule(
     Writer(caller): Writer,
     SchedulePath(name): SchedulePath,
 ) -> Result<Response, Problem> {
-    let schedule = app.store.pause_schedule(caller.tenant_id, &name).await?;
+    let schedule = app.store.pause_schedule(&caller.actor(), &name).await?;
     Ok(answer(schedule.ok_or_else(|| no_such_schedule(&name))?))
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn resume_schedule(
     Writer(caller): Writer,
     SchedulePath(name): SchedulePath,
 ) -> Result<Response, Problem> {
-    let schedule = app.store.resume_schedule(caller.tenant_id, &name).await?;
+    let schedule = app.store.resume_schedule(&caller.actor(), &name).await?;
     Ok(answer(schedule.ok_or_else(|| no_such_schedule(&name))?))
 }
 
@@ -86,9 +86,8 @@ pub(crate) async fn fire_schedule(
     let trigger = Trigger {
         job_id: JobId((app.new_id)()),
         traceparent: context.traceparent.to_string(),
-        request_id: context.request_id,
     };
-    let (job, cancelled) = match app.store.fire_now(caller.tenant_id, &name, &trigger).await? {
+    let (job, cancelled) = match app.store.fire_now(&caller.actor(), &name, &trigger).await? {
         FiredNow::Fired { job, cancelled } => (job, cancelled),
         FiredNow::PreviousLives(id) => {
             return Err(Problem::new(
