@@ -21,6 +21,17 @@ pub(crate) struct Client {
     api_key: String,
 }
 
+/// What a client expects to be there before it puts something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// Whatever there is, or nothing.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// This version.
+    Version(u32),
+}
+
 impl Client {
     pub(crate) fn new(args: &ApiArgs) -> Result<Self, Failure> {
         if args.api_key.is_empty() {
@@ -99,6 +110,27 @@ impl Client {
         .await
     }
 
+    /// Puts JSON, if what is there is what is expected. The body goes as it is: a payload's bytes are kept.
+    pub(crate) async fn put(&self, path: &str, body: &str, expected: Expected) -> Result<Value, Failure> {
+        self.send(|| {
+            let request = self
+                .request(Method::PUT, path)
+                .header("content-type", "application/json")
+                .body(body.to_owned());
+            match expected {
+                Expected::Anything => request,
+                Expected::Nothing => request.header("if-none-match", "*"),
+                Expected::Version(version) => request.header("if-match", format!("\"{version}\"")),
+            }
+        })
+        .await
+    }
+
+    /// Deletes; there is nothing to be read after that.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.answer(|| self.request(Method::DELETE, path)).await.map(drop)
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http
             .request(method, format!("{}{path}", self.url))
@@ -106,12 +138,16 @@ impl Client {
     }
 
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
+        Ok(self.answer(request).await?.json().await?)
+    }
+
+    async fn answer(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, Failure> {
         let mut tries = 1;
         loop {
             let outcome = request().send().await;
             let last = tries == TRIES;
             match outcome {
-                Ok(response) if response.status().is_success() => return Ok(response.json().await?),
+                Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) if !last && is_busy(response.status()) => {
                     pause(retry_after(&response), tries).await
                 }

@@ -19,6 +19,7 @@ mod proxy;
 mod rate_limit;
 mod read;
 mod routes;
+mod schedules;
 mod server;
 mod submit;
 mod users;

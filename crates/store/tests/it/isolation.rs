@@ -8,7 +8,7 @@ use testkit::new_job;
 
 use crate::world::World;
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 11] = [
     "job",
     "attempt",
     "job_event",
@@ -18,6 +18,8 @@ const TABLES: [&str; 9] = [
     "dead_letter",
     "idempotency",
     "users",
+    "schedule",
+    "schedule_fire",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -131,6 +133,17 @@ async fn neither_role_does_what_is_not_its_work() {
         ("tandem_worker", "select * from api_key"),
         ("tandem_worker", "select name from tenant"),
         ("tandem_worker", "select * from users"),
+        ("tandem_worker", "delete from schedule"),
+        ("tandem_worker", "update schedule set payload = 'null'"),
+        (
+            "tandem_worker",
+            "update schedule set tenant_id = gen_random_uuid()",
+        ),
+        (
+            "tandem_worker",
+            "insert into job (id, tenant_id, request_id) values (gen_random_uuid(), gen_random_uuid(), '')",
+        ),
+        ("tandem_api", "delete from schedule_fire"),
         ("tandem_worker", "delete from job"),
         ("tandem_worker", "update job set payload = 'null'"),
         ("tandem_worker", "alter table job disable row level security"),

@@ -13,6 +13,7 @@ mod lifecycle;
 mod maintenance;
 mod pool;
 mod retention;
+mod schedules;
 mod submit;
 mod users;
 mod world;

@@ -19,6 +19,7 @@ mod many;
 mod outage;
 mod proxy;
 mod retention;
+mod schedules;
 mod sqs;
 mod sqs_world;
 mod unheard;
