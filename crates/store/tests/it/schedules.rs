@@ -185,10 +185,8 @@ async fn a_paused_schedule_has_no_next_fire_time_whatever_is_put() {
     );
 
     let deleted = async || {
-        let deleted = world
-            .api
-            .delete_schedule(&by, &name("nightly"), &Precondition::default());
-        deleted.await.unwrap()
+        let (nightly, anyhow) = (name("nightly"), Precondition::default());
+        world.api.delete_schedule(&by, &nightly, &anyhow).await.unwrap()
     };
     assert_eq!(deleted().await, DeletedSchedule::Deleted);
     assert_eq!(deleted().await, DeletedSchedule::NotFound);

@@ -20,5 +20,6 @@ mod queue_outage;
 mod receiver;
 mod restore;
 mod rotation;
+mod schedules;
 mod system;
 mod worker;

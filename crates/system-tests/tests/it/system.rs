@@ -219,6 +219,12 @@ impl Client {
         self.request_post(path).json(body).send().await.unwrap()
     }
 
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
+        let request = self.http.put(format!("{}{path}", self.url));
+        let request = request.header("x-api-key", &self.api_key).json(body);
+        request.send().await.unwrap()
+    }
+
     /// Submits a batch and gives the ids.
     pub(crate) async fn submit_batch(&self, jobs: Vec<Value>) -> Vec<String> {
         let response = self.post("/api/jobs/batch", &json!({ "jobs": jobs })).await;
