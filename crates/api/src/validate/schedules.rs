@@ -35,9 +35,11 @@ impl Rules<'_> {
         let mut found = Findings::default();
         found.bounds("", &body);
         let timing = timing(&body.cron, body.time_zone.as_deref(), &mut found);
-        let overlap = body.overlap.map_or(Overlap::Skip, Into::into);
-        let missed = body.missed.map_or(Missed::Latest, Into::into);
-        if missed == Missed::All && overlap != Overlap::Allow {
+        let overlap = body.overlap.as_deref();
+        let overlap = overlap.map_or(Some(Overlap::Skip), |text| found.parse("overlap", text));
+        let missed = body.missed.as_deref();
+        let missed = missed.map_or(Some(Missed::Latest), |text| found.parse("missed", text));
+        if missed == Some(Missed::All) && overlap.is_some_and(|overlap| overlap != Overlap::Allow) {
             found.add(
                 "missed",
                 "conflict",

@@ -15,7 +15,7 @@ use crate::body::Document;
 use crate::json::Object;
 
 /// What a schedule does when it fires while its previous job has not ended.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OverlapPolicy)]
 pub(crate) enum OverlapBody {
@@ -28,7 +28,7 @@ pub(crate) enum OverlapBody {
 }
 
 /// What a schedule does about fire times that no worker was there for.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = MissedPolicy)]
 pub(crate) enum MissedBody {
@@ -54,9 +54,11 @@ pub(crate) struct PutSchedule {
     #[schema(value_type = ScheduledJob)]
     pub(crate) job: Object<ScheduledJob>,
     /// `skip` by default.
-    pub(crate) overlap: Option<OverlapBody>,
+    #[schema(value_type = Option<OverlapBody>)]
+    pub(crate) overlap: Option<String>,
     /// `latest` by default. `all` needs the overlap policy `allow`.
-    pub(crate) missed: Option<MissedBody>,
+    #[schema(value_type = Option<MissedBody>)]
+    pub(crate) missed: Option<String>,
     /// A fire time is missed once it is older than this; 60 by default.
     #[schema(minimum = 1, maximum = 86_400)]
     #[validate(range(min = 1, max = 86_400))]
@@ -272,32 +274,12 @@ impl From<Overlap> for OverlapBody {
     }
 }
 
-impl From<OverlapBody> for Overlap {
-    fn from(overlap: OverlapBody) -> Self {
-        match overlap {
-            OverlapBody::Allow => Self::Allow,
-            OverlapBody::Skip => Self::Skip,
-            OverlapBody::CancelPrevious => Self::CancelPrevious,
-        }
-    }
-}
-
 impl From<Missed> for MissedBody {
     fn from(missed: Missed) -> Self {
         match missed {
             Missed::Skip => Self::Skip,
             Missed::Latest => Self::Latest,
             Missed::All => Self::All,
-        }
-    }
-}
-
-impl From<MissedBody> for Missed {
-    fn from(missed: MissedBody) -> Self {
-        match missed {
-            MissedBody::Skip => Self::Skip,
-            MissedBody::Latest => Self::Latest,
-            MissedBody::All => Self::All,
         }
     }
 }

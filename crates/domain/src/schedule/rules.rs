@@ -11,10 +11,10 @@ use super::Timing;
 /// The most jobs that a schedule makes at once, however many fire times were missed.
 pub const MAX_FIRES: usize = 100;
 
-/// A text that names no policy.
+/// A text that names no policy; it tells those that there are.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{0:?} is no policy of a schedule")]
-pub struct UnknownPolicy(pub String);
+#[error("must be one of {0}")]
+pub struct UnknownPolicy(String);
 
 macro_rules! policy {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $variant:ident = $text:literal,)* }) => {
@@ -46,7 +46,7 @@ macro_rules! policy {
 
             fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
                 let known = Self::ALL.iter().copied().find(|policy| policy.as_str() == text);
-                known.ok_or_else(|| UnknownPolicy(text.to_owned()))
+                known.ok_or_else(|| UnknownPolicy([$($text),*].join(", ")))
             }
         }
     };
@@ -160,7 +160,8 @@ mod tests {
         for policy in Missed::ALL {
             assert_eq!(policy.as_str().parse(), Ok(*policy));
         }
-        assert_eq!("".parse::<Missed>(), Err(UnknownPolicy(String::new())));
+        let unknown = "Skip".parse::<Missed>().unwrap_err();
+        assert_eq!(unknown.to_string(), "must be one of skip, latest, all");
     }
 
     #[test]

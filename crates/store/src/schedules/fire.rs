@@ -162,6 +162,9 @@ impl Store {
         self.in_time(async {
             let mut tx = self.begin_for_all().await?;
             let held = hold(&mut tx, firings).await?;
+            if held.is_empty() {
+                return Ok(Vec::new());
+            }
             let mut fired = make_jobs(&mut tx, &held).await?;
             for (schedule, previous) in &mut fired {
                 if let Some(previous) = previous

@@ -190,9 +190,13 @@ async fn a_paused_schedule_has_no_next_fire_time_whatever_is_put() {
     };
     assert_eq!(deleted().await, DeletedSchedule::Deleted);
     assert_eq!(deleted().await, DeletedSchedule::NotFound);
+    let filter = AuditFilter {
+        target: Some("nightly".to_owned()),
+        ..AuditFilter::default()
+    };
     let log = world
         .api
-        .list_audit(world.tenant_id, &AuditFilter::default(), None, 100)
+        .list_audit(world.tenant_id, &filter, None, 100)
         .await
         .unwrap();
     let actions: Vec<&str> = log.iter().rev().map(|entry| &*entry.action).collect();

@@ -140,8 +140,8 @@ fn plan(due: &DueSchedule) -> Result<Firing, String> {
                 .parse()
                 .map_err(|error| format!("time_zone {error}"))?,
         },
-        overlap: due.overlap.parse().map_err(|error| format!("overlap: {error}"))?,
-        missed: due.missed.parse().map_err(|error| format!("missed: {error}"))?,
+        overlap: due.overlap.parse().map_err(|error| format!("overlap {error}"))?,
+        missed: due.missed.parse().map_err(|error| format!("missed {error}"))?,
         missed_after: due.missed_after,
     };
     let plan = rules.plan(due.due_at, due.now);

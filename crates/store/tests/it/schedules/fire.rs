@@ -204,7 +204,7 @@ async fn what_overlaps_is_skipped_allowed_or_cancelled() {
         "{first:?}"
     );
     world
-        .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '1 second'")
+        .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '1 hour'")
         .await;
     let second = world.fire_all().await;
     let [allowed, cancelling, skipped] = &second[..] else {
@@ -221,7 +221,7 @@ async fn what_overlaps_is_skipped_allowed_or_cancelled() {
     let running = world.start(cancelling.jobs[0].id).await;
     world.end_job(first[2].jobs[0].id).await;
     world
-        .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '2 seconds'")
+        .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '2 hours'")
         .await;
     let third = world.fire_all().await;
     assert_eq!((third[1].jobs.len(), third[1].cancelled), (1, None));
