@@ -276,7 +276,8 @@ async fn make_jobs(
         .iter()
         .flat_map(|firing| firing.job_ids.iter().take(firing.plan.fires.len()).map(|id| id.0))
         .collect();
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        MadeRow,
         r#"
         with held as (
             select s.tenant_id, s.name, s.kind, s.queue, s.payload, s.tags, s.max_attempts, s.backoff_initial_ms,
@@ -327,6 +328,21 @@ async fn make_jobs(
     )
     .fetch_all(&mut **tx)
     .await?;
+    told(rows)
+}
+
+/// One job that a schedule has made, or the schedule alone when it has made none.
+struct MadeRow {
+    tenant_id: Uuid,
+    name: String,
+    overlap: String,
+    previous_lives: bool,
+    last_job_id: Option<Uuid>,
+    job_id: Option<Uuid>,
+    queue: Option<String>,
+}
+
+fn told(rows: Vec<MadeRow>) -> Result<Vec<(Fired, Option<JobId>)>, Error> {
     let mut fired: BTreeMap<(Uuid, String), (Fired, Option<JobId>)> = BTreeMap::new();
     for row in rows {
         let overlap: Overlap = parse(&row.overlap)?;

@@ -45,6 +45,8 @@ impl Pass for Fire {
                 Ok(firing) => firings.push(firing),
                 Err(error) => unfired.push(failed(schedule, error)),
             }
+            // A thousand days of an expression are read in a moment, but others wait for this thread.
+            tokio::task::yield_now().await;
         }
         let fired = self.fire(&firings, &mut unfired).await?;
         self.tell(&fired, &unfired);
