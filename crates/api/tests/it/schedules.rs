@@ -20,7 +20,7 @@ fn nightly() -> Value {
 }
 
 impl User<'_> {
-    async fn put(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
         self.put_if(path, body, &[]).await
     }
 

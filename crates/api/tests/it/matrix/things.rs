@@ -13,6 +13,8 @@ pub(super) struct Things {
     pub(super) job: String,
     /// Was cancelled.
     pub(super) cancelled_job: String,
+    /// The name of a schedule.
+    pub(super) schedule: String,
     pub(super) user: i64,
     pub(super) key: String,
     /// Differs from that of all other things.
@@ -30,6 +32,12 @@ impl Things {
             .post(&format!("/api/jobs/{cancelled_job}/cancel"), &Value::Null)
             .await
             .ok(200);
+        let schedule = format!("s-{unique}");
+        let daily = json!({ "cron": "@daily", "job": { "kind": "k" } });
+        maker
+            .put(&format!("/api/schedules/{schedule}"), &daily)
+            .await
+            .ok(201);
         let email = format!("{unique}@example.com");
         let user = maker
             .post("/api/users", &json!({ "name": unique, "email": email }))
@@ -43,6 +51,7 @@ impl Things {
             tenant_id,
             job,
             cancelled_job,
+            schedule,
             user: user["id"].as_i64().unwrap(),
             key: key["key"]["id"].as_str().unwrap().to_owned(),
             unique,
