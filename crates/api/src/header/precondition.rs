@@ -80,7 +80,7 @@ fn versions(
 mod tests {
     use super::*;
 
-    fn asked(name: HeaderName, values: &[&'static str]) -> Result<Precondition, Problem> {
+    fn asked(name: &HeaderName, values: &[&'static str]) -> Result<Precondition, Problem> {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name.clone(), HeaderValue::from_static(value));
@@ -99,10 +99,13 @@ mod tests {
             (&["\"abc\""], of(&[])),
             (&["W/\"3\""], of(&[])),
         ] {
-            assert_eq!(asked(IF_MATCH, values).unwrap().matches, expected, "{values:?}");
+            assert_eq!(asked(&IF_MATCH, values).unwrap().matches, expected, "{values:?}");
         }
-        assert_eq!(asked(IF_NONE_MATCH, &["W/\"3\""]).unwrap().matches_none, of(&[3]));
-        assert_eq!(asked(IF_MATCH, &[]).unwrap(), Precondition::default());
+        assert_eq!(
+            asked(&IF_NONE_MATCH, &["W/\"3\""]).unwrap().matches_none,
+            of(&[3])
+        );
+        assert_eq!(asked(&IF_MATCH, &[]).unwrap(), Precondition::default());
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
             "w/\"3\"",
             "'3'",
         ] {
-            assert!(asked(IF_MATCH, &[wrong]).is_err(), "{wrong}");
+            assert!(asked(&IF_MATCH, &[wrong]).is_err(), "{wrong}");
         }
     }
 }

@@ -111,8 +111,7 @@ pub(crate) async fn put_schedule(
     State(app): State<AppState>,
     Writer(caller): Writer,
     context: RequestContext,
-    SchedulePath(name): SchedulePath,
-    Conditions(precondition): Conditions,
+    (SchedulePath(name), Conditions(precondition)): (SchedulePath, Conditions),
     body: JsonBody<PutSchedule>,
 ) -> Result<Response, Problem> {
     let change = rules(&app, &context).schedule(name, body.value)?;

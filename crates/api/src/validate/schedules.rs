@@ -49,7 +49,8 @@ impl Rules<'_> {
         found.enter("/job".to_owned());
         let Object(job) = body.job;
         let job = self.check(job.into(), &mut found);
-        found.finish(timing.zip(job).map(|(timing, job)| {
+        let whole = timing.zip(job).zip(overlap.zip(missed));
+        found.finish(whole.map(|((timing, job), (overlap, missed))| {
             ScheduleChange {
                 name,
                 timing,

@@ -283,7 +283,7 @@ proptest! {
         let minute = every.map_or_else(|| list(&minutes), |every| format!("*/{every}"));
         let timing = timing(&format!("{minute} {} * * *", list(&hours)), zone);
         let matches = |wall: NaiveDateTime| {
-            let minute_matches = every.map_or_else(|| minutes.contains(&wall.minute()), |every| wall.minute() % every == 0);
+            let minute_matches = every.map_or_else(|| minutes.contains(&wall.minute()), |every| wall.minute().is_multiple_of(every));
             minute_matches && hours.contains(&wall.hour())
         };
 
