@@ -5,6 +5,7 @@ mod endpoints;
 mod findings;
 mod keys;
 mod names;
+mod schedules;
 mod tenants;
 mod users;
 
@@ -25,6 +26,7 @@ pub(crate) use dead_letters::{Discard, Retry};
 pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;
 pub(crate) use keys::{new_key, rotation};
+pub(crate) use schedules::{DEFAULT_PREVIEW, Preview};
 pub(crate) use tenants::{new_tenant, tenant_change};
 pub(crate) use users::new_user;
 

@@ -6,6 +6,7 @@ mod endpoint;
 mod history;
 mod job;
 mod key;
+mod schedule;
 mod submit;
 mod tenant;
 mod user;
@@ -21,6 +22,9 @@ pub(crate) use endpoint::{
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
+pub(crate) use schedule::{
+    FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
+};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

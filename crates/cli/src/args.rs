@@ -4,6 +4,7 @@ mod audit;
 mod dead_letters;
 mod endpoints;
 mod keys;
+mod schedules;
 mod tenants;
 mod users;
 
@@ -21,6 +22,7 @@ pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
 pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
+pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     DeadLetters(DeadLettersArgs),
     /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
     Endpoints(EndpointsArgs),
+    /// Make jobs by cron
+    Schedules(SchedulesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`

@@ -16,6 +16,7 @@ mod jobs;
 mod keys;
 mod output;
 mod receive;
+mod schedules;
 mod tenants;
 mod time;
 mod users;
@@ -51,6 +52,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Jobs(args) => jobs::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
+        Command::Schedules(args) => schedules::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,

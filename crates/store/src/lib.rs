@@ -42,6 +42,7 @@ mod outbox;
 mod pool;
 mod retention;
 mod row;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;
@@ -56,7 +57,7 @@ pub use credentials::CredentialSource;
 pub use dead_letter_queue::DeadLetterNotice;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDeadLetters};
 pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
-pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, Expected, PutEndpoint};
+pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, PutEndpoint};
 pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
@@ -69,6 +70,10 @@ pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use retention::{Page, PastDay};
+pub use schedules::{
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
+    ScheduleChange, Trigger, UnfiredSchedule,
+};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use users::{NewUser, User};

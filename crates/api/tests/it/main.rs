@@ -24,6 +24,7 @@ mod proxy;
 mod rate_limit;
 mod read;
 mod routes;
+mod schedules;
 mod server;
 mod submit;
 mod tenants;

@@ -6,5 +6,6 @@ mod audit;
 mod dead_letters;
 mod endpoints;
 mod keys;
+mod schedules;
 mod users;
 mod world;

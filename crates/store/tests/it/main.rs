@@ -16,6 +16,7 @@ mod lifecycle;
 mod maintenance;
 mod pool;
 mod retention;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;
