@@ -10,13 +10,14 @@ use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
-use crate::routes::{control, dead_letters, docs, history, jobs, ops, submit, users};
+use crate::routes::{bulk, control, dead_letters, docs, history, jobs, ops, submit, users};
 
 /// The routes, each behind what it needs.
 pub(crate) fn routes(state: &AppState) -> Router {
     let tenants = OpenApiRouter::new()
         .routes(routes!(submit::submit_job, jobs::list_jobs))
         .routes(routes!(submit::submit_batch))
+        .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))

@@ -1,5 +1,6 @@
 //! The handlers, a file per resource. A handler's name is its operation id.
 
+pub(crate) mod bulk;
 pub(crate) mod control;
 pub(crate) mod dead_letters;
 pub(crate) mod docs;
@@ -8,6 +9,7 @@ pub(crate) mod jobs;
 pub(crate) mod ops;
 mod page;
 mod path;
+mod stream;
 pub(crate) mod submit;
 pub(crate) mod users;
 

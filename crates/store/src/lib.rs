@@ -18,6 +18,7 @@
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
 mod backlog;
+mod bulk;
 mod claim;
 mod control;
 mod credentials;
@@ -42,6 +43,7 @@ mod users;
 mod watch;
 
 pub use backlog::{Backlog, LaneBacklog};
+pub use bulk::{BulkCancelled, BulkFilter, BulkRedriven};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
 pub use credentials::CredentialSource;
@@ -61,4 +63,4 @@ pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
 pub use users::{NewUser, User};
-pub use watch::JobSignals;
+pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

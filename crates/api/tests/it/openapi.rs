@@ -62,6 +62,7 @@ async fn every_operation_is_described() {
     ids.sort_unstable();
     let expected = [
         "cancel_job",
+        "change_jobs",
         "create_user",
         "discard_dead_letters",
         "get_job",
@@ -103,6 +104,9 @@ async fn the_answers_are_what_the_document_says() {
     let made = app.admin().await.post("/api/users", &ann).await.ok(201);
     assert_documented(&document, "User", &made);
     let all = json!({ "filter": { "all": true } });
+    let bulk = json!({ "action": "retry", "filter": { "all": true } });
+    let changed = user.post("/api/jobs/bulk", &bulk).await.ok(200);
+    assert_documented(&document, "BulkChanged", &changed);
     for (path, schema) in [
         ("/api/dead-letters/retry", "RetriedDeadLetters"),
         ("/api/dead-letters/discard", "DiscardedDeadLetters"),
