@@ -13,6 +13,9 @@ const TRIES: u32 = 5;
 /// The api's largest page.
 const PAGE: usize = 100;
 
+/// A stream is asked for anew at least once a day, and much sooner when it falls silent.
+const STREAM_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The api, as the holder of a key.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -78,6 +81,21 @@ impl Client {
         .await
     }
 
+    /// Opens the stream of a job's events, after the one with this number.
+    pub(crate) async fn events(&self, id: &str, after: Option<&str>) -> Result<Response, Failure> {
+        self.answer(|| {
+            let request = self
+                .request(Method::GET, &format!("/api/jobs/{id}/events"))
+                .header("accept", "text/event-stream")
+                .timeout(STREAM_LIMIT);
+            match after {
+                Some(number) => request.header("last-event-id", number),
+                None => request,
+            }
+        })
+        .await
+    }
+
     /// Posts without a body, to what is harmless to repeat.
     pub(crate) async fn post(&self, path: &str) -> Result<Value, Failure> {
         self.send(|| self.request(Method::POST, path)).await
@@ -106,12 +124,16 @@ impl Client {
     }
 
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
+        Ok(self.answer(request).await?.json().await?)
+    }
+
+    async fn answer(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, Failure> {
         let mut tries = 1;
         loop {
             let outcome = request().send().await;
             let last = tries == TRIES;
             match outcome {
-                Ok(response) if response.status().is_success() => return Ok(response.json().await?),
+                Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) if !last && is_busy(response.status()) => {
                     pause(retry_after(&response), tries).await
                 }

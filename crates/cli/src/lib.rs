@@ -6,16 +6,20 @@
 
 mod admin;
 mod args;
+mod bulk;
 mod client;
+mod consent;
 mod dead_letters;
 mod dev;
 mod failure;
 mod jobs;
 mod output;
+mod progress;
 mod receive;
 mod time;
 mod users;
 mod wait;
+mod watch;
 
 use std::process::ExitCode;
 
