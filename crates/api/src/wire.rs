@@ -1,12 +1,16 @@
 //! The JSON that clients send and read, and how it comes from the store's types.
 
+mod audit;
 mod bulk;
 mod dead_letter;
 mod history;
 mod job;
+mod key;
 mod submit;
+mod tenant;
 mod user;
 
+pub(crate) use audit::AuditList;
 pub(crate) use bulk::{BulkAction, BulkChangedBody, BulkFilterBody, BulkJobs};
 pub(crate) use dead_letter::{
     DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
@@ -14,5 +18,7 @@ pub(crate) use dead_letter::{
 };
 pub(crate) use history::{AttemptList, EventBody, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
+pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

@@ -4,8 +4,10 @@
 
 use chrono::{DateTime, Utc};
 use domain::{JobId, JobState, TenantId};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::watch::notify_cancel_requested;
@@ -112,11 +114,11 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn cancel_jobs(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         filter: &BulkFilter,
         limit: i64,
     ) -> Result<BulkCancelled, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+        let mut tx = self.begin(actor.tenant_id).await?;
         let row = sqlx::query!(
             r#"
             with meant as materialized (
@@ -167,6 +169,8 @@ impl Store {
             requested: job_ids(row.requested),
         };
         notify_cancel_requested(&mut tx, &done.requested).await?;
+        let jobs = done.cancelled.len() + done.requested.len();
+        audit_change(&mut tx, actor, "job.cancel", filter, jobs as u64).await?;
         tx.commit().await?;
         Ok(done)
     }
@@ -177,11 +181,11 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn redrive_jobs(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         filter: &BulkFilter,
         limit: i64,
     ) -> Result<BulkRedriven, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+        let mut tx = self.begin(actor.tenant_id).await?;
         let row = sqlx::query!(
             r#"
             with meant as materialized (
@@ -221,12 +225,38 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
+        let jobs = u64::try_from(row.jobs).map_err(Error::corrupt)?;
+        audit_change(&mut tx, actor, "job.retry", filter, jobs).await?;
         tx.commit().await?;
         Ok(BulkRedriven {
-            jobs: u64::try_from(row.jobs).map_err(Error::corrupt)?,
+            jobs,
             queues: row.queues,
         })
     }
+}
+
+/// Which jobs they were is in the history of each.
+async fn audit_change(
+    tx: &mut sqlx::PgTransaction<'static>,
+    actor: &Actor,
+    action: &'static str,
+    filter: &BulkFilter,
+    jobs: u64,
+) -> Result<(), Error> {
+    if jobs == 0 {
+        return Ok(());
+    }
+    let details = json!({
+        "jobs": jobs, "state": filter.state, "kind": filter.kind, "queue": filter.queue, "tag": filter.tag,
+        "created_after": filter.created_after, "created_before": filter.created_before,
+        "finished_before": filter.finished_before,
+    });
+    let change = Change {
+        action,
+        target: "jobs",
+        details,
+    };
+    audit::append(tx, actor, change).await
 }
 
 fn job_ids(ids: Vec<Uuid>) -> Vec<JobId> {

@@ -17,6 +17,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod audit;
 mod backlog;
 mod bulk;
 mod claim;
@@ -42,6 +43,7 @@ mod tenants;
 mod users;
 mod watch;
 
+pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use bulk::{BulkCancelled, BulkFilter, BulkRedriven};
 pub use claim::{Claim, UnreadableJob};
@@ -53,7 +55,7 @@ pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
-pub use keys::{Authenticated, NewApiKey};
+pub use keys::{ApiKeyRecord, Authenticated, NewApiKey, Rotation, Successor};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
@@ -61,6 +63,6 @@ pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
-pub use tenants::{NewTenant, Tenant};
+pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use users::{NewUser, User};
 pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

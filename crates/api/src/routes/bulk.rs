@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::TenantId;
+use store::Actor;
 
 use super::control::{announce_ends, ring};
 use crate::app::AppState;
@@ -36,7 +37,7 @@ pub(crate) async fn change_jobs(
     let changed = if bulk.dry_run || matched == 0 {
         Changed::default()
     } else {
-        change(&app, caller.tenant_id, &bulk).await?
+        change(&app, &caller.actor(), &bulk).await?
     };
     Ok(Json(BulkChangedBody {
         action: bulk.action,
@@ -64,11 +65,11 @@ async fn count(app: &AppState, tenant_id: TenantId, bulk: &Bulk) -> Result<(u64,
     Ok(counted?)
 }
 
-async fn change(app: &AppState, tenant_id: TenantId, bulk: &Bulk) -> Result<Changed, Problem> {
+async fn change(app: &AppState, actor: &Actor, bulk: &Bulk) -> Result<Changed, Problem> {
     let limit = bulk.limit.cast_signed();
     match bulk.action {
         BulkAction::Cancel => {
-            let done = app.store.cancel_jobs(tenant_id, &bulk.filter, limit).await?;
+            let done = app.store.cancel_jobs(actor, &bulk.filter, limit).await?;
             announce_ends(app, &done.cancelled).await;
             let requested = done.requested.len() as u64;
             Ok(Changed {
@@ -77,7 +78,7 @@ async fn change(app: &AppState, tenant_id: TenantId, bulk: &Bulk) -> Result<Chan
             })
         }
         BulkAction::Retry => {
-            let done = app.store.redrive_jobs(tenant_id, &bulk.filter, limit).await?;
+            let done = app.store.redrive_jobs(actor, &bulk.filter, limit).await?;
             done.queues.iter().for_each(|queue| ring(app, queue));
             Ok(Changed {
                 jobs: done.jobs,

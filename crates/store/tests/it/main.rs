@@ -2,16 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod audit;
+mod bulk;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
+mod escapes;
 mod isolation;
+mod keys;
 mod lifecycle;
 mod maintenance;
 mod pool;
 mod retention;
 mod submit;
+mod tenants;
 mod users;
 mod world;
