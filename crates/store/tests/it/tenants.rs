@@ -3,9 +3,8 @@
 use domain::{Scope, Scopes, TenantId};
 use store::{Error, NewApiKey, NewTenant, Tenant, TenantChange, TenantLimits};
 use testkit::actor;
-use testkit::db::random;
 
-use crate::world::World;
+use crate::world::{World, random};
 
 async fn create(world: &World, by: TenantId, name: &str, key: &str) -> Result<Tenant, Error> {
     let id = TenantId(random());
