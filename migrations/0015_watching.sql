@@ -66,4 +66,19 @@ revoke execute on function cancellable_jobs(text, text, text, text, timestamptz,
 grant execute on function cancellable_jobs(text, text, text, text, timestamptz, timestamptz),
     retryable_jobs(text, text, text, text, timestamptz, timestamptz, timestamptz) to tandem_api;
 
+-- Nobody moves a token to another job or another tenant: what a token may change is everything else.
+do $$
+declare
+    token text;
+    columns text;
+begin
+    foreach token in array array['outbox', 'due'] loop
+        select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
+        where attrelid = token::regclass and attnum > 0 and not attisdropped and attname not in ('job_id', 'tenant_id');
+        execute format('revoke update on %I from tandem_api, tandem_worker', token);
+        execute format('grant update (%s) on %I to tandem_api, tandem_worker', columns, token);
+    end loop;
+end
+$$;
+
 reset role;

@@ -33,7 +33,7 @@ pub(super) async fn tables(superuser: &mut PgConnection) -> Vec<Table> {
                         or has_any_column_privilege('tandem_worker', c.oid, 'select, insert, update') as worker_has_a_grant,
                     substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \\(''([^'']+)''\\)') as lowest,
                     array(select a.attname::text from pg_attribute a
-                          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attidentity = ''
                             and has_column_privilege('tandem_api', c.oid, a.attnum, 'update') order by a.attnum) as updatable,
                     array(select a.attname::text from pg_attribute a
                           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attnotnull
@@ -163,7 +163,8 @@ pub(super) async fn seed(superuser: &mut PgConnection, tables: &[Table], tenants
         .filter(|table| table.holds_rows && table.name != "tenant")
     {
         for (number, tenant_id) in tenants.iter().enumerate() {
-            let insert = table.insert(*tenant_id, number + 1);
+            // What making the tenant has written already will do.
+            let insert = format!("{} on conflict do nothing", table.insert(*tenant_id, number + 1));
             let inserted = superuser.execute(AssertSqlSafe(insert.clone())).await;
             inserted.unwrap_or_else(|error| panic!("{insert}: {error}"));
         }
