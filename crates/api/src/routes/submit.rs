@@ -50,9 +50,8 @@ use crate::wire::{JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody
 pub(crate) async fn submit_job(
     State(app): State<AppState>,
     Writer(caller): Writer,
-    context: RequestContext,
+    (context, headers): (RequestContext, HeaderMap),
     key: IdempotencyKey,
-    headers: HeaderMap,
     body: JsonBody<SubmitJob>,
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
