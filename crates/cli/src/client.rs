@@ -47,6 +47,14 @@ impl Client {
         self.send(|| self.request(Method::GET, path).query(query)).await
     }
 
+    /// Reads a body as it is.
+    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, String)]) -> Result<String, Failure> {
+        let response = self
+            .answer(|| self.request(Method::GET, path).query(query))
+            .await?;
+        Ok(response.text().await?)
+    }
+
     /// Reads the first `limit` entries of a list, page after page.
     pub(crate) async fn list(
         &self,
@@ -104,6 +112,11 @@ impl Client {
     /// Posts JSON to what is harmless to repeat.
     pub(crate) async fn post_json(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.send(|| self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Changes something.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(|| self.request(Method::PATCH, path).json(body)).await
     }
 
     /// Submits under a key, so that repeating it is harmless. The body goes as it is: a payload's bytes are kept.

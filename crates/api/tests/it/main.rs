@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod app;
+mod audit;
 mod auth;
 mod bad_input;
 mod bulk;
@@ -11,8 +12,10 @@ mod dead_letters;
 mod fuzz;
 mod headers;
 mod idempotency;
+mod keys;
 mod list;
 mod logs;
+mod matrix;
 mod openapi;
 mod ops;
 mod overload;
@@ -24,6 +27,7 @@ mod routes;
 mod server;
 mod stream;
 mod submit;
+mod tenants;
 mod users;
 mod wait;
 mod worker;
