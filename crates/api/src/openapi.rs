@@ -125,6 +125,18 @@ pub(crate) enum JobProblems {
     NotFound(ProblemBody),
 }
 
+/// What a job's events may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum EventProblems {
+    /// The id is no UUID, or `Last-Event-ID` is not the number of an event of the job.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(ProblemBody),
+    /// There is no such job.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
+}
+
 /// What routes that change one job may answer besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes answers")]

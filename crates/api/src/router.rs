@@ -11,8 +11,8 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
 use crate::routes::{
-    audit, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops, schedules,
-    submit, tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops,
+    schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -20,6 +20,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
     let tenants = OpenApiRouter::new()
         .routes(routes!(submit::submit_job, jobs::list_jobs))
         .routes(routes!(submit::submit_batch))
+        .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))

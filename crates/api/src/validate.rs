@@ -1,5 +1,6 @@
 //! From what a client sent to what can be stored: every rule, and all that breaks one, told at once.
 
+mod bulk;
 mod dead_letters;
 mod endpoints;
 mod findings;
@@ -22,6 +23,7 @@ use crate::middleware::RequestContext;
 use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
+pub(crate) use bulk::Bulk;
 pub(crate) use dead_letters::{Discard, Retry};
 pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;

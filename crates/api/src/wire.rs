@@ -1,6 +1,7 @@
 //! The JSON that clients send and read, and how it comes from the store's types.
 
 mod audit;
+mod bulk;
 mod dead_letter;
 mod endpoint;
 mod history;
@@ -12,6 +13,7 @@ mod tenant;
 mod user;
 
 pub(crate) use audit::AuditList;
+pub(crate) use bulk::{BulkAction, BulkChangedBody, BulkFilterBody, BulkJobs};
 pub(crate) use dead_letter::{
     DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
     RetryDeadLetters,
@@ -19,7 +21,7 @@ pub(crate) use dead_letter::{
 pub(crate) use endpoint::{
     CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
-pub(crate) use history::{AttemptList, EventList};
+pub(crate) use history::{AttemptList, EventBody, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use schedule::{

@@ -7,6 +7,7 @@ use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
+use crate::watch::notify_cancel_requested;
 
 /// How often a cancel looks for a job that is moved whenever it looks. Each move is a worker's or a sweep's, so the
 /// second look already meets it unless somebody moves it on at the same moment again.
@@ -123,9 +124,7 @@ async fn cancel_once(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result
         return Ok(Some(Cancel::Cancelled));
     }
     if request_end(tx, id).await? {
-        sqlx::query!("select pg_notify('tandem_cancel', $1)", id.to_string())
-            .fetch_one(&mut **tx)
-            .await?;
+        notify_cancel_requested(tx, &[id]).await?;
         return Ok(Some(Cancel::Requested));
     }
     Ok(match state_of(tx, id).await? {

@@ -20,6 +20,7 @@
 mod audit;
 mod backlog;
 mod breakers;
+mod bulk;
 mod claim;
 mod control;
 mod credentials;
@@ -51,6 +52,7 @@ mod watch;
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use breakers::{BreakerKey, OpenBreaker, RestingTarget};
+pub use bulk::{BulkCancelled, BulkFilter, BulkRedriven};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
 pub use credentials::CredentialSource;
@@ -77,4 +79,4 @@ pub use schedules::{
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use users::{NewUser, User};
-pub use watch::JobSignals;
+pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

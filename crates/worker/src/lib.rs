@@ -39,6 +39,7 @@ mod messages;
 mod meters;
 mod news;
 pub mod process;
+mod quiet;
 mod redriven;
 mod registry;
 mod running;
