@@ -9,12 +9,15 @@
 )]
 
 pub mod chaos;
+pub mod contract;
 pub mod counts;
+pub mod http;
 pub mod interrupt;
 pub mod machine;
 pub mod metadata;
 pub mod ministack;
 pub mod phases;
+pub mod programs;
 pub mod psql;
 pub mod python;
 pub mod services;

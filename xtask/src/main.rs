@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::chaos::Chaos;
+use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
-use xtask::{root, services, sqlx, test, tidy};
+use xtask::{contract, root, services, sqlx, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -52,6 +53,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Tries everything that the api's description says against a running api.
+    Contract(Dose),
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -105,6 +108,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             chaos.run(&arguments, sqs_endpoint.as_deref())
         }
+        Command::Contract(dose) => contract::run(root(), &Interrupts::catch()?, dose),
         Command::Tidy => tidy::run(root()),
     }
 }

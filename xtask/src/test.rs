@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use crate::chaos::{Chaos, Ran};
+use crate::contract;
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
 use crate::phases::Phases;
@@ -50,11 +51,17 @@ fn run_phases(
         .run("build", || selection.build(root, interrupts))
         .and_then(|()| phases.run("tests", || selection.test(root, interrupts, &services)));
     let counts = match counts {
-        Ok(mut counts) if selection.packages.is_empty() => phases.run("chaos", || {
-            let chaos = Chaos { root, interrupts };
-            add_chaos(&mut counts, chaos.quick(&services.sqs_endpoint()));
-            Ok(counts)
-        }),
+        Ok(mut counts) if selection.packages.is_empty() => {
+            phases.run("contract", || {
+                contract::quick(root, interrupts, &services, &mut counts);
+                Ok(())
+            })?;
+            phases.run("chaos", || {
+                let chaos = Chaos { root, interrupts };
+                add_chaos(&mut counts, chaos.quick(&services.sqs_endpoint()));
+                Ok(counts)
+            })
+        }
         counts => counts,
     };
     phases.run("stop", || services.stop())?;

@@ -4,6 +4,7 @@ mod dead_letter;
 mod history;
 mod job;
 mod submit;
+pub(crate) mod text;
 mod user;
 
 pub(crate) use dead_letter::{
@@ -11,6 +12,6 @@ pub(crate) use dead_letter::{
     RetryDeadLetters,
 };
 pub(crate) use history::{AttemptList, EventList};
-pub(crate) use job::{ErrorBody, JobBody, JobList, State};
+pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 pub(crate) use user::{CreateUser, UserBody, UserList};

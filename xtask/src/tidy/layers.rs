@@ -32,7 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("xtask", &["local-postgres"]),
+    ("xtask", &["domain", "local-postgres"]),
     // Nothing but tests, whose dependencies are free.
     ("system-tests", &[]),
 ];

@@ -11,7 +11,7 @@ use store::{Submission, Submitted, SubmittedJob};
 use crate::app::AppState;
 use crate::auth::Writer;
 use crate::body::JsonBody;
-use crate::header::idempotency_key::IdempotencyKey;
+use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
 use crate::middleware::RequestContext;
 use crate::openapi::{CommonProblems, SubmitProblems};
 use crate::problem::{Problem, ProblemType};
@@ -24,8 +24,7 @@ use crate::wire::{SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 /// `Idempotency-Key` the request may be repeated for 24 hours: the same body gives the same job.
 #[utoipa::path(
     post, path = "/api/jobs", tag = "jobs",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-        description = "Makes repeating the request harmless.")),
+    params(IdempotencyKeyHeader),
     request_body = SubmitJob,
     responses(
         (status = 202, description = "Accepted.", body = SubmittedBody, headers(
@@ -68,8 +67,7 @@ pub(crate) async fn submit_job(
 /// All jobs are accepted, or none. Otherwise as submitting one.
 #[utoipa::path(
     post, path = "/api/jobs/batch", tag = "jobs",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-        description = "Makes repeating the request harmless.")),
+    params(IdempotencyKeyHeader),
     request_body = SubmitBatch,
     responses(
         (status = 202, description = "Accepted, in the order of the request.", body = SubmittedBatch, headers(

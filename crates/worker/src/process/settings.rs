@@ -61,7 +61,8 @@ const TEST_HANDLERS: Setting = Setting::with_default(
 const HTTP_TARGETS: Setting = Setting::with_default(
     "TANDEM_HTTP_TARGETS",
     "public",
-    "Where http.request may send: public, or any, which reaches this network too (metadata services, databases).",
+    "Where http.request may send: public; any, which reaches this network too (metadata services, databases); or local, \
+     which is this machine alone.",
 );
 const OPS_ADDR: Setting = Setting::optional(
     "TANDEM_OPS_ADDR",
@@ -122,7 +123,12 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let drain = read_drain(env);
     let test_handlers = env.get(&TEST_HANDLERS);
     let targets = env.get_with(&HTTP_TARGETS, |text| {
-        one_of(text, &[("public", Targets::Public), ("any", Targets::Any)])
+        let known = [
+            ("public", Targets::Public),
+            ("any", Targets::Any),
+            ("local", Targets::Local),
+        ];
+        one_of(text, &known)
     });
     let ops_addr = env.get(&OPS_ADDR);
     let host: Option<String> = env.get(&HOST);

@@ -1,0 +1,40 @@
+//! How texts look, as regular expressions for the api's description: so that a client can know what is refused
+//! before it asks. What decides are the rules in `domain`, `validate` and `values`; `cargo xtask contract` finds out
+//! where the two disagree.
+
+#![expect(dead_code, reason = "the types describe what is read as text")]
+
+use utoipa::ToSchema;
+
+/// Names the handler of a job.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$")]
+pub(crate) struct KindName(String);
+
+/// Names a lane.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$")]
+pub(crate) struct QueueName(String);
+
+/// A label for finding jobs again. No control characters, and no white space at either end.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 100,
+    pattern = "^[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]([^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000])?$"
+)]
+pub(crate) struct Tag(String);
+
+/// What somebody is called. No control characters, and not white space alone.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 100,
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+)]
+pub(crate) struct PersonName(String);
+
+/// Names the cause of a failure.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9]*$")]
+pub(crate) struct Fingerprint(String);
