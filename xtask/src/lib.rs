@@ -11,11 +11,14 @@
 pub mod chaos;
 pub mod contract;
 pub mod counts;
+pub mod fuzz;
 pub mod http;
 pub mod interrupt;
 pub mod machine;
 pub mod metadata;
 pub mod ministack;
+pub mod node;
+pub mod openapi;
 pub mod phases;
 pub mod programs;
 pub mod psql;

@@ -9,6 +9,7 @@ use crate::chaos::{Chaos, Ran};
 use crate::contract;
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
+use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
@@ -52,6 +53,10 @@ fn run_phases(
         .and_then(|()| phases.run("tests", || selection.test(root, interrupts, &services)));
     let counts = match counts {
         Ok(mut counts) if selection.packages.is_empty() => {
+            phases.run("openapi", || {
+                add_openapi(&mut counts, &Description { root, interrupts });
+                Ok(())
+            })?;
             phases.run("contract", || {
                 contract::quick(root, interrupts, &services, &mut counts);
                 Ok(())
@@ -152,6 +157,21 @@ fn add_chaos(counts: &mut Counts, runs: Result<Vec<Ran>>) {
             println!("error: {error:#}");
             counts.add("chaos", false);
         }
+    }
+}
+
+/// Counts each look at the api's description as a test.
+fn add_openapi(counts: &mut Counts, description: &Description<'_>) {
+    let looks = [
+        ("openapi lint", description.lint()),
+        ("openapi breaking", description.breaking(&Comparison::default())),
+    ];
+    for (name, look) in looks {
+        let passed = look.unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            false
+        });
+        counts.add(name, passed);
     }
 }
 

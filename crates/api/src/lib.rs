@@ -18,6 +18,9 @@ mod auth;
 mod body;
 mod config;
 mod cursor;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod json;
 mod middleware;

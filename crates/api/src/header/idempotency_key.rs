@@ -78,7 +78,7 @@ impl IdempotencyKey {
     }
 }
 
-fn parse(value: &[u8]) -> Option<String> {
+pub(crate) fn parse(value: &[u8]) -> Option<String> {
     let key = match value {
         [b'"', quoted @ ..] => unquote(quoted.strip_suffix(b"\"")?)?,
         plain => plain.to_vec(),

@@ -8,7 +8,7 @@
 mod answer;
 mod guard;
 mod payload;
-mod retry_after;
+pub(crate) mod retry_after;
 mod sign;
 
 use std::sync::Arc;
