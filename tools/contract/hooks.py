@@ -4,6 +4,7 @@ Nothing here names a route: whatever the description says is tried.
 """
 
 import itertools
+import os
 import re
 
 import schemathesis
@@ -29,6 +30,9 @@ OF_VALUES = {
 # How many requests may wait for something to happen.
 MOST_WAITS = 5
 waits = itertools.count()
+
+# What the run itself needs: the ids of its key and of its tenant.
+OWN_IDS = set(os.environ.get("TANDEM_CONTRACT_OWN_IDS", "").split(",")) - {""}
 
 # Integers that every program can tell from their neighbours.
 LARGEST_SAFE_INTEGER = 2**53
@@ -70,6 +74,23 @@ def with_whole_numbers(value):
 
 @schemathesis.hook
 def before_call(ctx, case, kwargs):
+    spare_the_run(case)
+    shorten_wait(case)
+
+
+def spare_the_run(case):
+    """Changes nothing about the key and the tenant that the run itself uses, which lists tell as they tell others.
+
+    A run whose key is revoked, or may ask once a second only, would go on and prove nothing.
+    """
+    if case.method.upper() in ("GET", "HEAD"):
+        return
+    for name, value in (case.path_parameters or {}).items():
+        if value in OWN_IDS:
+            case.path_parameters[name] = re.sub(r"[0-9A-Za-z]", "0", value)
+
+
+def shorten_wait(case):
     """Shortens waits, and leaves out all but a few: a run has better things to do."""
     preference = (case.headers or {}).get("Prefer")
     if isinstance(preference, str) and "wait=" in preference:

@@ -90,6 +90,10 @@ fn try_all(
     schemathesis
         .current_dir(site.folder())
         .env("SCHEMATHESIS_HOOKS", tools.join("hooks.py"))
+        .env(
+            "TANDEM_CONTRACT_OWN_IDS",
+            format!("{},{}", site.key_id(), site.tenant_id),
+        )
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(tools.join("schemathesis.toml"))
         .arg("run")

@@ -19,14 +19,20 @@ pub fn free_port() -> Result<u16> {
 
 /// Whether a server on this machine answers with 200.
 pub fn is_fine(port: u16, path: &str) -> bool {
-    status(port, path).is_ok_and(|status| status == "200")
+    is_fine_for(port, path, "")
 }
 
-fn status(port: u16, path: &str) -> Result<String> {
+/// As [`is_fine`], for who has this API key.
+pub fn is_fine_for(port: u16, path: &str, key: &str) -> bool {
+    status(port, path, key).is_ok_and(|status| status == "200")
+}
+
+fn status(port: u16, path: &str, key: &str) -> Result<String> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
     stream.set_read_timeout(Some(ANSWER_LIMIT))?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-API-Key: {key}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut line = [0; "HTTP/1.1 200".len()];
     stream.read_exact(&mut line)?;

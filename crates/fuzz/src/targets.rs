@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::{self, FromStr};
 
-use domain::{JobId, JobState, Kind, QueueName, Scope, Tag};
+use domain::{JobId, JobState, KeyId, Kind, QueueName, Scope, Tag};
 use runtime::credential::{ApiKey, KeyEnvironment};
 
 /// A parser with its promise.
@@ -46,6 +46,11 @@ pub const TARGETS: &[Target] = &[
     ),
     target("json", || texts(JSON), api::fuzz::json),
     target("key", keys, key),
+    target(
+        "key-id",
+        || texts(&["0123456789ABCDEF", "abcdefghijklmnop"]),
+        rereads::<KeyId>,
+    ),
     target("kind", || texts(&["http.request", "test.echo"]), rereads::<Kind>),
     target("limit", || texts(&["20", "100", "+1"]), api::fuzz::limit),
     target("payload", || texts(PAYLOADS), worker::fuzz::payload),

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::counts::Counts;
+use crate::metadata::elements;
 
 /// The numbers of one run.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +22,17 @@ pub(super) struct Report {
     errors: u64,
     /// How each phase went; none that was left out.
     phases: BTreeMap<String, bool>,
+    /// Warnings after which a success proves too little.
+    doubts: Vec<String>,
 }
+
+/// The warnings that are doubts: parts of the description that were left out, and answers that say nothing of a route.
+const DOUBTS: [&str; 4] = [
+    "missing_auth",
+    "rate_limited",
+    "unresolvable_reference",
+    "unsupported_regex",
+];
 
 impl Report {
     /// Reads the JSON report.
@@ -41,6 +52,14 @@ impl Report {
             cases: number("/test_cases/generated")?,
             failures: number("/test_cases/unique_failures")?,
             errors: number("/test_cases/errored")?,
+            doubts: DOUBTS
+                .iter()
+                .flat_map(|name| {
+                    elements(&report["warnings"][name])
+                        .iter()
+                        .map(move |it| format!("{name} {it}"))
+                })
+                .collect(),
             phases: phases
                 .map(|(name, phase)| (name.clone(), phase["status"] == "success"))
                 .collect(),
@@ -51,6 +70,9 @@ impl Report {
     pub(super) fn add_to(&self, counts: &mut Counts) {
         for (name, &passed) in &self.phases {
             counts.add(&format!("contract {name}"), passed);
+        }
+        for doubt in &self.doubts {
+            counts.add(&format!("contract {doubt}"), false);
         }
         if self.phases.is_empty() || self.operations == 0 {
             counts.add("contract", false);
@@ -98,5 +120,17 @@ mod tests {
         let mut counts = Counts::default();
         Report::read(&text).unwrap().add_to(&mut counts);
         assert!(counts.failures().contains(&"contract".to_owned()));
+    }
+
+    #[test]
+    fn a_run_that_left_something_out_is_no_success() {
+        let left_out =
+            r#""warnings": { "rate_limited": ["GET /a"], "missing_test_data": ["GET /b"] }, "phases""#;
+        let text = TEXT
+            .replace("\"phases\"", left_out)
+            .replace("failure\"", "success\"");
+        let mut counts = Counts::default();
+        Report::read(&text).unwrap().add_to(&mut counts);
+        assert_eq!(counts.failures(), [r#"contract rate_limited "GET /a""#]);
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::Scope;
 use local_postgres::LocalPostgres;
+use serde_json::Value;
 
 use crate::http;
 use crate::interrupt::Interrupts;
@@ -27,8 +28,10 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Site {
     /// The port of the api.
     pub(crate) port: u16,
-    /// A key of the site's tenant.
+    /// A key that may do everything, of a tenant that operates the others.
     pub(crate) key: String,
+    /// The tenant's id.
+    pub(crate) tenant_id: String,
     /// Where the processes' output is kept.
     folder: PathBuf,
     processes: Vec<Child>,
@@ -59,6 +62,7 @@ impl Site {
         let mut site = Self {
             port: http::free_port().context("could not find a free port")?,
             key: String::new(),
+            tenant_id: String::new(),
             folder,
             processes: Vec::new(),
             psql,
@@ -70,7 +74,12 @@ impl Site {
             environment: &environment,
         };
         operator.run(&["migrate"])?;
-        operator.run(&["tenants", "create", TENANT])?;
+        let tenant = operator.run(&["tenants", "create", TENANT, "--operator", "--json"])?;
+        let tenant: Value = serde_json::from_str(&tenant).context("tandem did not print JSON")?;
+        tenant["id"]
+            .as_str()
+            .unwrap_or_default()
+            .clone_into(&mut site.tenant_id);
         let scopes = Scope::ALL.map(Scope::as_str).join(",");
         let key = [
             "keys", "create", "--tenant", TENANT, "--name", name, "--scopes", &scopes,
@@ -88,17 +97,26 @@ impl Site {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The public part of the key.
+    pub(crate) fn key_id(&self) -> &str {
+        self.key.split('_').nth(2).unwrap_or_default()
+    }
+
     /// The folder for what is found out about the site.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Fails when a process has ended: nobody asked it to.
+    /// Fails when a process has ended, which nobody asked it to, or the key does not work any more: then what was asked
+    /// last has proved nothing.
     pub(crate) fn check(&mut self) -> Result<()> {
         for process in &mut self.processes {
             if let Some(status) = process.try_wait().context("could not look after a process")? {
                 bail!("a process ended with {status}; see {}", self.folder.display());
             }
+        }
+        if !http::is_fine_for(self.port, "/api/jobs", &self.key) {
+            bail!("the key of the run does not work; see {}", self.folder.display());
         }
         Ok(())
     }
@@ -128,7 +146,6 @@ impl Site {
     fn wait_until_ready(&mut self) -> Result<()> {
         let deadline = Instant::now() + START_LIMIT;
         while !http::is_fine(self.port, "/ready") {
-            self.check()?;
             if Instant::now() > deadline {
                 bail!("the api is not ready after {} s", START_LIMIT.as_secs());
             }

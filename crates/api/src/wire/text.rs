@@ -25,16 +25,26 @@ pub(crate) struct QueueName(String);
 )]
 pub(crate) struct Tag(String);
 
-/// What somebody is called. No control characters, and not white space alone.
+/// What people call something, or are called. No control characters, and not white space alone.
 #[derive(ToSchema)]
 #[schema(
     min_length = 1,
     max_length = 100,
     pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
 )]
-pub(crate) struct PersonName(String);
+pub(crate) struct Name(String);
 
 /// Names the cause of a failure.
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9]*$")]
 pub(crate) struct Fingerprint(String);
+
+/// Names an API key: the third part of it.
+#[derive(ToSchema)]
+#[schema(min_length = 16, max_length = 16, pattern = "^[0-9A-Za-z]*$")]
+pub(crate) struct KeyName(String);
+
+/// An action of the audit log, or what it is about. No control characters.
+#[derive(ToSchema)]
+#[schema(max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+pub(crate) struct AuditText(String);

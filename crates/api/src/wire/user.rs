@@ -13,7 +13,7 @@ use crate::body::Document;
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateUser {
     /// What they are called. Not blank, and without control characters.
-    #[schema(example = "Ann Onymous", value_type = text::PersonName)]
+    #[schema(example = "Ann Onymous", value_type = text::Name)]
     pub(crate) name: String,
     /// Their e-mail address, unique within the tenant, whatever its case.
     #[schema(example = "ann@example.com", format = Email, max_length = 255)]

@@ -2,16 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod audit;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
 mod isolation;
+mod keys;
 mod lifecycle;
 mod maintenance;
 mod pool;
 mod retention;
 mod submit;
+mod tenants;
 mod users;
 mod world;
