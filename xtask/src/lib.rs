@@ -8,6 +8,7 @@
     reason = "talking to the developer is what these commands are for"
 )]
 
+pub mod browser;
 pub mod chaos;
 pub mod contract;
 pub mod counts;

@@ -6,13 +6,13 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use crate::chaos::{Chaos, Ran};
-use crate::contract;
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
 use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
+use crate::{browser, contract};
 
 /// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
 /// whatever happens; what kept the tests from running at all counts as one failure.
@@ -59,6 +59,17 @@ fn run_phases(
             })?;
             phases.run("contract", || {
                 contract::quick(root, interrupts, &services, &mut counts);
+                Ok(())
+            })?;
+            phases.run("docs page", || {
+                match browser::use_page(root, interrupts, services.postgres()) {
+                    Ok(None) => {}
+                    Ok(Some(passed)) => counts.add("docs page", passed),
+                    Err(error) => {
+                        println!("error: {error:#}");
+                        counts.add("docs page", false);
+                    }
+                }
                 Ok(())
             })?;
             phases.run("chaos", || {
