@@ -19,11 +19,15 @@
 
 mod audit;
 mod backlog;
+mod breakers;
 mod claim;
 mod control;
 mod credentials;
 mod dead_letter_queue;
 mod dead_letters;
+mod endpoint_changes;
+mod endpoint_secrets;
+mod endpoints;
 mod error;
 mod finish;
 mod idempotency;
@@ -44,11 +48,14 @@ mod watch;
 
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
+pub use breakers::{BreakerKey, OpenBreaker, RestingTarget};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
 pub use credentials::CredentialSource;
 pub use dead_letter_queue::DeadLetterNotice;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDeadLetters};
+pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
+pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, Expected, PutEndpoint};
 pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;

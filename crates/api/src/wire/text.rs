@@ -48,3 +48,18 @@ pub(crate) struct KeyName(String);
 #[derive(ToSchema)]
 #[schema(max_length = 256, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
 pub(crate) struct AuditText(String);
+
+/// Where a request goes. Which texts are URLs is more than a regular expression can tell.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 2048, format = "http-url")]
+pub(crate) struct HttpUrl(String);
+
+/// Names a header.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 100, pattern = "^[!#$%&'*+.^_`|~0-9A-Za-z-]*$")]
+pub(crate) struct HeaderName(String);
+
+/// The value of a header: visible ASCII, with spaces and tabs within it.
+#[derive(ToSchema)]
+#[schema(max_length = 4096, pattern = "^([!-~]([\\t -~]*[!-~])?)?$")]
+pub(crate) struct HeaderValue(String);

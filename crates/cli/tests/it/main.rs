@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod audit;
 mod dead_letters;
+mod endpoints;
+mod keys;
 mod users;
 mod world;

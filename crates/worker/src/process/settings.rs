@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use domain::BreakerPolicy;
 use runtime::database::{Connections, DatabaseSource};
 use runtime::env::one_of;
 use runtime::lanes::Lanes;
@@ -64,6 +65,12 @@ const HTTP_TARGETS: Setting = Setting::with_default(
     "Where http.request may send: public; any, which reaches this network too (metadata services, databases); or local, \
      which is this machine alone.",
 );
+const BREAKER_FAILURES: Setting = Setting::with_default(
+    "TANDEM_BREAKER_FAILURES",
+    "10",
+    "After how many failures in a row http.request gives a target a rest, for 1 to 30 s at a time; 0 for never.",
+)
+.range(0, 1_000_000);
 const OPS_ADDR: Setting = Setting::optional(
     "TANDEM_OPS_ADDR",
     "Where /health, /ready and /metrics are answered, such as 0.0.0.0:9090; nowhere, if not set.",
@@ -90,6 +97,7 @@ pub(super) const PROCESS: Process = Process {
             &RETENTION,
             &TEST_HANDLERS,
             &HTTP_TARGETS,
+            &BREAKER_FAILURES,
             &OPS_ADDR,
             &HOST,
         ],
@@ -106,6 +114,7 @@ pub(super) struct Settings {
     pub(super) drain: Duration,
     pub(super) test_handlers: bool,
     pub(super) targets: Targets,
+    pub(super) breaker: BreakerPolicy,
     pub(super) ops_addr: Option<SocketAddr>,
     pub(super) host: String,
 }
@@ -130,6 +139,7 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
         ];
         one_of(text, &known)
     });
+    let breaker_failures: Option<u32> = env.get(&BREAKER_FAILURES);
     let ops_addr = env.get(&OPS_ADDR);
     let host: Option<String> = env.get(&HOST);
     let logging = Logging::from_env(env);
@@ -147,6 +157,10 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             drain: drain?,
             test_handlers: test_handlers?,
             targets: targets?,
+            breaker: BreakerPolicy {
+                failures: breaker_failures?,
+                ..BreakerPolicy::default()
+            },
             ops_addr,
             host: host.unwrap_or_else(|| "unknown".to_owned()),
         })
