@@ -56,7 +56,7 @@ enum Command {
     },
     /// Tries everything that the api's description says against a running api.
     Contract(Dose),
-    /// Checks the api's description by the rules of OpenAPI and of a linter.
+    /// Checks the api's description by its format and by the rules of a linter.
     OpenapiLint,
     /// Fails when the api's description has changed in a way that breaks clients of the released one.
     OpenapiBreaking(Comparison),

@@ -46,7 +46,7 @@ pub struct Description<'a> {
 }
 
 impl Description<'_> {
-    /// Checks the description against the schema of OpenAPI and by the linter's recommended rules; whether nothing was
+    /// Checks the description against its format's own schema and by the linter's recommended rules; whether nothing was
     /// found.
     ///
     /// # Errors
