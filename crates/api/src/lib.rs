@@ -20,6 +20,9 @@ mod body;
 mod config;
 mod cursor;
 mod endpoint_secret;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod json;
 mod middleware;

@@ -139,7 +139,7 @@ impl Rules<'_> {
         if due > self.now + TimeDelta::days(MAX_DAYS_AHEAD) {
             found.add(
                 "run_at",
-                "out_of_range",
+                "too_late",
                 format!("must be at most {MAX_DAYS_AHEAD} days ahead"),
             );
             return None;
@@ -155,17 +155,17 @@ impl Rules<'_> {
     ) -> Option<DateTime<Utc>> {
         let start_by = found.time("start_by", text?)?;
         if start_by <= self.now {
-            found.add("start_by", "out_of_range", "must be in the future");
+            found.add("start_by", "too_early", "must be in the future");
         } else if run_at.is_some_and(|run_at| start_by <= run_at) {
             found.add(
                 "start_by",
-                "out_of_range",
+                "conflict",
                 "must be after the time when the job is due",
             );
         } else if start_by > self.now + TimeDelta::days(2 * MAX_DAYS_AHEAD) {
             found.add(
                 "start_by",
-                "out_of_range",
+                "too_late",
                 format!("must be at most {} days ahead", 2 * MAX_DAYS_AHEAD),
             );
         }
@@ -201,7 +201,7 @@ fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<
     if max < initial {
         found.add(
             "backoff/max_ms",
-            "out_of_range",
+            "conflict",
             "must be at least backoff.initial_ms",
         );
     }

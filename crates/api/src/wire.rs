@@ -10,6 +10,7 @@ mod key;
 mod schedule;
 mod submit;
 mod tenant;
+pub(crate) mod text;
 mod user;
 
 pub(crate) use audit::AuditList;
@@ -22,7 +23,7 @@ pub(crate) use endpoint::{
     CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
 pub(crate) use history::{AttemptList, EventBody, EventList};
-pub(crate) use job::{ErrorBody, JobBody, JobList, State};
+pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use schedule::{
     FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,

@@ -30,6 +30,9 @@ mod dispatcher;
 mod drain;
 mod error;
 mod finisher;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 pub mod handlers;
 mod heartbeat;

@@ -20,7 +20,7 @@ use crate::openapi::{CommonProblems, JobProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::values;
-use crate::wire::{self, JobBody, JobList};
+use crate::wire::{self, JobBody, JobList, text};
 
 /// Tells which preference was followed.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -36,11 +36,11 @@ pub(crate) struct ListJobs {
     /// In this state.
     state: Option<wire::State>,
     /// Of this kind.
-    kind: Option<String>,
+    kind: Option<text::KindName>,
     /// In this lane.
-    queue: Option<String>,
+    queue: Option<text::QueueName>,
     /// With this label.
-    tag: Option<String>,
+    tag: Option<text::Tag>,
     /// Accepted at or after this.
     created_after: Option<DateTime<Utc>>,
     /// Accepted before this.

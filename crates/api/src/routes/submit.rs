@@ -13,7 +13,7 @@ use super::jobs::{self, PREFERENCE_APPLIED};
 use crate::app::AppState;
 use crate::auth::Writer;
 use crate::body::JsonBody;
-use crate::header::idempotency_key::IdempotencyKey;
+use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
 use crate::header::prefer;
 use crate::middleware::RequestContext;
 use crate::openapi::{CommonProblems, SubmitProblems};
@@ -29,8 +29,7 @@ use crate::wire::{JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody
 #[utoipa::path(
     post, path = "/api/jobs", tag = "jobs",
     params(
-        ("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-            description = "Makes repeating the request harmless."),
+        IdempotencyKeyHeader,
         ("Prefer" = Option<String>, Header, example = "wait=20",
             description = "Waits for the job's end, for 1 to 60 seconds."),
     ),
@@ -100,8 +99,7 @@ async fn wait_for_end(
 /// All jobs are accepted, or none. Otherwise as submitting one.
 #[utoipa::path(
     post, path = "/api/jobs/batch", tag = "jobs",
-    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
-        description = "Makes repeating the request harmless.")),
+    params(IdempotencyKeyHeader),
     request_body = SubmitBatch,
     responses(
         (status = 202, description = "Accepted, in the order of the request.", body = SubmittedBatch, headers(
