@@ -17,6 +17,8 @@ use uuid::Uuid;
 use crate::auth::Authenticator;
 use crate::body::BodyMemory;
 use crate::config::{Config, Limits};
+use crate::kinds::Kinds;
+use crate::quota::Quotas;
 use crate::rate_limit::RateLimits;
 use crate::readiness::Readiness;
 use crate::submitter::Submitter;
@@ -86,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) submitter: Submitter,
     pub(crate) authenticator: Authenticator,
     pub(crate) rate_limits: RateLimits,
+    pub(crate) quotas: Quotas,
+    pub(crate) kinds: Kinds,
     pub(crate) readiness: Readiness,
     pub(crate) watch: WatchHub,
     pub(crate) body_memory: BodyMemory,
@@ -117,6 +121,8 @@ impl AppState {
             submitter: Submitter::start(&store, &parts.bell, submit, &parts.shutdown),
             authenticator: Authenticator::new(store.clone(), parts.hasher, auth.key_cache_ttl),
             rate_limits: RateLimits::new(auth.rate_limit),
+            quotas: Quotas::new(store.clone(), parts.lanes.clone()),
+            kinds: Kinds::new(store.clone()),
             watch: WatchHub::start(&store, limits.max_waiting, &parts.shutdown),
             readiness: Readiness::new(store.clone(), parts.queues, parts.shutdown),
             body_memory: BodyMemory::new(limits.max_body_memory_bytes),

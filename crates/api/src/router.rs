@@ -10,7 +10,7 @@ use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
-use crate::routes::{control, dead_letters, docs, history, jobs, ops, submit, users};
+use crate::routes::{control, dead_letters, docs, history, jobs, kinds, ops, submit, users};
 
 /// The routes, each behind what it needs.
 pub(crate) fn routes(state: &AppState) -> Router {
@@ -18,6 +18,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(submit::submit_job, jobs::list_jobs))
         .routes(routes!(submit::submit_batch))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
         .routes(routes!(control::cancel_job))

@@ -5,6 +5,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod docs;
 pub(crate) mod history;
 pub(crate) mod jobs;
+pub(crate) mod kinds;
 pub(crate) mod ops;
 mod page;
 mod path;

@@ -3,6 +3,7 @@
 mod dead_letter;
 mod history;
 mod job;
+mod kind;
 mod submit;
 mod user;
 
@@ -12,5 +13,6 @@ pub(crate) use dead_letter::{
 };
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
-pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+pub(crate) use kind::{KindBody, KindList};
+pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmitUnique, SubmittedBatch, SubmittedBody};
 pub(crate) use user::{CreateUser, UserBody, UserList};

@@ -1,5 +1,5 @@
 //! `tandem`: everything on one machine (`dev`), the operator's commands (`migrate`, `tenants`, `keys`) and the
-//! client's (`jobs`, `dead-letters`, `users`).
+//! client's (`jobs`, `kinds`, `dead-letters`, `users`).
 //!
 //! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
 //! to standard error. The exit codes are in [`failure::ExitStatus`].
@@ -11,6 +11,7 @@ mod dead_letters;
 mod dev;
 mod failure;
 mod jobs;
+mod kinds;
 mod output;
 mod receive;
 mod time;
@@ -45,6 +46,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Tenants(args) => admin::tenants(args).await,
         Command::Keys(args) => admin::keys(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Kinds(args) => kinds::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Receive(args) => receive::run(args).await,

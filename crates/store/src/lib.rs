@@ -17,6 +17,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod answers;
 mod backlog;
 mod claim;
 mod control;
@@ -26,18 +27,22 @@ mod dead_letters;
 mod error;
 mod finish;
 mod idempotency;
+mod insert;
 mod jobs;
 mod keys;
+mod kinds;
 mod leadership;
 mod lease;
 mod maintenance;
 mod migrate;
 mod outbox;
 mod pool;
+mod quota;
 mod retention;
 mod row;
 mod submit;
 mod tenants;
+mod unique;
 mod users;
 mod watch;
 
@@ -52,13 +57,16 @@ pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use keys::{Authenticated, NewApiKey};
+pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
+pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant};
+pub use unique::{PurgedUnique, UniqueCursor};
 pub use users::{NewUser, User};
 pub use watch::JobSignals;

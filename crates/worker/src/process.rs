@@ -22,11 +22,12 @@ use tokio::net::TcpListener;
 
 use self::settings::Settings;
 use crate::service::{self, Service};
-use crate::{Config, Registry, Worker};
+use crate::{Config, Registry, Worker, personal};
 
 /// Runs a worker with the built-in handlers and those of `registry`, until SIGTERM. `--help` lists what can be set.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
+    personal::keep_from_printing();
     let serve = |settings| serve(settings, registry);
     process::main(
         &settings::PROCESS,

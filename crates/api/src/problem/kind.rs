@@ -66,6 +66,8 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// Another job holds the unique key.
+    UniqueConflict = CONFLICT "unique_conflict" "Another job does the same work",
     /// The body is larger than the route takes.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
     /// The body is not declared as JSON.
@@ -76,6 +78,8 @@ problem_types! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency_key_reused" "The key belongs to another request",
     /// The key asks more often than it may.
     RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many requests",
+    /// The tenant may not have more jobs waiting.
+    QuotaExceeded = TOO_MANY_REQUESTS "quota_exceeded" "Too many jobs are waiting",
     /// A defect of ours.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed",
     /// The database does not answer.
@@ -118,6 +122,7 @@ impl ProblemType {
         match self {
             Self::IdempotencyInProgress
             | Self::RateLimited
+            | Self::QuotaExceeded
             | Self::Unavailable
             | Self::Overloaded
             | Self::TimedOut => true,
@@ -135,6 +140,7 @@ impl ProblemType {
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::UniqueConflict
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

@@ -185,3 +185,17 @@ async fn nobody_waits_while_the_process_drains() {
     let answer = timeout(SOON, waiting).await.expect("it is sent home");
     assert_eq!(answer.ok(200)["state"], "queued");
 }
+
+#[tokio::test]
+async fn a_job_whose_place_another_takes_is_announced_too() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let body = json!({ "kind": "k", "unique": { "key": "a", "on_conflict": "replace" } });
+    let id = user.submit(&body).await;
+    listening(&app).await;
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    user.submit(&body).await;
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
+    assert_eq!(answer.ok(200)["state"], "cancelled");
+}

@@ -8,7 +8,7 @@ use testkit::new_job;
 
 use crate::world::World;
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "job",
     "attempt",
     "job_event",
@@ -17,6 +17,7 @@ const TABLES: [&str; 9] = [
     "claim",
     "dead_letter",
     "idempotency",
+    "unique_job",
     "users",
 ];
 
@@ -57,11 +58,22 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     let id = world.submit(new_job()).await.id;
     world.start(id).await;
     world.submit(new_job()).await;
+    let unique = domain::Unique {
+        key: [7; 32].into(),
+        window: domain::unique::Window::Live,
+        on_conflict: domain::OnConflict::Return,
+    };
+    let unique = domain::NewJob {
+        unique: Some(unique),
+        ..new_job()
+    };
+    world.submit(unique).await;
     let ann = make_ann(&world).await;
     let other = world.db.tenant().await;
 
     let mut owner = as_api(&world, Some(world.tenant_id)).await;
-    assert_eq!(count(&mut owner, "job").await, 2);
+    assert_eq!(count(&mut owner, "job").await, 3);
+    assert_eq!(count(&mut owner, "unique_job").await, 1);
     assert_eq!(count(&mut owner, "claim").await, 1);
     assert_eq!(count(&mut owner, "users").await, 1);
     let (mut stranger, mut nobody) = (as_api(&world, Some(other)).await, as_api(&world, None).await);
@@ -124,6 +136,8 @@ async fn neither_role_does_what_is_not_its_work() {
         ("tandem_api", "delete from users"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
+        ("tandem_api", "update kind set schema = 'true'"),
+        ("tandem_api", "delete from kind"),
         ("tandem_worker", "select * from api_key"),
         ("tandem_worker", "select name from tenant"),
         ("tandem_worker", "select * from users"),

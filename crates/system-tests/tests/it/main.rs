@@ -20,5 +20,6 @@ mod queue_outage;
 mod receiver;
 mod restore;
 mod rotation;
+mod submission;
 mod system;
 mod worker;

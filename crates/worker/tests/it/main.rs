@@ -17,6 +17,7 @@ mod lease;
 mod maintenance;
 mod many;
 mod outage;
+mod personal;
 mod proxy;
 mod retention;
 mod sqs;

@@ -25,7 +25,7 @@ pub use guard::Targets;
 pub use payload::HttpRequestPayload;
 
 use crate::error::Error;
-use crate::handler::{Done, Handler, JobError, JobScope};
+use crate::handler::{Done, Handler, JobError, JobScope, payload_schema};
 
 /// How long a connection may take to come about, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -95,6 +95,10 @@ impl HttpRequest {
 impl Handler for HttpRequest {
     const KIND: &'static str = "http.request";
     type Payload = HttpRequestPayload;
+
+    fn payload_schema() -> Option<schemars::Schema> {
+        payload_schema::<HttpRequestPayload>()
+    }
 
     async fn run(&self, payload: HttpRequestPayload, scope: JobScope) -> Result<Done, JobError> {
         guard::check(self.targets, &payload.url)?;

@@ -1,5 +1,6 @@
 //! What `http.request` takes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use domain::FailureCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::Method;
+use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -43,16 +46,25 @@ const REFUSED: [&str; 12] = [
 const REFUSED_PREFIXES: [&str; 2] = ["webhook-", "tandem-"];
 
 /// The request to be sent.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpRequestPayload {
+    /// POST, PUT, PATCH, DELETE, GET, HEAD or OPTIONS, in any case; POST by default.
     #[serde(default = "post", deserialize_with = "method")]
+    #[schemars(with = "String")]
     pub(super) method: Method,
+    /// Where to: `http://` or `https://`.
     #[serde(deserialize_with = "http_url")]
+    #[schemars(with = "String", regex(pattern = r"^\s*[Hh][Tt][Tt][Pp][Ss]?:"))]
     pub(super) url: Url,
+    /// Headers by name, but for those that belong to the connection, to the body's framing, or to us.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub(super) headers: Headers,
+    /// Any JSON, sent byte for byte; a text whose `content-type` is not JSON is sent as that text.
+    #[schemars(with = "Option<Value>")]
     body: Option<Box<RawValue>>,
+    /// How long the exchange may take, if less than the job's timeout.
     timeout_ms: Option<NonZeroU64>,
 }
 
