@@ -9,12 +9,12 @@ use domain::QueueName;
 use queue::Queue;
 use queue::postgres::Bell;
 use runtime::Shutdown;
-use runtime::credential::KeyHasher;
+use runtime::credential::{KeyEnvironment, KeyHasher};
 use store::Store;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Keyring};
 use crate::body::BodyMemory;
 use crate::config::{Config, Limits};
 use crate::kinds::Kinds;
@@ -37,6 +37,8 @@ pub struct Parts {
     pub bell: Bell,
     /// Compares API keys with what is stored.
     pub hasher: KeyHasher,
+    /// Which environment the keys are for that are made here.
+    pub key_environment: KeyEnvironment,
     /// Shows the process's metrics in Prometheus' text format.
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Makes version 7 ids, for jobs and requests.
@@ -87,6 +89,7 @@ pub(crate) struct Shared {
     pub(crate) bell: Bell,
     pub(crate) submitter: Submitter,
     pub(crate) authenticator: Authenticator,
+    pub(crate) keyring: Keyring,
     pub(crate) rate_limits: RateLimits,
     pub(crate) quotas: Quotas,
     pub(crate) kinds: Kinds,
@@ -119,7 +122,13 @@ impl AppState {
         let store = parts.store;
         Self(Arc::new(Shared {
             submitter: Submitter::start(&store, &parts.bell, submit, &parts.shutdown),
-            authenticator: Authenticator::new(store.clone(), parts.hasher, auth.key_cache_ttl),
+            authenticator: Authenticator::new(
+                store.clone(),
+                parts.hasher.clone(),
+                auth.key_cache_ttl,
+                parts.shutdown.tasks().clone(),
+            ),
+            keyring: Keyring::new(parts.key_environment, parts.hasher),
             rate_limits: RateLimits::new(auth.rate_limit),
             quotas: Quotas::new(store.clone(), parts.lanes.clone()),
             kinds: Kinds::new(store.clone()),

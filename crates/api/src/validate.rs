@@ -2,7 +2,10 @@
 
 mod dead_letters;
 mod findings;
+mod keys;
+mod names;
 mod payload;
+mod tenants;
 mod unique;
 mod users;
 
@@ -20,6 +23,8 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
 pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
+pub(crate) use keys::{new_key, rotation};
+pub(crate) use tenants::{new_tenant, tenant_change};
 use unique::Keyed;
 pub(crate) use users::new_user;
 

@@ -15,6 +15,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+pub mod audit;
 pub mod failure;
 mod fingerprint;
 pub mod id;
@@ -28,8 +29,9 @@ pub mod scope;
 pub mod state;
 pub mod unique;
 
+pub use audit::{AuditEntry, AuditHash, BrokenChain};
 pub use failure::{Failure, FailureCode};
-pub use id::{JobId, RequestId, TenantId, UserId, WorkerId};
+pub use id::{JobId, KeyId, KeyIdError, RequestId, TenantId, UserId, WorkerId};
 pub use job::{Lease, NewJob, StartedJob};
 pub use mask::Secrets;
 pub use name::{Kind, NameError, QueueName, Tag};

@@ -1,7 +1,6 @@
 //! One job per key: which submits mean the same work, and what becomes of the second one.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
@@ -149,12 +148,11 @@ fn canonical(value: &RawValue, depth: usize) -> String {
         // Of two members with one name the last one counts, as for most readers.
         Look::Object(members) => {
             let members: BTreeMap<String, &RawValue> = members.into_iter().collect();
-            let mut text = String::from("{");
-            for (name, value) in members {
-                let _ = write!(text, "{}:{},", quoted(&name), canonical(value, depth + 1));
-            }
-            text.push('}');
-            text
+            let members: Vec<String> = members
+                .iter()
+                .map(|(name, value)| format!("{}:{}", quoted(name), canonical(value, depth + 1)))
+                .collect();
+            format!("{{{}}}", members.join(","))
         }
     }
 }

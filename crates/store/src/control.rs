@@ -1,7 +1,9 @@
 //! What people do to a job: cancel it, and retry it from a terminal state.
 
-use domain::{JobId, JobState, TenantId};
+use domain::{JobId, JobState};
+use serde_json::json;
 
+use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
@@ -48,10 +50,18 @@ impl Store {
     ///
     /// # Errors
     /// When a statement failed, or the job was moved each time while we waited for its token; nothing was changed.
-    pub async fn cancel(&self, tenant_id: TenantId, id: JobId) -> Result<Cancel, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+    pub async fn cancel(&self, actor: &Actor, id: JobId) -> Result<Cancel, Error> {
+        let mut tx = self.begin(actor.tenant_id).await?;
         for _ in 0..CANCEL_ROUNDS {
             if let Some(answer) = cancel_once(&mut tx, id).await? {
+                if matches!(answer, Cancel::Cancelled | Cancel::Requested) {
+                    let change = Change {
+                        action: "job.cancel",
+                        target: &id.to_string(),
+                        details: json!({ "started": answer == Cancel::Requested }),
+                    };
+                    audit::append(&mut tx, actor, change).await?;
+                }
                 tx.commit().await?;
                 return Ok(answer);
             }
@@ -63,8 +73,8 @@ impl Store {
     ///
     /// # Errors
     /// When a statement failed; nothing was changed.
-    pub async fn redrive(&self, tenant_id: TenantId, id: JobId) -> Result<Redrive, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+    pub async fn redrive(&self, actor: &Actor, id: JobId) -> Result<Redrive, Error> {
+        let mut tx = self.begin(actor.tenant_id).await?;
         // The token before the key, as everybody takes them.
         sqlx::query!(
             "select job_id from dead_letter where job_id = $1 for update",
@@ -102,6 +112,12 @@ impl Store {
             let state = state_of(&mut tx, id).await?;
             return Ok(state.map_or(Redrive::NotFound, Redrive::NotRetryable));
         };
+        let change = Change {
+            action: "job.retry",
+            target: &id.to_string(),
+            details: json!({}),
+        };
+        audit::append(&mut tx, actor, change).await?;
         tx.commit().await?;
         Ok(Redrive::Redriven { queue })
     }

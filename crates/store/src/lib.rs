@@ -18,6 +18,7 @@
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
 mod answers;
+mod audit;
 mod backlog;
 mod claim;
 mod control;
@@ -46,6 +47,7 @@ mod unique;
 mod users;
 mod watch;
 
+pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
@@ -56,7 +58,7 @@ pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
-pub use keys::{Authenticated, NewApiKey};
+pub use keys::{ApiKeyRecord, Authenticated, NewApiKey, Rotation, Successor};
 pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
@@ -66,7 +68,7 @@ pub use pool::{Connections, PoolConfig, Role, Store};
 pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
-pub use tenants::{NewTenant, Tenant};
+pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use unique::{PurgedUnique, UniqueCursor};
 pub use users::{NewUser, User};
 pub use watch::JobSignals;

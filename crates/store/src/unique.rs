@@ -4,6 +4,9 @@
 //! transactions with a key in common the second waits, before it has done anything that the first could wait for, and then
 //! sees what the first has decided.
 
+mod again;
+mod purge;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use domain::unique::{Holder, Verdict, Window};
@@ -12,8 +15,10 @@ use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
 use crate::error::Error;
-use crate::pool::Store;
 use crate::row::ms;
+
+pub(crate) use again::reclaim;
+pub use purge::{PurgedUnique, UniqueCursor};
 
 /// How one job of a request is answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -289,7 +294,7 @@ impl Deciding {
                 Ok(place) => places.push(place),
                 Err(holder) => {
                     self.replaced.truncate(replaced_before);
-                    taken.into_iter().rev().for_each(|before| self.take_back(before));
+                    taken.into_iter().rev().for_each(|before| self.take_back(&before));
                     return Err(Refusal { index, holder });
                 }
             }
@@ -320,7 +325,7 @@ impl Deciding {
         Ok(Place::New)
     }
 
-    fn take_back(&mut self, before: Before) {
+    fn take_back(&mut self, before: &Before) {
         put_back(&mut self.holders, before.key, before.holder);
         put_back(&mut self.claimants, before.key, before.claimant);
     }
@@ -380,173 +385,5 @@ impl Settled {
             .await?;
         }
         Ok(())
-    }
-}
-
-/// Gives ended jobs that are to live again their keys back, where nobody else holds them. Answers those whose key
-/// somebody holds, each with that job: they must not live again now. Their tokens must be locked by now.
-pub(crate) async fn reclaim(
-    connection: &mut PgConnection,
-    ids: &[Uuid],
-) -> Result<HashMap<JobId, JobId>, Error> {
-    let jobs = sqlx::query!(
-        r#"
-        select id, tenant_id, unique_key as "unique_key!", unique_until from job
-        where id = any($1) and unique_key is not null and (unique_until is null or unique_until > now())
-        order by tenant_id, unique_key, id
-        "#,
-        ids,
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    if jobs.is_empty() {
-        return Ok(HashMap::new());
-    }
-    // By key, each with the first job that wants it; a later one with the same key finds that one in its way.
-    let mut first: BTreeMap<(Uuid, &[u8]), usize> = BTreeMap::new();
-    for (at, job) in jobs.iter().enumerate() {
-        first.entry((job.tenant_id, &job.unique_key)).or_insert(at);
-    }
-    let chosen: Vec<_> = first.values().map(|at| &jobs[*at]).collect();
-    let tenants: Vec<Uuid> = chosen.iter().map(|job| job.tenant_id).collect();
-    let keys: Vec<Vec<u8>> = chosen.iter().map(|job| job.unique_key.clone()).collect();
-    let job_ids: Vec<Uuid> = chosen.iter().map(|job| job.id).collect();
-    let untils: Vec<_> = chosen.iter().map(|job| job.unique_until).collect();
-    sqlx::query!(
-        r#"
-        insert into unique_job as u (tenant_id, key_hash, job_id, expires_at)
-        select w.tenant_id, w.key_hash, w.job_id, w.expires_at
-        from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[]) as w (tenant_id, key_hash, job_id, expires_at)
-        order by w.tenant_id, w.key_hash
-        on conflict (tenant_id, key_hash) do update set job_id = u.job_id where false
-        "#,
-        &tenants,
-        &keys,
-        &job_ids,
-        &untils as &[Option<chrono::DateTime<chrono::Utc>>],
-    )
-    .execute(&mut *connection)
-    .await?;
-    // Now that they are locked: who has a key that nobody holds gets it, and every key is answered with its job.
-    let held = sqlx::query!(
-        r#"
-        with wanted as (
-            select * from unnest($1::uuid[], $2::bytea[], $3::uuid[], $4::timestamptz[])
-                as w (tenant_id, key_hash, job_id, expires_at)
-        ), standing as (
-            select w.tenant_id, w.key_hash, w.job_id as wanted_by, w.expires_at, u.job_id,
-                   u.job_id <> w.job_id and unique_key_held(u.expires_at, j.state) as taken
-            from wanted w
-            join unique_job u on u.tenant_id = w.tenant_id and u.key_hash = w.key_hash
-            left join job j on j.id = u.job_id
-        ), given as (
-            update unique_job u set job_id = s.wanted_by, expires_at = s.expires_at
-            from standing s
-            where u.tenant_id = s.tenant_id and u.key_hash = s.key_hash and not s.taken and s.job_id <> s.wanted_by
-        )
-        select tenant_id as "tenant_id!", key_hash as "key_hash!",
-               case when taken then job_id else wanted_by end as "holder!"
-        from standing
-        "#,
-        &tenants,
-        &keys,
-        &job_ids,
-        &untils as &[Option<chrono::DateTime<chrono::Utc>>],
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let holders: HashMap<(Uuid, &[u8]), Uuid> = held
-        .iter()
-        .map(|row| ((row.tenant_id, &row.key_hash[..]), row.holder))
-        .collect();
-    Ok(jobs
-        .iter()
-        .filter_map(|job| {
-            let holder = *holders.get(&(job.tenant_id, &job.unique_key[..]))?;
-            (holder != job.id).then_some((JobId(job.id), JobId(holder)))
-        })
-        .collect())
-}
-
-/// Where a purge of unique keys goes on.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct UniqueCursor {
-    tenant_id: Uuid,
-    key_hash: Vec<u8>,
-}
-
-/// What a purge of unique keys came to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct PurgedUnique {
-    /// How many keys are forgotten.
-    pub purged: u64,
-    /// The last one that was read; `None` when there was none.
-    pub last_read: Option<UniqueCursor>,
-}
-
-impl Store {
-    /// Forgets, among the next `page` unique keys after `after`, those whose job does not hold them any more. Only those
-    /// are locked, and only while nobody uses them.
-    ///
-    /// # Errors
-    /// When a statement failed.
-    pub async fn purge_unique(&self, after: Option<&UniqueCursor>, page: i64) -> Result<PurgedUnique, Error> {
-        let mut connection = self.acquire().await?;
-        let mut tx = sqlx::Connection::begin(&mut *connection).await?;
-        let (tenant_id, key_hash) =
-            after.map_or((Uuid::nil(), &[][..]), |after| (after.tenant_id, &after.key_hash));
-        let rows = sqlx::query!(
-            r#"
-            with page as materialized (
-                select tenant_id, key_hash from unique_job where (tenant_id, key_hash) > ($1, $2)
-                order by tenant_id, key_hash limit $3
-            ), stale as materialized (
-                select u.tenant_id, u.key_hash
-                from page p
-                join unique_job u on u.tenant_id = p.tenant_id and u.key_hash = p.key_hash
-                left join job j on j.id = u.job_id
-                where not unique_key_held(u.expires_at, j.state)
-                for update of u skip locked
-            )
-            select p.tenant_id as "tenant_id!", p.key_hash as "key_hash!", s.key_hash is not null as "stale!"
-            from page p left join stale s on s.tenant_id = p.tenant_id and s.key_hash = p.key_hash
-            order by p.tenant_id, p.key_hash
-            "#,
-            tenant_id,
-            key_hash,
-            page,
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        let stale = rows.iter().filter(|row| row.stale);
-        let (tenants, keys): (Vec<Uuid>, Vec<Vec<u8>>) =
-            stale.map(|row| (row.tenant_id, row.key_hash.clone())).unzip();
-        let mut purged = 0;
-        if !keys.is_empty() {
-            // Looked at again, now that they are locked: a retry may have made one of the jobs live meanwhile.
-            let deleted = sqlx::query!(
-                r#"
-                with unheld as (
-                    select u.tenant_id, u.key_hash
-                    from unnest($1::uuid[], $2::bytea[]) as s (tenant_id, key_hash)
-                    join unique_job u on u.tenant_id = s.tenant_id and u.key_hash = s.key_hash
-                    left join job j on j.id = u.job_id
-                    where not unique_key_held(u.expires_at, j.state)
-                )
-                delete from unique_job u using unheld h where u.tenant_id = h.tenant_id and u.key_hash = h.key_hash
-                "#,
-                &tenants,
-                &keys,
-            )
-            .execute(&mut *tx)
-            .await?;
-            purged = deleted.rows_affected();
-        }
-        tx.commit().await?;
-        let last_read = rows.into_iter().next_back().map(|row| UniqueCursor {
-            tenant_id: row.tenant_id,
-            key_hash: row.key_hash,
-        });
-        Ok(PurgedUnique { purged, last_read })
     }
 }

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod audit;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
 mod isolation;
+mod keys;
 mod kinds;
 mod lifecycle;
 mod maintenance;
@@ -15,6 +17,7 @@ mod pool;
 mod quota;
 mod retention;
 mod submit;
+mod tenants;
 mod unique;
 mod users;
 mod world;

@@ -7,7 +7,7 @@ use domain::unique::Window;
 use domain::{Failure, FailureCode, JobId, JobState, NewJob, OnConflict, Outcome, Unique, UniqueKey};
 use futures::future::join_all;
 use store::{Cancel, DeadLetterFilter, Error, Idempotency, Redrive, Submission, Submitted, SubmittedJob};
-use testkit::new_job;
+use testkit::{actor, new_job};
 
 use crate::world::World;
 
@@ -369,21 +369,22 @@ async fn a_job_lives_again_only_while_nobody_holds_its_key() {
     world.end(started, no_luck()).await;
     let (second, existed) = one(submit(&world, job("a", RETURN)).await);
     assert!(!existed);
-    let redrive = async |id| world.api.redrive(world.tenant_id, id).await.unwrap();
+    let redrive = async |id| world.api.redrive(&actor(world.tenant_id), id).await.unwrap();
     assert_eq!(redrive(first).await, Redrive::KeyTaken { holder: second });
     assert!(!world.worker.revive(first, 1).await.unwrap());
     let everything = DeadLetterFilter::default();
+    let by = actor(world.tenant_id);
     let all = async || {
         let redriven = world
             .api
-            .redrive_dead_letters(world.tenant_id, &everything, 10, Duration::ZERO);
+            .redrive_dead_letters(&by, &everything, 10, Duration::ZERO);
         redriven.await.unwrap().jobs
     };
     assert_eq!(all().await, 0);
     assert_eq!(world.tokens(first).await, ["dead_letter"]);
 
     assert_eq!(
-        world.api.cancel(world.tenant_id, second).await.unwrap(),
+        world.api.cancel(&actor(world.tenant_id), second).await.unwrap(),
         Cancel::Cancelled
     );
     assert_eq!(all().await, 1);
@@ -413,7 +414,7 @@ async fn of_several_dead_letters_with_one_key_one_is_retried() {
     let everything = DeadLetterFilter::default();
     let redriven = world
         .api
-        .redrive_dead_letters(world.tenant_id, &everything, 10, Duration::ZERO)
+        .redrive_dead_letters(&actor(world.tenant_id), &everything, 10, Duration::ZERO)
         .await
         .unwrap();
     assert_eq!(redriven.jobs, 1);
