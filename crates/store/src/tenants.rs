@@ -173,8 +173,8 @@ impl Store {
             "select id, name, operator, rate_limit_per_second, rate_limit_burst, max_running_jobs, max_queued_jobs,
                     created_at, updated_at
              from tenant
-             where $1::uuid is null or id < $1
-             order by id desc
+             where $1::uuid is null or (created_at, id) < (select p.created_at, p.id from tenant p where p.id = $1)
+             order by created_at desc, id desc
              limit $2",
             before.map(|id| id.0),
             limit,

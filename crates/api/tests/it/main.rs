@@ -3,16 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod app;
+mod audit;
 mod auth;
 mod bad_input;
 mod control;
 mod dead_letters;
+mod endpoints;
 mod fuzz;
 mod idempotency;
+mod keys;
 mod kinds;
 mod list;
 mod logs;
 mod masking;
+mod matrix;
 mod openapi;
 mod ops;
 mod overload;
@@ -24,6 +28,7 @@ mod read;
 mod routes;
 mod server;
 mod submit;
+mod tenants;
 mod unique;
 mod users;
 mod wait;

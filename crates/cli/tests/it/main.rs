@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod audit;
 mod dead_letters;
+mod endpoints;
+mod keys;
 mod submit;
 mod users;
 mod world;

@@ -22,4 +22,5 @@ mod restore;
 mod rotation;
 mod submission;
 mod system;
+mod webhooks;
 mod worker;

@@ -33,8 +33,8 @@ pub(crate) struct Drop {
     pub(crate) interval: Duration,
 }
 
-/// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, unique keys, workers and
-/// kinds.
+/// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, unique keys, workers,
+/// kinds, and breakers of targets that nobody calls any more.
 pub(crate) struct Purge {
     pub(crate) store: Store,
     pub(crate) keep_days: i32,
@@ -161,6 +161,7 @@ impl Pass for Purge {
         let workers = self.store.purge_workers(limit.into()).await?;
         let kinds = self.store.purge_kinds(limit.into()).await?;
         let unique = self.purge_unique(limit).await?;
+        let breakers = self.store.purge_breakers(limit.into()).await?;
         let mut jobs = 0;
         let mut after = None;
         loop {
@@ -173,8 +174,8 @@ impl Pass for Purge {
         }
         let full = u64::from(limit.unsigned_abs());
         Ok(Counts {
-            changed: jobs + keys + unique + workers + kinds,
-            more: keys >= full || workers >= full,
+            changed: jobs + keys + unique + workers + kinds + breakers,
+            more: keys >= full || workers >= full || breakers >= full,
             next_in: None,
         })
     }
