@@ -2,7 +2,7 @@
 set local role tandem_owner;
 
 -- Immutable like the other columns that a submit writes. They stand at the end because a column can't be put elsewhere;
--- a job without them pays nothing for them, not even a byte of the row's null bitmap.
+-- where they are NULL, which they mostly are, they take no room.
 alter table job
     -- An object of texts, as it was submitted.
     add column metadata json,

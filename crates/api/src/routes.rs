@@ -13,8 +13,9 @@ pub(crate) mod kinds;
 pub(crate) mod ops;
 mod page;
 mod path;
+pub(crate) mod schedules;
 pub(crate) mod submit;
 pub(crate) mod tenants;
 pub(crate) mod users;
 
-pub(crate) use path::{EndpointPath, JobPath, KeyPath, TenantPath, UserPath};
+pub(crate) use path::{EndpointPath, JobPath, KeyPath, SchedulePath, TenantPath, UserPath};

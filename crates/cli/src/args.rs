@@ -5,6 +5,7 @@ mod dead_letters;
 mod endpoints;
 mod keys;
 mod kinds;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;
@@ -24,6 +25,7 @@ pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, S
 pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
 pub(crate) use kinds::{KindsArgs, KindsCommand};
+pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 pub(crate) use submit::{OnConflict, SubmitArgs, UniqueArgs};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     DeadLetters(DeadLettersArgs),
     /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
     Endpoints(EndpointsArgs),
+    /// Make jobs by cron
+    Schedules(SchedulesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`

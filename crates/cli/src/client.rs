@@ -21,6 +21,17 @@ pub(crate) struct Client {
     api_key: String,
 }
 
+/// What a client expects to be there before it puts something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// Whatever there is, or nothing.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// This version.
+    Version(u32),
+}
+
 impl Client {
     pub(crate) fn new(args: &ApiArgs) -> Result<Self, Failure> {
         if args.api_key.is_empty() {
@@ -127,6 +138,22 @@ impl Client {
                 .header("idempotency-key", idempotency_key)
                 .header("content-type", "application/json")
                 .body(body.to_owned())
+        })
+        .await
+    }
+
+    /// Puts JSON, if what is there is what is expected. The body goes as it is: a payload's bytes are kept.
+    pub(crate) async fn put(&self, path: &str, body: &str, expected: Expected) -> Result<Value, Failure> {
+        self.send(|| {
+            let request = self
+                .request(Method::PUT, path)
+                .header("content-type", "application/json")
+                .body(body.to_owned());
+            match expected {
+                Expected::Anything => request,
+                Expected::Nothing => request.header("if-none-match", "*"),
+                Expected::Version(version) => request.header("if-match", format!("\"{version}\"")),
+            }
         })
         .await
     }

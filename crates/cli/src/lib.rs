@@ -17,6 +17,7 @@ mod keys;
 mod kinds;
 mod output;
 mod receive;
+mod schedules;
 mod tenants;
 mod time;
 mod users;
@@ -53,6 +54,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Kinds(args) => kinds::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
+        Command::Schedules(args) => schedules::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,

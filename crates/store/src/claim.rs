@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{count, duration_ms, parse, policy};
+use crate::row::{count, duration_ms, fire, parse, policy};
 
 /// What a claim came to. Each answer has one rule for the message that led to it.
 #[derive(Debug)]
@@ -79,7 +79,8 @@ impl Store {
                 where j.id = token.job_id and j.state = 'queued'
                 returning j.id, j.tenant_id, j.kind, j.queue, j.payload, j.attempt, j.attempts_spent, j.version,
                           j.max_attempts, j.backoff_initial_ms, j.backoff_factor, j.backoff_max_ms, j.timeout_ms,
-                          j.created_at, j.run_at, j.traceparent, j.request_id, j.metadata, j.sensitive,
+                          j.created_at, j.run_at, j.traceparent, j.request_id, j.schedule, j.fire_at, j.metadata,
+                          j.sensitive,
                           -- Not now(), which may lie before what this statement sees: it is planned in between.
                           clock_timestamp() as started_at
             ), claimed as (
@@ -98,6 +99,7 @@ impl Store {
                    s.traceparent as "traceparent?", s.request_id as "request_id?",
                    s.metadata as "metadata?: Json<BTreeMap<String, String>>",
                    s.sensitive as "sensitive?: Json<Vec<JsonPointer>>",
+                   s.schedule as "schedule?", s.fire_at as "fire_at?",
                    j.state as "state?", j.run_at as "run_at?",
                    coalesce(h.lease_expires_at, now()) as "held_until!"
             from wanted w
@@ -143,6 +145,8 @@ struct ClaimRow {
     request_id: Option<String>,
     metadata: Option<Json<BTreeMap<String, String>>>,
     sensitive: Option<Json<Vec<JsonPointer>>>,
+    schedule: Option<String>,
+    fire_at: Option<DateTime<Utc>>,
     state: Option<String>,
     run_at: Option<DateTime<Utc>>,
     held_until: DateTime<Utc>,
@@ -213,6 +217,7 @@ impl ClaimRow {
             waited: duration_ms(present(self.waited_ms)?),
             traceparent: self.traceparent,
             request_id: self.request_id,
+            fire: fire(self.schedule, self.fire_at),
         })))
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::schedule::Fire;
 use domain::{Failure, FailureCode, JobId, Kind, QueueName, TenantId};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -83,6 +84,8 @@ pub struct JobScope {
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<String>,
+    /// The schedule that made the job, and the nominal time that it was made for.
+    pub fire: Option<Fire>,
     /// What its owner said about it.
     pub metadata: BTreeMap<String, String>,
 }

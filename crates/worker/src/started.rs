@@ -208,6 +208,7 @@ fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, 
         cancelled: control.told().clone(),
         traceparent: job.traceparent,
         request_id: job.request_id,
+        fire: job.fire,
         metadata: job.metadata,
     };
     (job.lease, job.payload, scope)

@@ -97,7 +97,7 @@ async fn job(app: &AppState, tenant_id: TenantId, id: JobId) -> Result<Json<JobB
 }
 
 /// Wakes whoever waits for the job's end, in all processes; failing that, they find out by looking.
-async fn announce_end(app: &AppState, id: JobId) {
+pub(super) async fn announce_end(app: &AppState, id: JobId) {
     if let Err(error) = app.store.notify_finished(&[id]).await {
         tracing::debug!(error.chain = %runtime::error_chain(&error), "a cancelled job was not announced");
     }

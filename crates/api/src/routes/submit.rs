@@ -143,7 +143,8 @@ async fn submit(
     Accepted::of(submitted?, via)
 }
 
-fn rules<'a>(app: &'a AppState, kinds: &'a KindBook, context: &'a RequestContext) -> Rules<'a> {
+/// The rules that the jobs of a request must obey.
+pub(super) fn rules<'a>(app: &'a AppState, kinds: &'a KindBook, context: &'a RequestContext) -> Rules<'a> {
     Rules {
         kinds,
         lanes: &app.lanes,

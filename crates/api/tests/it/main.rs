@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod answer;
 mod app;
 mod audit;
 mod auth;
@@ -26,6 +27,7 @@ mod quota;
 mod rate_limit;
 mod read;
 mod routes;
+mod schedules;
 mod server;
 mod submit;
 mod tenants;

@@ -6,6 +6,7 @@ mod audit;
 mod dead_letters;
 mod endpoints;
 mod keys;
+mod schedules;
 mod submit;
 mod users;
 mod world;

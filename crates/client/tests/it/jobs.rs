@@ -18,12 +18,10 @@ async fn a_job_is_submitted_waited_for_and_read() {
     let world = World::new().await;
     let submitted = world.client.submit(&job()).await.unwrap();
     assert_eq!(submitted.state, JobState::Queued);
-    let waits = {
-        let client = world.client.clone();
-        tokio::spawn(async move { client.wait(submitted.id, Duration::from_secs(60)).await })
-    };
-    world.run(submitted.id, &json!({ "total": 4 })).await;
-    let ended = waits.await.unwrap().unwrap();
+    let result = json!({ "total": 4 });
+    let waits = world.client.wait(submitted.id, Duration::from_secs(60));
+    let (ended, ()) = tokio::join!(waits, world.run(submitted.id, &result));
+    let ended = ended.unwrap();
     assert_eq!(ended.state, JobState::Succeeded);
     let result: serde_json::Value = ended.result_as().unwrap().unwrap();
     assert_eq!(result, json!({ "total": 4 }));

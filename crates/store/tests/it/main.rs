@@ -18,6 +18,7 @@ mod maintenance;
 mod pool;
 mod quota;
 mod retention;
+mod schedules;
 mod submit;
 mod tenants;
 mod unique;

@@ -20,6 +20,7 @@ mod queue_outage;
 mod receiver;
 mod restore;
 mod rotation;
+mod schedules;
 mod submission;
 mod system;
 mod webhooks;

@@ -222,8 +222,8 @@ impl Client {
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
         let request = self.http.put(format!("{}{path}", self.url));
-        let request = request.header("x-api-key", &self.api_key);
-        request.json(body).send().await.unwrap()
+        let request = request.header("x-api-key", &self.api_key).json(body);
+        request.send().await.unwrap()
     }
 
     /// Submits a batch and gives the ids.

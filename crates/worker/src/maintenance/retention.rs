@@ -34,7 +34,7 @@ pub(crate) struct Drop {
 }
 
 /// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, unique keys, workers,
-/// kinds, and breakers of targets that nobody calls any more.
+/// kinds, breakers of targets that nobody calls any more, and the fire times of schedules.
 pub(crate) struct Purge {
     pub(crate) store: Store,
     pub(crate) keep_days: i32,
@@ -162,6 +162,10 @@ impl Pass for Purge {
         let kinds = self.store.purge_kinds(limit.into()).await?;
         let unique = self.purge_unique(limit).await?;
         let breakers = self.store.purge_breakers(limit.into()).await?;
+        let fires = self
+            .store
+            .purge_schedule_fires(self.keep_days, limit.into())
+            .await?;
         let mut jobs = 0;
         let mut after = None;
         loop {
@@ -174,8 +178,10 @@ impl Pass for Purge {
         }
         let full = u64::from(limit.unsigned_abs());
         Ok(Counts {
-            changed: jobs + keys + unique + workers + kinds + breakers,
-            more: keys >= full || workers >= full || breakers >= full,
+            changed: jobs + keys + unique + workers + kinds + breakers + fires,
+            more: [keys, workers, breakers, fires]
+                .iter()
+                .any(|purged| *purged >= full),
             next_in: None,
         })
     }

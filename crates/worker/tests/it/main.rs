@@ -22,6 +22,7 @@ mod outage;
 mod personal;
 mod proxy;
 mod retention;
+mod schedules;
 mod sqs;
 mod sqs_world;
 mod unheard;
