@@ -91,7 +91,7 @@ pub(crate) enum CommonProblems {
     /// The API key lacks the scope.
     #[response(status = 403, content_type = "application/problem+json")]
     MissingScope(ProblemBody),
-    /// The API key asks too often; `Retry-After` tells when to go on.
+    /// The API key asks too often, or the tenant has too many jobs waiting; `Retry-After` tells when to go on.
     #[response(status = 429, content_type = "application/problem+json")]
     RateLimited(ProblemBody),
     /// A defect of ours.
@@ -112,7 +112,7 @@ pub(crate) enum SubmitProblems {
     /// The body did not arrive in time.
     #[response(status = 408, content_type = "application/problem+json")]
     BodyTimeout(ProblemBody),
-    /// A request with this `Idempotency-Key` is in progress.
+    /// A request with this `Idempotency-Key` is in progress, or another job holds the `unique` key.
     #[response(status = 409, content_type = "application/problem+json")]
     InProgress(ProblemBody),
     /// The body is too large: 262,144 bytes for a job, 8,388,608 for a batch.
@@ -121,7 +121,7 @@ pub(crate) enum SubmitProblems {
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody),
-    /// The body is not valid, or the `Idempotency-Key` belongs to another one.
+    /// The body or the payload is not valid, or the `Idempotency-Key` belongs to another body.
     #[response(status = 422, content_type = "application/problem+json")]
     InvalidBody(ProblemBody),
 }
@@ -181,7 +181,7 @@ pub(crate) enum ControlProblems {
     /// There is no such job.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// The job is in a state that does not allow it.
+    /// The job is in a state that does not allow it, or another job holds its `unique` key.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemBody),
 }

@@ -11,7 +11,7 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
     schedules, submit, tenants, users,
 };
 
@@ -22,6 +22,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(submit::submit_batch))
         .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
         .routes(routes!(control::cancel_job))

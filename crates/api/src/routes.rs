@@ -10,6 +10,7 @@ pub(crate) mod endpoints;
 pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod kinds;
 pub(crate) mod ops;
 mod page;
 mod path;

@@ -16,6 +16,7 @@ mod endpoints;
 mod failure;
 mod jobs;
 mod keys;
+mod kinds;
 mod output;
 mod progress;
 mod receive;
@@ -54,6 +55,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Tenants(args) => tenants::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Kinds(args) => kinds::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
         Command::Schedules(args) => schedules::run(args).await,

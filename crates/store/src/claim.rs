@@ -1,9 +1,9 @@
 //! Starting attempts: the doorbell's row is the right to start.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use domain::{JobId, JobState, Lease, StartedJob, TenantId, WorkerId};
+use domain::{JobId, JobState, JsonPointer, Lease, StartedJob, TenantId, WorkerId};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -79,7 +79,8 @@ impl Store {
                 where j.id = token.job_id and j.state = 'queued'
                 returning j.id, j.tenant_id, j.kind, j.queue, j.payload, j.attempt, j.attempts_spent, j.version,
                           j.max_attempts, j.backoff_initial_ms, j.backoff_factor, j.backoff_max_ms, j.timeout_ms,
-                          j.created_at, j.run_at, j.traceparent, j.request_id, j.schedule, j.fire_at,
+                          j.created_at, j.run_at, j.traceparent, j.request_id, j.schedule, j.fire_at, j.metadata,
+                          j.sensitive,
                           -- Not now(), which may lie before what this statement sees: it is planned in between.
                           clock_timestamp() as started_at
             ), claimed as (
@@ -96,6 +97,8 @@ impl Store {
                    s.timeout_ms as "timeout_ms?", s.created_at as "created_at?",
                    (extract(epoch from s.started_at - s.run_at) * 1000)::bigint as "waited_ms?",
                    s.traceparent as "traceparent?", s.request_id as "request_id?",
+                   s.metadata as "metadata?: Json<BTreeMap<String, String>>",
+                   s.sensitive as "sensitive?: Json<Vec<JsonPointer>>",
                    s.schedule as "schedule?", s.fire_at as "fire_at?",
                    j.state as "state?", j.run_at as "run_at?",
                    coalesce(h.lease_expires_at, now()) as "held_until!"
@@ -140,6 +143,8 @@ struct ClaimRow {
     waited_ms: Option<i64>,
     traceparent: Option<String>,
     request_id: Option<String>,
+    metadata: Option<Json<BTreeMap<String, String>>>,
+    sensitive: Option<Json<Vec<JsonPointer>>>,
     schedule: Option<String>,
     fire_at: Option<DateTime<Utc>>,
     state: Option<String>,
@@ -198,6 +203,8 @@ impl ClaimRow {
             kind: parse(&present(self.kind)?)?,
             queue: parse(&present(self.queue)?)?,
             payload: present(self.payload)?.0,
+            metadata: self.metadata.unwrap_or_default().0,
+            sensitive: self.sensitive.unwrap_or_default().0,
             policy: policy(
                 present(self.max_attempts)?,
                 present(self.backoff_initial_ms)?,

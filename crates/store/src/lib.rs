@@ -17,6 +17,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod answers;
 mod audit;
 mod backlog;
 mod breakers;
@@ -32,20 +33,24 @@ mod endpoints;
 mod error;
 mod finish;
 mod idempotency;
+mod insert;
 mod jobs;
 mod key_rotation;
 mod keys;
+mod kinds;
 mod leadership;
 mod lease;
 mod maintenance;
 mod migrate;
 mod outbox;
 mod pool;
+mod quota;
 mod retention;
 mod row;
 mod schedules;
 mod submit;
 mod tenants;
+mod unique;
 mod users;
 mod watch;
 
@@ -66,11 +71,13 @@ pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use key_rotation::{Rotation, Successor};
 pub use keys::{ApiKeyRecord, Authenticated, NewApiKey};
+pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
+pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use schedules::{
     DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
@@ -78,5 +85,6 @@ pub use schedules::{
 };
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
+pub use unique::{PurgedUnique, UniqueCursor};
 pub use users::{NewUser, User};
 pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

@@ -60,9 +60,11 @@ pub use consumer::{Consumer, Lane};
 pub use dispatcher::{Dispatched, Dispatcher};
 pub use drain::Drained;
 pub use error::Error;
-pub use handler::{Done, Handler, JobError, JobScope};
+pub use handler::{Done, Handler, JobError, JobScope, payload_schema};
 pub use heartbeat::Beat;
 pub use maintenance::{Counts, Pass};
 pub use registry::Registry;
+/// For the schemas of payloads: what [`Handler::payload_schema`] answers.
+pub use schemars;
 pub use step::{Received, StepOutcome};
 pub use worker::{Handle, Parts, Status, Worker};

@@ -76,6 +76,8 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// Another job holds the unique key.
+    UniqueConflict = CONFLICT "unique_conflict" "Another job does the same work",
     /// The tenant has as many schedules as it may have.
     TooManySchedules = CONFLICT "too_many_schedules" "There are too many schedules",
     /// The schedule's previous job has not ended, and its jobs must not overlap.
@@ -100,6 +102,8 @@ problem_types! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency_key_reused" "The key belongs to another request",
     /// The key asks more often than it may.
     RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many requests",
+    /// The tenant may not have more jobs waiting.
+    QuotaExceeded = TOO_MANY_REQUESTS "quota_exceeded" "Too many jobs are waiting",
     /// A defect of ours.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed",
     /// The database does not answer.
@@ -142,6 +146,7 @@ impl ProblemType {
         match self {
             Self::IdempotencyInProgress
             | Self::RateLimited
+            | Self::QuotaExceeded
             | Self::Unavailable
             | Self::Overloaded
             | Self::TimedOut => true,
@@ -164,6 +169,7 @@ impl ProblemType {
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::UniqueConflict
             | Self::TooManySchedules
             | Self::PreviousJobLives
             | Self::ScheduleUnreadable

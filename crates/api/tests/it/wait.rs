@@ -239,3 +239,17 @@ async fn a_submit_that_has_waited_in_vain_is_answered_as_if_it_had_not_waited() 
     assert_eq!(plain.ok(202), submitted);
     assert!(!plain.headers.contains_key("preference-applied"));
 }
+
+#[tokio::test]
+async fn a_job_whose_place_another_takes_is_announced_too() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let body = json!({ "kind": "k", "unique": { "key": "a", "on_conflict": "replace" } });
+    let id = user.submit(&body).await;
+    listening(&app).await;
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    user.submit(&body).await;
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
+    assert_eq!(answer.ok(200)["state"], "cancelled");
+}

@@ -8,5 +8,6 @@ mod endpoints;
 mod jobs;
 mod keys;
 mod schedules;
+mod submit;
 mod users;
 mod world;

@@ -22,6 +22,7 @@ mod receiver;
 mod restore;
 mod rotation;
 mod schedules;
+mod submission;
 mod system;
 mod webhooks;
 mod worker;

@@ -19,6 +19,7 @@ mod lease;
 mod maintenance;
 mod many;
 mod outage;
+mod personal;
 mod proxy;
 mod retention;
 mod schedules;
