@@ -17,6 +17,7 @@
 
 pub mod failure;
 mod fingerprint;
+pub mod hold;
 pub mod id;
 pub mod job;
 pub mod name;
@@ -26,6 +27,7 @@ pub mod scope;
 pub mod state;
 
 pub use failure::{Failure, FailureCode};
+pub use hold::LaneHolds;
 pub use id::{JobId, RequestId, TenantId, UserId, WorkerId};
 pub use job::{Lease, NewJob, StartedJob};
 pub use name::{Kind, NameError, QueueName, Tag};
