@@ -9,12 +9,12 @@ use domain::QueueName;
 use queue::Queue;
 use queue::postgres::Bell;
 use runtime::Shutdown;
-use runtime::credential::KeyHasher;
+use runtime::credential::{KeyEnvironment, KeyHasher};
 use store::Store;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Keyring};
 use crate::body::BodyMemory;
 use crate::config::{Config, Limits};
 use crate::rate_limit::RateLimits;
@@ -35,6 +35,8 @@ pub struct Parts {
     pub bell: Bell,
     /// Compares API keys with what is stored.
     pub hasher: KeyHasher,
+    /// Which environment the keys are for that are made here.
+    pub key_environment: KeyEnvironment,
     /// Shows the process's metrics in Prometheus' text format.
     pub render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Makes version 7 ids, for jobs and requests.
@@ -85,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) bell: Bell,
     pub(crate) submitter: Submitter,
     pub(crate) authenticator: Authenticator,
+    pub(crate) keyring: Keyring,
     pub(crate) rate_limits: RateLimits,
     pub(crate) readiness: Readiness,
     pub(crate) watch: WatchHub,
@@ -115,7 +118,13 @@ impl AppState {
         let store = parts.store;
         Self(Arc::new(Shared {
             submitter: Submitter::start(&store, &parts.bell, submit, &parts.shutdown),
-            authenticator: Authenticator::new(store.clone(), parts.hasher, auth.key_cache_ttl),
+            authenticator: Authenticator::new(
+                store.clone(),
+                parts.hasher.clone(),
+                auth.key_cache_ttl,
+                parts.shutdown.tasks().clone(),
+            ),
+            keyring: Keyring::new(parts.key_environment, parts.hasher),
             rate_limits: RateLimits::new(auth.rate_limit),
             watch: WatchHub::start(&store, limits.max_waiting, &parts.shutdown),
             readiness: Readiness::new(store.clone(), parts.queues, parts.shutdown),

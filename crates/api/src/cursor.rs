@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::{JobId, UserId};
+use domain::{JobId, KeyId, TenantId, UserId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -37,6 +37,37 @@ impl Key for UserId {
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(i64::from_be_bytes).map(Self)
+    }
+}
+
+impl Key for TenantId {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.0.into_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Uuid::from_slice(bytes).ok().map(Self)
+    }
+}
+
+impl Key for KeyId {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.as_str().to_owned()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok()?.parse().ok()
+    }
+}
+
+/// An entry of the audit log is named by its number.
+impl Key for i64 {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.to_be_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
     }
 }
 

@@ -46,6 +46,7 @@ async fn serve(settings: Settings) -> Result<ExitCode, Box<dyn std::error::Error
         lanes: settings.lanes.names,
         store: store.clone(),
         hasher: settings.hasher,
+        key_environment: settings.key_environment,
         render_metrics: Arc::new(move || metrics.render()),
         new_id: random::id,
         now: runtime::clock::now,

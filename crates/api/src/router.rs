@@ -10,7 +10,7 @@ use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
-use crate::routes::{control, dead_letters, docs, history, jobs, ops, submit, users};
+use crate::routes::{audit, control, dead_letters, docs, history, jobs, keys, ops, submit, tenants, users};
 
 /// The routes, each behind what it needs.
 pub(crate) fn routes(state: &AppState) -> Router {
@@ -28,6 +28,13 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(dead_letters::discard_dead_letters))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::get_user))
+        .routes(routes!(keys::list_keys, keys::create_key))
+        .routes(routes!(keys::get_key))
+        .routes(routes!(keys::rotate_key))
+        .routes(routes!(keys::revoke_key))
+        .routes(routes!(tenants::list_tenants, tenants::create_tenant))
+        .routes(routes!(tenants::get_tenant, tenants::update_tenant))
+        .routes(routes!(audit::list_audit))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()

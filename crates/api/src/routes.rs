@@ -1,14 +1,17 @@
 //! The handlers, a file per resource. A handler's name is its operation id.
 
+pub(crate) mod audit;
 pub(crate) mod control;
 pub(crate) mod dead_letters;
 pub(crate) mod docs;
 pub(crate) mod history;
 pub(crate) mod jobs;
+pub(crate) mod keys;
 pub(crate) mod ops;
 mod page;
 mod path;
 pub(crate) mod submit;
+pub(crate) mod tenants;
 pub(crate) mod users;
 
-pub(crate) use path::{JobPath, UserPath};
+pub(crate) use path::{JobPath, KeyPath, TenantPath, UserPath};

@@ -66,6 +66,7 @@ pub(crate) struct Settings {
     pub(crate) pool: PoolConfig,
     pub(crate) lanes: Lanes,
     pub(crate) hasher: KeyHasher,
+    pub(crate) key_environment: KeyEnvironment,
     pub(crate) config: Config,
 }
 
@@ -77,7 +78,9 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let connections = Connections::from_env(env, 2);
     let lanes = Lanes::from_env(env);
     let environment: Option<KeyEnvironment> = env.get(&KEY_ENVIRONMENT);
-    let hasher = environment.and_then(|environment| KeyHasher::from_env(env, &environment));
+    let hasher = environment
+        .as_ref()
+        .and_then(|environment| KeyHasher::from_env(env, environment));
     let per_second: Option<u32> = env.get(&RATE_LIMIT_PER_SECOND);
     let burst: Option<u32> = env.get(&RATE_LIMIT_BURST);
     let request_timeout: Option<Duration> = env.get(&REQUEST_TIMEOUT);
@@ -109,6 +112,7 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             },
             lanes: lanes?,
             hasher: hasher?,
+            key_environment: environment?,
             config: Config {
                 auth: AuthConfig {
                     rate_limit,

@@ -2,6 +2,9 @@
 
 mod dead_letters;
 mod findings;
+mod keys;
+mod names;
+mod tenants;
 mod users;
 
 use std::time::Duration;
@@ -19,6 +22,8 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
 pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
+pub(crate) use keys::{new_key, rotation};
+pub(crate) use tenants::{new_tenant, tenant_change};
 pub(crate) use users::new_user;
 
 const MAX_BATCH: usize = 1_000;

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, SecondsFormat, Utc};
-use domain::{FailureCode, JobId, JobState, UserId};
+use domain::{FailureCode, JobId, JobState, KeyId, KeyIdError, TenantId, UserId};
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error;
@@ -28,6 +28,15 @@ pub(crate) fn user_id(text: &str) -> Result<UserId, &'static str> {
     number
         .map(UserId)
         .ok_or("must be the id of a user, which is a positive integer")
+}
+
+pub(crate) fn key_id(text: &str) -> Result<KeyId, KeyIdError> {
+    text.parse()
+}
+
+pub(crate) fn tenant_id(text: &str) -> Result<TenantId, &'static str> {
+    text.parse()
+        .map_err(|_| "must be the id of a tenant, which is a UUID")
 }
 
 pub(crate) fn state(text: &str) -> Result<JobState, String> {

@@ -1,16 +1,22 @@
 //! The JSON that clients send and read, and how it comes from the store's types.
 
+mod audit;
 mod dead_letter;
 mod history;
 mod job;
+mod key;
 mod submit;
+mod tenant;
 mod user;
 
+pub(crate) use audit::AuditList;
 pub(crate) use dead_letter::{
     DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
     RetryDeadLetters,
 };
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
+pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

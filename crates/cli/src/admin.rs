@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
 use domain::{Scopes, TenantId};
 use runtime::Env;
-use runtime::credential::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment, KeyHasher};
+use runtime::credential::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment, KeyHasher, webhook_secret};
 use serde_json::json;
-use store::{NewApiKey, NewTenant, PoolConfig, Role, Store};
+use store::{NewApiKey, NewTenant, PoolConfig, Role, Store, TenantLimits};
 
 use crate::args::{CreateKeyArgs, DatabaseArgs, KeysArgs, KeysCommand, TenantsArgs, TenantsCommand};
 use crate::failure::{ExitStatus, Failure};
@@ -25,9 +24,14 @@ pub(crate) async fn migrate(args: &DatabaseArgs) -> Result<ExitStatus, Failure> 
 }
 
 pub(crate) async fn tenants(args: TenantsArgs) -> Result<ExitStatus, Failure> {
-    let TenantsCommand::Create { name, json, database } = args.command;
+    let TenantsCommand::Create {
+        name,
+        operator,
+        json,
+        database,
+    } = args.command;
     let store = open_owner(&database.database_url).await?;
-    let tenant = create_tenant(&store, &name).await?;
+    let tenant = create_tenant(&store, &name, operator).await?;
     store.close().await;
     if json {
         output::json(&json!({ "id": tenant.id, "name": name, "webhook_secret": tenant.webhook_secret }));
@@ -45,7 +49,7 @@ pub(crate) async fn keys(args: KeysArgs) -> Result<ExitStatus, Failure> {
         KeysCommand::Create(create) => print_new_key(create).await,
         KeysCommand::Revoke { id, database } => {
             let store = open_owner(&database.database_url).await?;
-            let known = store.revoke_api_key(&id).await?;
+            let known = store.revoke_any_api_key(&id).await?;
             store.close().await;
             if !known {
                 return Err(Failure::new(format!("there is no key {id}")));
@@ -100,24 +104,31 @@ pub(crate) struct CreatedTenant {
     pub(crate) webhook_secret: String,
 }
 
-pub(crate) async fn create_tenant(store: &Store, name: &str) -> Result<CreatedTenant, Failure> {
+pub(crate) async fn create_tenant(
+    store: &Store,
+    name: &str,
+    operator: bool,
+) -> Result<CreatedTenant, Failure> {
     let id = TenantId(runtime::random::id());
-    let secret = base64::engine::general_purpose::STANDARD.encode(runtime::random::secret_bytes::<32>());
-    let webhook_secret = format!("whsec_{secret}");
+    let webhook_secret = webhook_secret().expose().clone();
     let new = NewTenant {
         id,
         name,
         webhook_secret: &webhook_secret,
+        limits: TenantLimits::default(),
     };
-    store.create_tenant(&new).await.map_err(|error| match error {
-        store::Error::Conflict { constraint } if constraint == "tenant_name_key" => {
-            Failure::new(format!("there is a tenant {name:?} already"))
-        }
-        store::Error::Conflict { constraint } if constraint == "tenant_name_length" => {
-            Failure::new("a tenant's name has 1 to 100 characters")
-        }
-        error => error.into(),
-    })?;
+    store
+        .found_tenant(&new, operator)
+        .await
+        .map_err(|error| match error {
+            store::Error::Conflict { constraint } if constraint == "tenant_name_key" => {
+                Failure::new(format!("there is a tenant {name:?} already"))
+            }
+            store::Error::Conflict { constraint } if constraint == "tenant_name_length" => {
+                Failure::new("a tenant's name has 1 to 100 characters")
+            }
+            error => error.into(),
+        })?;
     Ok(CreatedTenant { id, webhook_secret })
 }
 
@@ -165,6 +176,7 @@ pub(crate) async fn create_key(
     let new = NewApiKey {
         id: key.id(),
         tenant_id: request.tenant_id,
+        user_id: None,
         name: request.name,
         secret_hash: &hash,
         scopes: &request.scopes,

@@ -97,6 +97,9 @@ pub(crate) enum TenantsCommand {
     Create {
         /// Its name, unique
         name: String,
+        /// Have its keys with the scope `admin` manage all tenants
+        #[arg(long)]
+        operator: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

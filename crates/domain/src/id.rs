@@ -53,6 +53,51 @@ uuid_id! {
 #[serde(transparent)]
 pub struct UserId(pub i64);
 
+/// The public part of an API key: 16 digits and ASCII letters. It finds the key, and proves nothing.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct KeyId([u8; Self::LEN]);
+
+impl KeyId {
+    /// Its length in characters.
+    pub const LEN: usize = 16;
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("an id is ASCII")
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// A text that is no [`KeyId`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be the id of an API key: 16 letters and digits, the third part of the key")]
+pub struct KeyIdError;
+
+impl FromStr for KeyId {
+    type Err = KeyIdError;
+
+    fn from_str(text: &str) -> Result<Self, KeyIdError> {
+        let bytes: [u8; Self::LEN] = text.as_bytes().try_into().map_err(|_| KeyIdError)?;
+        bytes
+            .iter()
+            .all(u8::is_ascii_alphanumeric)
+            .then_some(Self(bytes))
+            .ok_or(KeyIdError)
+    }
+}
+
 /// Names one request through logs, problems and jobs: up to 128 visible ASCII characters.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(transparent)]

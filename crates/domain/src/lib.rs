@@ -15,6 +15,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+pub mod audit;
 pub mod failure;
 mod fingerprint;
 pub mod hold;
@@ -26,9 +27,11 @@ pub mod retry;
 pub mod scope;
 pub mod state;
 
+pub use audit::{AuditEntry, AuditHash, BrokenChain};
 pub use failure::{Failure, FailureCode};
 pub use hold::LaneHolds;
 pub use id::{JobId, RequestId, TenantId, UserId, WorkerId};
+pub use id::{JobId, KeyId, KeyIdError, RequestId, TenantId, UserId, WorkerId};
 pub use job::{Lease, NewJob, StartedJob};
 pub use name::{Kind, NameError, QueueName, Tag};
 pub use outcome::{Finish, Outcome};

@@ -7,6 +7,7 @@
 
 mod base62;
 mod hasher;
+mod webhook;
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +16,7 @@ use crate::env::{FromSetting, Setting};
 use crate::{Secret, random};
 
 pub use hasher::{KEY_PEPPER, KeyHasher};
+pub use webhook::webhook_secret;
 
 /// Which environment new keys are for.
 pub const KEY_ENVIRONMENT: Setting = Setting::with_default(

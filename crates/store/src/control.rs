@@ -1,7 +1,9 @@
 //! What people do to a job: cancel it, and retry it from a terminal state.
 
-use domain::{JobId, JobState, TenantId};
+use domain::{JobId, JobState};
+use serde_json::json;
 
+use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
@@ -42,10 +44,18 @@ impl Store {
     ///
     /// # Errors
     /// When a statement failed, or the job was moved each time while we waited for its token; nothing was changed.
-    pub async fn cancel(&self, tenant_id: TenantId, id: JobId) -> Result<Cancel, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+    pub async fn cancel(&self, actor: &Actor, id: JobId) -> Result<Cancel, Error> {
+        let mut tx = self.begin(actor.tenant_id).await?;
         for _ in 0..CANCEL_ROUNDS {
             if let Some(answer) = cancel_once(&mut tx, id).await? {
+                if matches!(answer, Cancel::Cancelled | Cancel::Requested) {
+                    let change = Change {
+                        action: "job.cancel",
+                        target: &id.to_string(),
+                        details: json!({ "started": answer == Cancel::Requested }),
+                    };
+                    audit::append(&mut tx, actor, change).await?;
+                }
                 tx.commit().await?;
                 return Ok(answer);
             }
@@ -57,8 +67,8 @@ impl Store {
     ///
     /// # Errors
     /// When a statement failed; nothing was changed.
-    pub async fn redrive(&self, tenant_id: TenantId, id: JobId) -> Result<Redrive, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+    pub async fn redrive(&self, actor: &Actor, id: JobId) -> Result<Redrive, Error> {
+        let mut tx = self.begin(actor.tenant_id).await?;
         let queue = sqlx::query_scalar!(
             r#"
             with token as (
@@ -82,7 +92,15 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let answer = match queue {
-            Some(queue) => Redrive::Redriven { queue },
+            Some(queue) => {
+                let change = Change {
+                    action: "job.retry",
+                    target: &id.to_string(),
+                    details: json!({}),
+                };
+                audit::append(&mut tx, actor, change).await?;
+                Redrive::Redriven { queue }
+            }
             None => match state_of(&mut tx, id).await? {
                 Some(state) => Redrive::NotRetryable(state),
                 None => Redrive::NotFound,

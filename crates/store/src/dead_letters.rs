@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::{JobId, TenantId};
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::count;
@@ -246,13 +248,13 @@ impl Store {
     /// When the statement failed; nothing was changed.
     pub async fn redrive_dead_letters(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         filter: &DeadLetterFilter,
         limit: i64,
         spacing: Duration,
     ) -> Result<RedrivenDeadLetters, Error> {
         let job_ids = filter.uuids();
-        let mut tx = self.begin(tenant_id).await?;
+        let mut tx = self.begin(actor.tenant_id).await?;
         let row = sqlx::query!(
             r#"
             with chosen as (
@@ -294,6 +296,7 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
+        audit_decision(&mut tx, actor, "dead_letter.retry", filter, row.jobs).await?;
         tx.commit().await?;
         Ok(RedrivenDeadLetters {
             jobs: u64::try_from(row.jobs).map_err(Error::corrupt)?,
@@ -308,12 +311,12 @@ impl Store {
     /// When the statement failed; nothing was changed.
     pub async fn discard_dead_letters(
         &self,
-        tenant_id: TenantId,
+        actor: &Actor,
         filter: &DeadLetterFilter,
         limit: i64,
     ) -> Result<u64, Error> {
         let job_ids = filter.uuids();
-        let mut tx = self.begin(tenant_id).await?;
+        let mut tx = self.begin(actor.tenant_id).await?;
         let jobs = sqlx::query_scalar!(
             r#"
             with chosen as (
@@ -345,7 +348,32 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
+        audit_decision(&mut tx, actor, "dead_letter.discard", filter, jobs).await?;
         tx.commit().await?;
         u64::try_from(jobs).map_err(Error::corrupt)
     }
+}
+
+/// Which jobs they were is in the history of each.
+async fn audit_decision(
+    tx: &mut sqlx::PgTransaction<'static>,
+    actor: &Actor,
+    action: &'static str,
+    filter: &DeadLetterFilter,
+    jobs: i64,
+) -> Result<(), Error> {
+    if jobs == 0 {
+        return Ok(());
+    }
+    let details = json!({
+        "jobs": jobs, "kind": filter.kind, "queue": filter.queue, "tag": filter.tag, "error_code": filter.error_code,
+        "fingerprint": filter.fingerprint, "failed_after": filter.failed_after, "failed_before": filter.failed_before,
+        "named_jobs": filter.job_ids.as_ref().map(Vec::len),
+    });
+    let change = Change {
+        action,
+        target: "dead-letters",
+        details,
+    };
+    audit::append(tx, actor, change).await
 }

@@ -17,6 +17,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod audit;
 mod backlog;
 mod claim;
 mod control;
@@ -41,6 +42,7 @@ mod tenants;
 mod users;
 mod watch;
 
+pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
@@ -51,7 +53,7 @@ pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
-pub use keys::{Authenticated, NewApiKey};
+pub use keys::{ApiKeyRecord, Authenticated, NewApiKey, Rotation, Successor};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
@@ -59,6 +61,6 @@ pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
-pub use tenants::{NewTenant, Tenant};
+pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use users::{NewUser, User};
 pub use watch::JobSignals;

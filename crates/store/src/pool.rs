@@ -230,6 +230,11 @@ impl Store {
             .await
     }
 
+    /// Begins a transaction that sees all tenants. For [`Role::Owner`].
+    pub(crate) async fn begin_as_owner(&self) -> Result<PgTransaction<'static>, Error> {
+        self.first_use(|| self.pool.begin()).await
+    }
+
     /// Uses a connection for the first time, and another one should that fail: nothing was done on the first one yet.
     /// So connections that broke while they were idle (a restart, a fail-over) and credentials that have changed cost
     /// time but no request.

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{TenantId, UserId};
+use serde_json::json;
 
+use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 
@@ -55,18 +57,24 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Conflict`] by `users_tenant_email_key` when the tenant has a user with this address.
-    pub async fn create_user(&self, tenant_id: TenantId, new: &NewUser) -> Result<User, Error> {
-        let mut tx = self.begin(tenant_id).await?;
+    pub async fn create_user(&self, actor: &Actor, new: &NewUser) -> Result<User, Error> {
+        let mut tx = self.begin(actor.tenant_id).await?;
         let row = sqlx::query_as!(
             UserRow,
             "insert into users (tenant_id, name, email) values ($1, $2, $3)
              returning id, name, email, created_at, updated_at",
-            tenant_id.0,
+            actor.tenant_id.0,
             new.name,
             new.email,
         )
         .fetch_one(&mut *tx)
         .await?;
+        let change = Change {
+            action: "user.create",
+            target: &row.id.to_string(),
+            details: json!({}),
+        };
+        audit::append(&mut tx, actor, change).await?;
         tx.commit().await?;
         Ok(row.into())
     }

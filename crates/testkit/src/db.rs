@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use domain::TenantId;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use store::{MIGRATOR, NewTenant, PoolConfig, Role, Store};
+use store::{MIGRATOR, NewTenant, PoolConfig, Role, Store, TenantLimits};
 use uuid::Uuid;
 
 /// Names the server that tests make their databases on.
@@ -63,6 +63,18 @@ impl TestDb {
     /// # Panics
     /// When the database refuses.
     pub async fn tenant(&self) -> TenantId {
+        self.found(false).await
+    }
+
+    /// Makes a tenant that operates the others.
+    ///
+    /// # Panics
+    /// When the database refuses.
+    pub async fn operator_tenant(&self) -> TenantId {
+        self.found(true).await
+    }
+
+    async fn found(&self, operator: bool) -> TenantId {
         let id = TenantId(random());
         let owner = self.store(Role::Owner).await;
         let name = format!("tenant {id}");
@@ -71,8 +83,9 @@ impl TestDb {
             id,
             name: &name,
             webhook_secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            limits: TenantLimits::default(),
         };
-        owner.create_tenant(&new).await.unwrap();
+        owner.found_tenant(&new, operator).await.unwrap();
         owner.close().await;
         id
     }

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+pub mod actor;
 pub mod db;
 pub mod job;
 pub mod logs;
 pub mod wait;
 
+pub use actor::actor;
 pub use db::TestDb;
 pub use job::new_job;
 pub use logs::Logs;

@@ -48,12 +48,18 @@ problem_types! {
     Unauthenticated = UNAUTHORIZED "unauthenticated" "A valid API key is needed",
     /// The key has not the scope that the route needs.
     MissingScope = FORBIDDEN "missing_scope" "The API key lacks a scope",
+    /// Only tenants that operate the others may do this.
+    OperatorOnly = FORBIDDEN "operator_only" "Only an operator may do this",
     /// There is no such route.
     NotFound = NOT_FOUND "not_found" "There is nothing here",
     /// The tenant has no such job.
     JobNotFound = NOT_FOUND "job_not_found" "There is no such job",
     /// The tenant has no such user.
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
+    /// The tenant has no such API key.
+    KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
+    /// There is no such tenant, or it is not the caller's to see.
+    TenantNotFound = NOT_FOUND "tenant_not_found" "There is no such tenant",
     /// The route exists, but not for this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The method is not allowed here",
     /// The client took too long to send the body.
@@ -66,6 +72,10 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// The API key was revoked, has expired, or has been replaced already.
+    KeyNotRotatable = CONFLICT "key_not_rotatable" "The API key can't be rotated",
+    /// Another tenant has this name.
+    TenantNameTaken = CONFLICT "tenant_name_taken" "The tenant's name is taken",
     /// The body is larger than the route takes.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
     /// The body is not declared as JSON.
@@ -127,14 +137,19 @@ impl ProblemType {
             | Self::InvalidHeader
             | Self::Unauthenticated
             | Self::MissingScope
+            | Self::OperatorOnly
             | Self::NotFound
             | Self::JobNotFound
             | Self::UserNotFound
+            | Self::KeyNotFound
+            | Self::TenantNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::KeyNotRotatable
+            | Self::TenantNameTaken
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

@@ -31,7 +31,7 @@ pub(crate) async fn cancel_job(
     Writer(caller): Writer,
     JobPath(id): JobPath,
 ) -> Result<(StatusCode, Json<JobBody>), Problem> {
-    let status = match app.store.cancel(caller.tenant_id, id).await? {
+    let status = match app.store.cancel(&caller.actor(), id).await? {
         Cancel::Cancelled => {
             announce_end(&app, id).await;
             StatusCode::OK
@@ -64,7 +64,7 @@ pub(crate) async fn retry_job(
     Writer(caller): Writer,
     JobPath(id): JobPath,
 ) -> Result<(StatusCode, Json<JobBody>), Problem> {
-    match app.store.redrive(caller.tenant_id, id).await? {
+    match app.store.redrive(&caller.actor(), id).await? {
         Redrive::Redriven { queue } => ring(&app, &queue),
         Redrive::NotRetryable(state) => {
             let detail = format!(

@@ -143,7 +143,7 @@ pub(crate) async fn retry_dead_letters(
         let (filter, limit) = (&selection.filter, selection.limit.cast_signed());
         let redriven = app
             .store
-            .redrive_dead_letters(caller.tenant_id, filter, limit, spacing.unwrap_or_default())
+            .redrive_dead_letters(&caller.actor(), filter, limit, spacing.unwrap_or_default())
             .await?;
         redriven.queues.iter().for_each(|queue| ring(&app, queue));
         redriven.jobs
@@ -190,7 +190,7 @@ pub(crate) async fn discard_dead_letters(
         0
     } else {
         app.store
-            .discard_dead_letters(caller.tenant_id, &selection.filter, selection.limit.cast_signed())
+            .discard_dead_letters(&caller.actor(), &selection.filter, selection.limit.cast_signed())
             .await?
     };
     Ok(Json(DiscardedBody {

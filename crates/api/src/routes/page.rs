@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 use url::form_urlencoded::Serializer;
+use utoipa::IntoParams;
 
 use crate::cursor::{self, Key};
 use crate::query::Query;
@@ -9,6 +10,18 @@ use crate::values;
 
 const DEFAULT_LIMIT: i64 = 20;
 const MAX_LIMIT: i64 = 100;
+
+/// The parameters of a list without filters, as the documentation shows them.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "it describes what is taken from the query")]
+pub(crate) struct PageParameters {
+    /// The most entries of the page; 20 by default.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<i64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
 
 /// Which part of a list was asked for.
 #[derive(Debug)]

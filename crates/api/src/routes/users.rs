@@ -6,10 +6,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
 use store::Error;
-use utoipa::IntoParams;
 
 use super::UserPath;
-use super::page::Page;
+use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::Admin;
 use crate::body::JsonBody;
@@ -19,25 +18,13 @@ use crate::query::Query;
 use crate::validate::new_user;
 use crate::wire::{CreateUser, UserBody, UserList};
 
-/// The parameters of `list_users`, as the documentation shows them.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "it describes what is taken from the query")]
-pub(crate) struct ListUsers {
-    /// The most users on the page; 20 by default.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<i64>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// List users
 ///
 /// Newest first. `next_cursor`, or the `Link` header, leads to the next page; users that are made meanwhile are on
 /// none of the pages.
 #[utoipa::path(
     get, path = "/api/users", tag = "users",
-    params(ListUsers),
+    params(PageParameters),
     responses(
         (status = 200, description = "A page of users.", body = UserList,
             headers(("Link" = String, description = "The next page, with `rel=\"next\"`."))),
@@ -85,7 +72,7 @@ pub(crate) async fn create_user(
     body: JsonBody<CreateUser>,
 ) -> Result<Response, Problem> {
     let new = new_user(&body.value)?;
-    let made = app.store.create_user(caller.tenant_id, &new).await;
+    let made = app.store.create_user(&caller.actor(), &new).await;
     if matches!(&made, Err(Error::Conflict { constraint }) if constraint == "users_tenant_email_key") {
         return Err(Problem::new(
             ProblemType::EmailTaken,

@@ -126,6 +126,7 @@ impl TestApp {
         let new = NewApiKey {
             id: key.id(),
             tenant_id,
+            user_id: None,
             name: "test",
             secret_hash: &self.hasher.hash(key),
             scopes: &scopes,
@@ -251,6 +252,7 @@ pub(crate) fn parts(store: Store) -> Parts {
         queues: Vec::new(),
         lanes: vec![QueueName::default_lane(), "slow".parse().unwrap()],
         hasher: KeyHasher::new(&Secret::new("a pepper for tests".to_owned())),
+        key_environment: "test".parse().unwrap(),
         render_metrics: Arc::new(|| "tandem_up 1\n".to_owned()),
         new_id: random::id,
         now: clock::now,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use api::RateLimit;
 use queue::postgres::Bell;
-use runtime::credential::KeyHasher;
 use runtime::lanes::Lanes;
 use runtime::telemetry::metrics_handle;
 use runtime::{Shutdown, random};
@@ -16,6 +15,7 @@ use worker::handlers::Targets;
 use worker::service::Service;
 use worker::{Registry, Worker};
 
+use crate::admin::Keyring;
 use crate::args::DevArgs;
 use crate::failure::Failure;
 
@@ -34,7 +34,7 @@ pub(crate) struct Services {
 impl Services {
     pub(crate) async fn build(
         database_url: &str,
-        hasher: KeyHasher,
+        keyring: Keyring,
         args: &DevArgs,
         shutdown: &Shutdown,
     ) -> Result<Self, Failure> {
@@ -71,7 +71,8 @@ impl Services {
                 &TaskTracker::new(),
                 shutdown.abort().clone(),
             ),
-            hasher,
+            hasher: keyring.hasher,
+            key_environment: keyring.environment,
             render_metrics: Arc::new(move || metrics.render()),
             new_id: random::id,
             now: runtime::clock::now,

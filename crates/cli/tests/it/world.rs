@@ -54,6 +54,7 @@ impl World {
         let new = NewApiKey {
             id: key.id(),
             tenant_id,
+            user_id: None,
             name: "test",
             secret_hash: &hasher.hash(&key),
             scopes: &scopes,
@@ -158,6 +159,7 @@ async fn serve(store: Store, hasher: KeyHasher, shutdown: &Shutdown) -> String {
         queues: Vec::new(),
         lanes: vec![QueueName::default_lane()],
         hasher,
+        key_environment: "test".parse().unwrap(),
         render_metrics: Arc::new(String::new),
         new_id: random::id,
         now: clock::now,

@@ -78,7 +78,11 @@ async fn running() -> (World, JobId, StartedJob) {
 }
 
 async fn cancel(world: &World, id: JobId) -> Cancel {
-    world.api.cancel(world.tenant_id, id).await.unwrap()
+    world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap()
 }
 
 async fn assert_cancelled_for_good(world: &World, id: JobId) {

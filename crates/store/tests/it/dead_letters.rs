@@ -134,7 +134,7 @@ async fn a_bulk_retry_queues_jobs_at_the_pace_that_was_asked_for() {
     let redriven = world
         .api
         .redrive_dead_letters(
-            world.tenant_id,
+            &testkit::actor(world.tenant_id),
             &DeadLetterFilter::default(),
             2,
             Duration::from_secs(60),
@@ -147,9 +147,10 @@ async fn a_bulk_retry_queues_jobs_at_the_pace_that_was_asked_for() {
         kind: Some("no.such".to_owned()),
         ..DeadLetterFilter::default()
     };
+    let actor = testkit::actor(world.tenant_id);
     let of_nothing = world
         .api
-        .redrive_dead_letters(world.tenant_id, &nothing, 10, Duration::ZERO);
+        .redrive_dead_letters(&actor, &nothing, 10, Duration::ZERO);
     assert_eq!(of_nothing.await.unwrap(), RedrivenDeadLetters::default());
     assert_eq!(world.tokens(ids[1]).await, ["outbox"]);
     assert_eq!(world.tokens(ids[2]).await, ["dead_letter"], "beyond the limit");
@@ -182,7 +183,10 @@ async fn a_discarded_job_stays_failed_and_may_still_be_retried() {
     let world = World::new().await;
     let id = world.dead_letter("no").await;
     let all = DeadLetterFilter::default();
-    let discarded = world.api.discard_dead_letters(world.tenant_id, &all, 10).await;
+    let discarded = world
+        .api
+        .discard_dead_letters(&testkit::actor(world.tenant_id), &all, 10)
+        .await;
     assert_eq!(discarded.unwrap(), 1);
     assert!(world.tokens(id).await.is_empty());
     assert_eq!(world.job(id).await.state, JobState::Failed);
@@ -190,14 +194,21 @@ async fn a_discarded_job_stays_failed_and_may_still_be_retried() {
         world.events(id).await,
         ["submitted", "started", "failed", "discarded"]
     );
-    let again = world.api.discard_dead_letters(world.tenant_id, &all, 10).await;
+    let again = world
+        .api
+        .discard_dead_letters(&testkit::actor(world.tenant_id), &all, 10)
+        .await;
     assert_eq!(again.unwrap(), 0);
 
     assert!(
         !world.worker.revive(id, 1).await.unwrap(),
         "what was discarded is not revived by a message"
     );
-    world.api.redrive(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .redrive(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     assert_eq!(world.tokens(id).await, ["outbox"]);
 }
 

@@ -233,17 +233,29 @@ async fn cancelling_ends_a_waiting_job_at_once_and_a_running_one_through_its_wor
     let world = World::new().await;
     let waiting = world.submit(new_job()).await.id;
     assert_eq!(
-        world.api.cancel(world.tenant_id, waiting).await.unwrap(),
+        world
+            .api
+            .cancel(&testkit::actor(world.tenant_id), waiting)
+            .await
+            .unwrap(),
         Cancel::Cancelled
     );
     assert!(world.tokens(waiting).await.is_empty());
-    let again = world.api.cancel(world.tenant_id, waiting).await.unwrap();
+    let again = world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), waiting)
+        .await
+        .unwrap();
     assert_eq!(again, Cancel::AlreadyFinished(JobState::Cancelled));
 
     let id = world.submit(new_job()).await.id;
     let running = world.start(id).await;
     assert_eq!(
-        world.api.cancel(world.tenant_id, id).await.unwrap(),
+        world
+            .api
+            .cancel(&testkit::actor(world.tenant_id), id)
+            .await
+            .unwrap(),
         Cancel::Requested
     );
     let Heartbeat::Renewed(held) = world.worker.heartbeat(world.worker_id, LEASE).await.unwrap() else {
@@ -260,7 +272,11 @@ async fn cancelling_ends_a_waiting_job_at_once_and_a_running_one_through_its_wor
     );
     assert_eq!(world.events(id).await, ["submitted", "started", "cancelled"]);
 
-    let missing = world.api.cancel(world.tenant_id, JobId(random())).await.unwrap();
+    let missing = world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), JobId(random()))
+        .await
+        .unwrap();
     assert_eq!(missing, Cancel::NotFound);
 }
 
@@ -269,7 +285,11 @@ async fn a_retried_job_has_all_its_attempts_again_and_keeps_its_history() {
     let world = World::new().await;
     let id = world.submit(with_attempts(1)).await.id;
     world.end(world.start(id).await, failed()).await;
-    let redriven = world.api.redrive(world.tenant_id, id).await.unwrap();
+    let redriven = world
+        .api
+        .redrive(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     assert_eq!(
         redriven,
         Redrive::Redriven {
@@ -280,7 +300,11 @@ async fn a_retried_job_has_all_its_attempts_again_and_keeps_its_history() {
     let started = world.start(id).await;
     assert_eq!((started.lease.attempt, started.spent), (2, 1));
     world.end(started, Outcome::Succeeded(None)).await;
-    let again = world.api.redrive(world.tenant_id, id).await.unwrap();
+    let again = world
+        .api
+        .redrive(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     assert_eq!(again, Redrive::NotRetryable(JobState::Succeeded));
     assert_eq!(
         world

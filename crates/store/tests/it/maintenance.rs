@@ -21,7 +21,11 @@ async fn a_job_that_was_not_started_in_time_expires_and_can_be_retried() {
     assert_eq!(world.worker.expire(10).await.unwrap(), 1);
     assert_eq!(world.job(id).await.state, JobState::Expired);
     assert!(world.tokens(id).await.is_empty());
-    world.api.redrive(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .redrive(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     world.end(world.start(id).await, Outcome::Succeeded(None)).await;
     assert_eq!(
         world.events(id).await,

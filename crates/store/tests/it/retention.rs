@@ -119,14 +119,22 @@ async fn retention_counts_from_the_end_of_a_job() {
 async fn a_job_that_was_retried_and_ended_while_its_day_was_read_is_kept() {
     let world = World::new().await;
     let id = world.submit(job_of(40)).await.id;
-    let cancelled = world.api.cancel(world.tenant_id, id).await.unwrap();
+    let cancelled = world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     assert_eq!(cancelled, Cancel::Cancelled);
     world.sql(ENDED_31_DAYS_AGO).await;
     world.sql(PARTITIONS_OF_40_DAYS_AGO).await;
     let day = past_day(&world).await.day;
     assert_eq!(ended_lately(&world, day).await, []);
 
-    world.api.redrive(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .redrive(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     world.end(world.start(id).await, Outcome::Succeeded(None)).await;
     assert!(world.worker.detach_day(day, &[], 10).await.unwrap());
     // A leader that dies here leaves this to the next one.
@@ -167,7 +175,11 @@ async fn a_day_of_which_much_must_stay_is_kept() {
 async fn a_job_that_is_retried_while_it_is_forgotten_lives() {
     let world = World::new().await;
     let id = world.submit(job_of(40)).await.id;
-    world.api.cancel(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     world.sql(ENDED_31_DAYS_AGO).await;
     let mut retry = world.db.superuser().await;
     retry
@@ -223,7 +235,10 @@ async fn retention_spares_dead_letters_until_they_are_discarded() {
         };
         let world = &world;
         async move {
-            let discarded = world.api.discard_dead_letters(world.tenant_id, &filter, 1).await;
+            let discarded = world
+                .api
+                .discard_dead_letters(&testkit::actor(world.tenant_id), &filter, 1)
+                .await;
             assert_eq!(discarded.unwrap(), 1);
         }
     };

@@ -17,7 +17,7 @@ async fn a_user_is_read_as_it_was_made() {
     let world = World::new().await;
     let made = world
         .api
-        .create_user(world.tenant_id, &new("Ann", "Ann@example.com"))
+        .create_user(&testkit::actor(world.tenant_id), &new("Ann", "Ann@example.com"))
         .await
         .unwrap();
     assert_eq!(
@@ -35,7 +35,12 @@ async fn a_user_is_read_as_it_was_made() {
 async fn an_address_belongs_to_one_user_of_a_tenant_whatever_its_case() {
     let world = World::new().await;
     let other = world.db.tenant().await;
-    let create = async |tenant_id, email| world.api.create_user(tenant_id, &new("Ann", email)).await;
+    let create = async |tenant_id, email| {
+        world
+            .api
+            .create_user(&testkit::actor(tenant_id), &new("Ann", email))
+            .await
+    };
     create(world.tenant_id, "ann@example.com").await.unwrap();
     for taken in ["ann@example.com", "ANN@example.com"] {
         let refusal = create(world.tenant_id, taken).await.unwrap_err();
@@ -55,8 +60,14 @@ async fn users_are_listed_newest_first_page_after_page() {
     let mut expected = Vec::new();
     for n in 0..5 {
         let new = new("Ann", &format!("a{n}@example.com"));
-        world.api.create_user(other, &new).await.unwrap();
-        expected.push(world.api.create_user(world.tenant_id, &new).await.unwrap());
+        world.api.create_user(&testkit::actor(other), &new).await.unwrap();
+        expected.push(
+            world
+                .api
+                .create_user(&testkit::actor(world.tenant_id), &new)
+                .await
+                .unwrap(),
+        );
     }
     expected.reverse();
     let first = world.api.list_users(world.tenant_id, None, 2).await.unwrap();

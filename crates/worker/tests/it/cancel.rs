@@ -19,7 +19,11 @@ async fn a_running_job_is_cancelled_with_the_next_heartbeat() {
     let id = world.submit(job("test.sleep", &json!({"ms": 600_000}), 5)).await;
     world.until(id, JobState::Running).await;
     assert_eq!(
-        world.api.cancel(world.tenant_id, id).await.unwrap(),
+        world
+            .api
+            .cancel(&testkit::actor(world.tenant_id), id)
+            .await
+            .unwrap(),
         Cancel::Requested
     );
     running.handle.beat_now();
@@ -43,7 +47,11 @@ async fn a_cancel_is_heard_before_the_next_heartbeat() {
     world.until(id, JobState::Running).await;
     // Asked again and again, because a signal is lost on a worker that does not listen yet.
     testkit::eventually("the job's end", PATIENCE, || async {
-        let answer = world.api.cancel(world.tenant_id, id).await.unwrap();
+        let answer = world
+            .api
+            .cancel(&testkit::actor(world.tenant_id), id)
+            .await
+            .unwrap();
         (answer == Cancel::AlreadyFinished(JobState::Cancelled)).then_some(())
     })
     .await;
@@ -57,7 +65,11 @@ async fn a_handler_that_does_not_listen_is_dropped_after_its_grace() {
     let running = world.run(world.worker(Registry::new().register(Gate(gates.clone()))).await);
     let id = world.submit(job("test.gate", &json!(null), 5)).await;
     gates.until_begun(1).await;
-    world.api.cancel(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     world.until(id, JobState::Cancelled).await;
     assert!(gates.told.load(std::sync::atomic::Ordering::SeqCst));
     gates.until_dropped(1).await;
@@ -80,7 +92,11 @@ async fn work_that_was_done_in_time_counts_as_done() {
         async move { worker.run_once(&lane(), 1).await.unwrap() }
     });
     begun.notified().await;
-    world.api.cancel(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     let beat = worker.beat().await.unwrap();
     assert_eq!(
         beat,

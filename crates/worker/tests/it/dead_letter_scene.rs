@@ -197,7 +197,10 @@ impl Scene {
             ..DeadLetterFilter::default()
         };
         let world = &self.sqs.world;
-        let discarded = world.api.discard_dead_letters(world.tenant_id, &filter, 10).await;
+        let discarded = world
+            .api
+            .discard_dead_letters(&testkit::actor(world.tenant_id), &filter, 10)
+            .await;
         assert_eq!(discarded.unwrap(), 1);
     }
 
@@ -205,7 +208,7 @@ impl Scene {
         self.sqs
             .world
             .api
-            .redrive(self.sqs.world.tenant_id, id)
+            .redrive(&testkit::actor(self.sqs.world.tenant_id), id)
             .await
             .unwrap();
     }

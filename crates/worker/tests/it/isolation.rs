@@ -76,7 +76,11 @@ async fn a_handler_that_blocks_its_thread_is_cancelled() {
     let running = world.run(world.worker(registry).await);
     let id = world.submit(job("test.block", &json!(null), 5)).await;
     until_begun(&begun).await;
-    world.api.cancel(world.tenant_id, id).await.unwrap();
+    world
+        .api
+        .cancel(&testkit::actor(world.tenant_id), id)
+        .await
+        .unwrap();
     world.until(id, JobState::Cancelled).await;
     running.drain().await;
 }

@@ -198,7 +198,11 @@ async fn what_lives_goes_on_when_its_day_is_dropped() {
     world.until(scheduled, JobState::Succeeded).await;
     world.until(queued, JobState::Succeeded).await;
     assert_eq!(world.failures(failed).await.len(), 1, "with its attempts");
-    world.api.redrive(world.tenant_id, failed).await.unwrap();
+    world
+        .api
+        .redrive(&testkit::actor(world.tenant_id), failed)
+        .await
+        .unwrap();
     eventually("the dead letter's second life", PATIENCE, async || {
         (world.attempts(failed).await.len() == 2).then_some(())
     })
