@@ -19,6 +19,7 @@ use crate::problem::ProblemBody;
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
         (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
             by cause, and retrying or discarding many at a time."),
+        (name = "queues", description = "The lanes: what waits in them, how fast it goes, and pausing them."),
         (name = "users", description = "The people of the tenant."),
         (name = "keys", description = "API keys of the tenant: made, rotated and revoked."),
         (name = "tenants", description = "Tenants and their limits. Only a tenant that operates the others changes them."),
@@ -37,8 +38,8 @@ impl Modify for ApiKeyScheme {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scheme = ApiKeyValue::with_description(
             API_KEY_HEADER,
-            "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`; of the rest, reading \
-                needs `jobs:read` and everything else `jobs:write`.",
+            "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`; pausing and \
+                resuming queues needs `ops`; of the rest, reading needs `jobs:read` and everything else `jobs:write`.",
         );
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));

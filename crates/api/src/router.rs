@@ -10,7 +10,9 @@ use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
-use crate::routes::{audit, control, dead_letters, docs, history, jobs, keys, ops, submit, tenants, users};
+use crate::routes::{
+    audit, control, dead_letters, docs, history, jobs, keys, ops, queues, submit, tenants, users,
+};
 
 /// The routes, each behind what it needs.
 pub(crate) fn routes(state: &AppState) -> Router {
@@ -35,6 +37,10 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(tenants::list_tenants, tenants::create_tenant))
         .routes(routes!(tenants::get_tenant, tenants::update_tenant))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(queues::list_queues))
+        .routes(routes!(queues::get_queue))
+        .routes(routes!(queues::pause_queue))
+        .routes(routes!(queues::resume_queue))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()

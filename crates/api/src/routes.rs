@@ -10,8 +10,9 @@ pub(crate) mod keys;
 pub(crate) mod ops;
 mod page;
 mod path;
+pub(crate) mod queues;
 pub(crate) mod submit;
 pub(crate) mod tenants;
 pub(crate) mod users;
 
-pub(crate) use path::{JobPath, KeyPath, TenantPath, UserPath};
+pub(crate) use path::{JobPath, KeyPath, QueuePath, TenantPath, UserPath};

@@ -4,6 +4,7 @@ mod dead_letters;
 mod findings;
 mod keys;
 mod names;
+mod queues;
 mod tenants;
 mod users;
 
@@ -23,6 +24,7 @@ use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 pub(crate) use dead_letters::{Discard, Retry};
 use findings::Findings;
 pub(crate) use keys::{new_key, rotation};
+pub(crate) use queues::pause;
 pub(crate) use tenants::{new_tenant, tenant_change};
 pub(crate) use users::new_user;
 

@@ -5,6 +5,7 @@ mod dead_letter;
 mod history;
 mod job;
 mod key;
+mod queue;
 mod submit;
 mod tenant;
 mod user;
@@ -17,6 +18,7 @@ pub(crate) use dead_letter::{
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
+pub(crate) use queue::{PauseQueue, QueueBody, QueueList, ResumeQueue};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

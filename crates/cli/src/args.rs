@@ -1,6 +1,7 @@
 //! The command line.
 
 mod dead_letters;
+mod queues;
 mod users;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use domain::JobState;
 use crate::time::{parse_duration, parse_time};
 
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
+pub(crate) use queues::{QueuesArgs, QueuesCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
 /// Tandem: a job platform that a team runs in its own AWS account.
@@ -41,6 +43,8 @@ pub(crate) enum Command {
     Jobs(JobsArgs),
     /// Look at jobs that failed for good, and retry or discard many at a time
     DeadLetters(DeadLettersArgs),
+    /// See what waits in the lanes, and pause and resume them
+    Queues(QueuesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Receive what jobs of kind `http.request` send, and show it: for trying things out

@@ -1,5 +1,5 @@
 //! `tandem`: everything on one machine (`dev`), the operator's commands (`migrate`, `tenants`, `keys`) and the
-//! client's (`jobs`, `dead-letters`, `users`).
+//! client's (`jobs`, `dead-letters`, `queues`, `users`).
 //!
 //! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
 //! to standard error. The exit codes are in [`failure::ExitStatus`].
@@ -12,6 +12,7 @@ mod dev;
 mod failure;
 mod jobs;
 mod output;
+mod queues;
 mod receive;
 mod time;
 mod users;
@@ -46,6 +47,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Keys(args) => admin::keys(args).await,
         Command::Jobs(args) => jobs::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
+        Command::Queues(args) => queues::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Receive(args) => receive::run(args).await,
         Command::Completions { shell } => {

@@ -30,7 +30,6 @@ pub mod state;
 pub use audit::{AuditEntry, AuditHash, BrokenChain};
 pub use failure::{Failure, FailureCode};
 pub use hold::LaneHolds;
-pub use id::{JobId, RequestId, TenantId, UserId, WorkerId};
 pub use id::{JobId, KeyId, KeyIdError, RequestId, TenantId, UserId, WorkerId};
 pub use job::{Lease, NewJob, StartedJob};
 pub use name::{Kind, NameError, QueueName, Tag};

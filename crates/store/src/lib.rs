@@ -17,6 +17,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod activity;
 mod audit;
 mod backlog;
 mod claim;
@@ -26,6 +27,7 @@ mod dead_letter_queue;
 mod dead_letters;
 mod error;
 mod finish;
+mod holds;
 mod idempotency;
 mod jobs;
 mod keys;
@@ -35,6 +37,7 @@ mod maintenance;
 mod migrate;
 mod outbox;
 mod pool;
+mod queues;
 mod retention;
 mod row;
 mod submit;
@@ -42,6 +45,7 @@ mod tenants;
 mod users;
 mod watch;
 
+pub use activity::Activity;
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use claim::{Claim, UnreadableJob};
@@ -51,14 +55,16 @@ pub use dead_letter_queue::DeadLetterNotice;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDeadLetters};
 pub use error::Error;
 pub use finish::{Ending, Finished};
+pub use holds::Holds;
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use keys::{ApiKeyRecord, Authenticated, NewApiKey, Rotation, Successor};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
-pub use outbox::Doorbell;
+pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};
 pub use pool::{Connections, PoolConfig, Role, Store};
+pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
 pub use retention::{Page, PastDay};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};

@@ -21,6 +21,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod activity;
 mod attempt;
 mod backoff;
 mod cancel;
@@ -33,6 +34,7 @@ mod finisher;
 mod handler;
 pub mod handlers;
 mod heartbeat;
+mod holds;
 mod identity;
 mod maintenance;
 mod messages;
@@ -49,6 +51,7 @@ mod step;
 mod unheard;
 mod visibility;
 mod vital;
+mod window;
 mod worker;
 
 pub use config::{Config, DeadLetterConfig, MaintenanceConfig};

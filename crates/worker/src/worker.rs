@@ -19,6 +19,7 @@ use crate::drain::{Drained, Draining};
 use crate::error::Error;
 use crate::finisher::{Finisher, FinisherParts};
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatParts};
+use crate::holds::Holds;
 use crate::identity::Identity;
 use crate::maintenance::{Counts, Maintenance};
 use crate::messages::Messages;
@@ -30,6 +31,7 @@ use crate::share::Share;
 use crate::step::StepOutcome;
 use crate::visibility::Hidden;
 use crate::vital::Vital;
+use crate::window::Window;
 
 /// What a worker is made of.
 #[derive(Debug)]
@@ -174,6 +176,8 @@ impl Worker {
         };
         let shared = Arc::new(Shared {
             slots: Arc::new(Semaphore::new(config.concurrency)),
+            holds: Arc::new(Holds::new(&parts.lanes)),
+            activity: Arc::default(),
             config,
             store,
             bell: parts.bell,
@@ -239,6 +243,7 @@ impl Worker {
         if self.handle.status().worker_id.is_none() {
             self.beat().await?;
         }
+        self.shared.holds.refresh(&self.shared.store).await?;
         match self.consumer(lane) {
             Some(consumer) => consumer.run_once(max).await,
             None => Ok(Vec::new()),
@@ -250,8 +255,8 @@ impl Worker {
     /// # Errors
     /// As [`Dispatcher::run_once`].
     pub async fn dispatch_once(&self, lane: &QueueName, limit: u32) -> Result<Dispatched, Error> {
-        let lane = self.consumer(lane).map(|consumer| &consumer.lane);
-        match lane.and_then(|lane| self.dispatcher(lane)) {
+        self.shared.holds.refresh(&self.shared.store).await?;
+        match self.consumer(lane).and_then(|consumer| self.dispatcher(consumer)) {
             Some(dispatcher) => dispatcher.run_once(limit).await,
             None => Ok(Dispatched::default()),
         }
@@ -270,11 +275,19 @@ impl Worker {
         }
     }
 
-    fn dispatcher(&self, lane: &Lane) -> Option<Dispatcher> {
+    fn dispatcher(&self, consumer: &Consumer) -> Option<Dispatcher> {
+        let (lane, shared) = (&consumer.lane, &self.shared);
         (!lane.queue.is_outbox()).then(|| Dispatcher {
             lane: lane.clone(),
-            store: self.shared.store.clone(),
-            announce_again: self.shared.config.announce_again,
+            store: shared.store.clone(),
+            announce_again: shared.config.announce_again,
+            announce_at_least: shared.config.announce_at_least,
+            window: Arc::clone(&consumer.window),
+            slots: shared.config.concurrency,
+            running: Arc::clone(&shared.running),
+            held: shared.holds.watch(&lane.name),
+            holds: Arc::clone(&shared.holds),
+            served: std::sync::Mutex::default(),
         })
     }
 
@@ -294,11 +307,18 @@ impl Worker {
                 let looking = consumer.run_unheard(attempts.clone(), stop.clone());
                 vital.spawn(&takers, "unheard", looking);
             }
-            if let Some(dispatcher) = self.dispatcher(&consumer.lane) {
+            if let Some(dispatcher) = self.dispatcher(consumer) {
                 let wakeups = self.listener.subscribe(&consumer.lane.name);
                 vital.spawn(&takers, "dispatcher", dispatcher.run(wakeups, stop.clone()));
             }
         }
+        let bells = self
+            .consumers
+            .iter()
+            .map(|consumer| self.listener.subscribe(&consumer.lane.name));
+        let holds =
+            Arc::clone(&self.shared.holds).run(self.shared.store.clone(), bells.collect(), stop.clone());
+        vital.spawn(&takers, "holds", holds);
         vital.spawn(
             &takers,
             "maintenance",
@@ -322,6 +342,12 @@ impl Worker {
         );
         self.services
             .spawn(beating.clone().run_until_cancelled_owned(listening));
+        self.services.spawn(Arc::clone(&self.shared.activity).run(
+            self.shared.store.clone(),
+            self.shared.identity.clone(),
+            self.shared.config.heartbeat,
+            beating.clone(),
+        ));
         let mut heartbeat = self.heartbeat.into_inner();
         let beats = beating.clone();
         vital.spawn(
@@ -383,6 +409,7 @@ fn consumers(
             shared: Arc::clone(shared),
             hidden,
             silent: Arc::default(),
+            window: Arc::<Window>::default(),
         })
     };
     lanes.into_iter().map(consumer).collect()

@@ -58,6 +58,8 @@ problem_types! {
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
     /// The tenant has no such API key.
     KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
+    /// No lane has this name.
+    QueueNotFound = NOT_FOUND "queue_not_found" "There is no such queue",
     /// There is no such tenant, or it is not the caller's to see.
     TenantNotFound = NOT_FOUND "tenant_not_found" "There is no such tenant",
     /// The route exists, but not for this method.
@@ -142,6 +144,7 @@ impl ProblemType {
             | Self::JobNotFound
             | Self::UserNotFound
             | Self::KeyNotFound
+            | Self::QueueNotFound
             | Self::TenantNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout

@@ -16,6 +16,7 @@ mod ops;
 mod overload;
 mod problems;
 mod proxy;
+mod queues;
 mod rate_limit;
 mod read;
 mod routes;

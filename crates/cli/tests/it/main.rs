@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod dead_letters;
+mod queues;
 mod users;
 mod world;

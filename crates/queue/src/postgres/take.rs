@@ -61,6 +61,7 @@ impl Default for Taken {
 /// The first lap of `hop` is from the tenant served last to the end of the lane, the second from its beginning to
 /// that tenant; between them it stands on the id of no tenant. What is `waiting` has a visible row and may have it
 /// taken.
+#[expect(clippy::too_many_lines, reason = "it is one statement")]
 pub(super) async fn take(
     pool: &PgPool,
     lane: &QueueName,

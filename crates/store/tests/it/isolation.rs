@@ -8,7 +8,7 @@ use testkit::new_job;
 
 use crate::world::World;
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 11] = [
     "job",
     "attempt",
     "job_event",
@@ -18,6 +18,8 @@ const TABLES: [&str; 9] = [
     "dead_letter",
     "idempotency",
     "users",
+    "queue_pause",
+    "queue_activity",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -101,6 +103,7 @@ async fn the_api_writes_nothing_for_another_tenant() {
     }
     for forged in [
         "outbox (job_id, tenant_id, queue) values (gen_random_uuid(), '{}', 'default')",
+        "queue_pause (tenant_id, queue) values ('{}', 'default')",
         "users (tenant_id, name, email) values ('{}', 'Eve', 'eve@example.com')",
     ] {
         let forged = forged.replace("{}", &world.tenant_id.to_string());
@@ -126,6 +129,16 @@ async fn neither_role_does_what_is_not_its_work() {
             "insert into api_key (id, tenant_id, name, secret_hash, scopes) values ('', gen_random_uuid(), '', '', '{}')",
         ),
         ("tandem_api", "delete from users"),
+        (
+            "tandem_api",
+            "insert into queue_activity select * from queue_activity",
+        ),
+        ("tandem_worker", "delete from queue_pause"),
+        (
+            "tandem_worker",
+            "insert into lane_pause (queue) values ('default')",
+        ),
+        ("tandem_worker", "select reason from queue_pause"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
         ("tandem_worker", "select * from api_key"),

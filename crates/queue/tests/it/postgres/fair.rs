@@ -62,7 +62,10 @@ async fn a_job_behind_ten_thousand_of_another_tenant_is_among_the_first_two() {
             let mut first = queue.receive(up_to(1)).await.unwrap();
             first.extend(queue.receive(up_to(1)).await.unwrap());
             assert_eq!(owners(&first), [(tenant(busy), 1), (tenant(quiet), 1)].into());
-            sqlx::query("delete from outbox").execute(&backend.admin).await.unwrap();
+            sqlx::query("delete from outbox")
+                .execute(&backend.admin)
+                .await
+                .unwrap();
         }
     })
     .await;
@@ -76,14 +79,20 @@ async fn a_look_shares_what_it_takes_among_the_tenants_and_leaves_nobody_out() {
             enqueue(backend, tenant(number), 100).await;
         }
         let taken = queue.receive(up_to(50)).await.unwrap();
-        assert_eq!(owners(&taken), (1..=5).map(|number| (tenant(number), 10)).collect());
+        assert_eq!(
+            owners(&taken),
+            (1..=5).map(|number| (tenant(number), 10)).collect()
+        );
         // Fewer than there are tenants, round after round.
         for _ in 0..3 {
             let mut round = Vec::new();
             for _ in 0..5 {
                 round.extend(queue.receive(up_to(2)).await.unwrap());
             }
-            assert_eq!(owners(&round), (1..=5).map(|number| (tenant(number), 2)).collect());
+            assert_eq!(
+                owners(&round),
+                (1..=5).map(|number| (tenant(number), 2)).collect()
+            );
         }
     })
     .await;
@@ -99,7 +108,10 @@ async fn a_tenant_that_is_alone_gets_all_and_its_oldest_come_first() {
         let queue = backend.lane("default");
         assert_eq!(queue.receive(up_to(40)).await.unwrap().len(), 40);
         let oldest_left = "select count(*) from outbox where visible_at < now() - interval '30 s'";
-        let left: i64 = sqlx::query_scalar(oldest_left).fetch_one(&backend.admin).await.unwrap();
+        let left: i64 = sqlx::query_scalar(oldest_left)
+            .fetch_one(&backend.admin)
+            .await
+            .unwrap();
         assert_eq!(left, 0);
         assert_eq!(queue.receive(up_to(100)).await.unwrap().len(), 100);
     })
