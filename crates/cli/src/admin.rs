@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use domain::{Scopes, TenantId};
+use domain::{KeyId, Scopes, TenantId};
 use runtime::Env;
 use runtime::credential::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment, KeyHasher, webhook_secret};
 use serde_json::json;
 use store::{NewApiKey, NewTenant, PoolConfig, Role, Store, TenantLimits};
 
-use crate::args::{CreateKeyArgs, DatabaseArgs, KeysArgs, KeysCommand, TenantsArgs, TenantsCommand};
+use crate::args::{CreateKeyArgs, DatabaseArgs};
 use crate::failure::{ExitStatus, Failure};
+use crate::keys::from_now;
 use crate::output;
 
 pub(crate) async fn migrate(args: &DatabaseArgs) -> Result<ExitStatus, Failure> {
@@ -23,63 +24,65 @@ pub(crate) async fn migrate(args: &DatabaseArgs) -> Result<ExitStatus, Failure> 
     Ok(ExitStatus::Done)
 }
 
-pub(crate) async fn tenants(args: TenantsArgs) -> Result<ExitStatus, Failure> {
-    let TenantsCommand::Create {
-        name,
-        operator,
-        json,
-        database,
-    } = args.command;
-    let store = open_owner(&database.database_url).await?;
-    let tenant = create_tenant(&store, &name, operator).await?;
+/// Makes a tenant, and prints it.
+pub(crate) async fn found_tenant(
+    database_url: &str,
+    name: &str,
+    operator: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let store = open_owner(database_url).await?;
+    let tenant = create_tenant(&store, name, operator).await?;
     store.close().await;
-    if json {
+    if as_json {
         output::json(&json!({ "id": tenant.id, "name": name, "webhook_secret": tenant.webhook_secret }));
     } else {
         output::table(
             &["id", "name", "webhook_secret"],
-            vec![vec![tenant.id.to_string(), name, tenant.webhook_secret]],
+            vec![vec![
+                tenant.id.to_string(),
+                name.to_owned(),
+                tenant.webhook_secret,
+            ]],
         );
     }
-    Ok(ExitStatus::Done)
+    Ok(())
 }
 
-pub(crate) async fn keys(args: KeysArgs) -> Result<ExitStatus, Failure> {
-    match args.command {
-        KeysCommand::Create(create) => print_new_key(create).await,
-        KeysCommand::Revoke { id, database } => {
-            let store = open_owner(&database.database_url).await?;
-            let known = store.revoke_any_api_key(&id).await?;
-            store.close().await;
-            if !known {
-                return Err(Failure::new(format!("there is no key {id}")));
-            }
-            output::note(&format!(
-                "key {id} is revoked; every api process refuses it within five seconds"
-            ));
-            Ok(ExitStatus::Done)
-        }
+/// Revokes a key of any tenant.
+pub(crate) async fn revoke_key(database_url: &str, id: KeyId) -> Result<(), Failure> {
+    let store = open_owner(database_url).await?;
+    let known = store.revoke_any_api_key(id.as_str()).await?;
+    store.close().await;
+    if known {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("there is no key {id}")))
     }
 }
 
-async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
+/// Makes a key for a tenant, and prints it.
+pub(crate) async fn create_first_key(
+    tenant: &str,
+    args: &CreateKeyArgs,
+    as_json: bool,
+) -> Result<(), Failure> {
     let keyring = Keyring::from_process()?;
-    let store = open_owner(&args.database.database_url).await?;
-    let tenant = store.tenant_by_name(&args.tenant).await?.ok_or_else(|| {
+    let store = open_owner(args.database_url.as_deref().unwrap_or_default()).await?;
+    let tenant = store.tenant_by_name(tenant).await?.ok_or_else(|| {
         Failure::new(format!(
-            "there is no tenant {:?}; tandem tenants create makes one",
-            args.tenant
+            "there is no tenant {tenant:?}; tandem tenants create makes one"
         ))
     })?;
     let new = KeyRequest {
         tenant_id: tenant.id,
         name: &args.name,
-        scopes: args.scopes.into_iter().collect(),
+        scopes: args.scopes.iter().copied().collect(),
         expires_in: args.expires_in,
     };
     let key = create_key(&store, &keyring, &new).await?;
     store.close().await;
-    if args.json {
+    if as_json {
         output::json(
             &json!({ "api_key": key.expose(), "tenant": tenant.name, "scopes": new.scopes.to_strings() }),
         );
@@ -87,7 +90,7 @@ async fn print_new_key(args: CreateKeyArgs) -> Result<ExitStatus, Failure> {
         output::line(key.expose());
         output::note("Keep it safe: it can't be read again.");
     }
-    Ok(ExitStatus::Done)
+    Ok(())
 }
 
 pub(crate) async fn open_owner(database_url: &str) -> Result<Store, Failure> {
@@ -169,10 +172,7 @@ pub(crate) async fn create_key(
 ) -> Result<ApiKey, Failure> {
     let key = ApiKey::generate(&keyring.environment);
     let hash = keyring.hasher.hash(&key);
-    let expires_at = match request.expires_in {
-        Some(expires_in) => Some(runtime::clock::now() + chrono::Duration::from_std(expires_in)?),
-        None => None,
-    };
+    let expires_at = request.expires_in.map(from_now).transpose()?;
     let new = NewApiKey {
         id: key.id(),
         tenant_id: request.tenant_id,

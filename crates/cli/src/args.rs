@@ -1,7 +1,10 @@
 //! The command line.
 
+mod audit;
 mod dead_letters;
+mod keys;
 mod queues;
+mod tenants;
 mod users;
 
 use std::path::PathBuf;
@@ -14,8 +17,11 @@ use domain::JobState;
 
 use crate::time::{parse_duration, parse_time};
 
+pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
+pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
 pub(crate) use queues::{QueuesArgs, QueuesCommand};
+pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
 /// Tandem: a job platform that a team runs in its own AWS account.
@@ -35,9 +41,9 @@ pub(crate) enum Command {
     Dev(DevArgs),
     /// Bring a database's schema up to date
     Migrate(DatabaseArgs),
-    /// Make tenants
+    /// Make tenants, look them up and limit them
     Tenants(TenantsArgs),
-    /// Make and revoke API keys
+    /// Make, rotate and revoke API keys
     Keys(KeysArgs),
     /// Submit jobs and look after them
     Jobs(JobsArgs),
@@ -47,6 +53,8 @@ pub(crate) enum Command {
     Queues(QueuesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
+    /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`
+    Audit(AuditArgs),
     /// Receive what jobs of kind `http.request` send, and show it: for trying things out
     Receive(ReceiveArgs),
     /// Print a completion script for a shell
@@ -87,71 +95,6 @@ pub(crate) struct DatabaseArgs {
     /// The database, as a role that may become `tandem_owner` (for `migrate`: that may create roles)
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TenantsArgs {
-    #[command(subcommand)]
-    pub(crate) command: TenantsCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TenantsCommand {
-    /// Make a tenant; prints its id and its webhook signing secret
-    Create {
-        /// Its name, unique
-        name: String,
-        /// Have its keys with the scope `admin` manage all tenants
-        #[arg(long)]
-        operator: bool,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KeysArgs {
-    #[command(subcommand)]
-    pub(crate) command: KeysCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Make a key; it is printed once and can't be read again
-    ///
-    /// `TANDEM_KEY_PEPPER` and `TANDEM_KEY_ENVIRONMENT` must be set as for the api processes that should accept it.
-    Create(CreateKeyArgs),
-    /// Stop a key from working, within five seconds on all processes
-    Revoke {
-        /// The key's id: the third part of the key
-        id: String,
-        #[command(flatten)]
-        database: DatabaseArgs,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateKeyArgs {
-    /// The tenant's name
-    #[arg(long)]
-    pub(crate) tenant: String,
-    /// What the key is for
-    #[arg(long)]
-    pub(crate) name: String,
-    /// What it may do
-    #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write")]
-    pub(crate) scopes: Vec<domain::Scope>,
-    /// When it stops working, from now; never, if absent
-    #[arg(long, value_parser = parse_duration)]
-    pub(crate) expires_in: Option<Duration>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) database: DatabaseArgs,
 }
 
 /// How to reach the api, and what to print.

@@ -44,6 +44,14 @@ impl Client {
         self.send(|| self.request(Method::GET, path).query(query)).await
     }
 
+    /// Reads a body as it is.
+    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, String)]) -> Result<String, Failure> {
+        let response = self
+            .answer(|| self.request(Method::GET, path).query(query))
+            .await?;
+        Ok(response.text().await?)
+    }
+
     /// Reads the first `limit` entries of a list, page after page.
     pub(crate) async fn list(
         &self,
@@ -88,6 +96,11 @@ impl Client {
         self.send(|| self.request(Method::POST, path).json(body)).await
     }
 
+    /// Changes something.
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.send(|| self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// Submits under a key, so that repeating it is harmless. The body goes as it is: a payload's bytes are kept.
     pub(crate) async fn submit(&self, body: &str, idempotency_key: &str) -> Result<Value, Failure> {
         self.send(|| {
@@ -106,12 +119,16 @@ impl Client {
     }
 
     async fn send(&self, request: impl Fn() -> RequestBuilder) -> Result<Value, Failure> {
+        Ok(self.answer(request).await?.json().await?)
+    }
+
+    async fn answer(&self, request: impl Fn() -> RequestBuilder) -> Result<Response, Failure> {
         let mut tries = 1;
         loop {
             let outcome = request().send().await;
             let last = tries == TRIES;
             match outcome {
-                Ok(response) if response.status().is_success() => return Ok(response.json().await?),
+                Ok(response) if response.status().is_success() => return Ok(response),
                 Ok(response) if !last && is_busy(response.status()) => {
                     pause(retry_after(&response), tries).await
                 }

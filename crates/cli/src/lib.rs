@@ -1,19 +1,22 @@
-//! `tandem`: everything on one machine (`dev`), the operator's commands (`migrate`, `tenants`, `keys`) and the
-//! client's (`jobs`, `dead-letters`, `queues`, `users`).
+//! `tandem`: everything on one machine (`dev`), the operator's commands at the database (`migrate`, and the first of
+//! `tenants` and `keys`) and the client's (all others).
 //!
 //! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
 //! to standard error. The exit codes are in [`failure::ExitStatus`].
 
 mod admin;
 mod args;
+mod audit;
 mod client;
 mod dead_letters;
 mod dev;
 mod failure;
 mod jobs;
+mod keys;
 mod output;
 mod queues;
 mod receive;
+mod tenants;
 mod time;
 mod users;
 mod wait;
@@ -43,12 +46,13 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
     match cli.command {
         Command::Dev(args) => dev::run(args).await,
         Command::Migrate(args) => admin::migrate(&args).await,
-        Command::Tenants(args) => admin::tenants(args).await,
-        Command::Keys(args) => admin::keys(args).await,
+        Command::Tenants(args) => tenants::run(args).await,
+        Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Users(args) => users::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -173,8 +173,8 @@ impl Store {
             "select id, name, operator, rate_limit_per_second, rate_limit_burst, max_running_jobs, max_queued_jobs,
                     created_at, updated_at
              from tenant
-             where $1::uuid is null or id < $1
-             order by id desc
+             where $1::uuid is null or (created_at, id) < (select p.created_at, p.id from tenant p where p.id = $1)
+             order by created_at desc, id desc
              limit $2",
             before.map(|id| id.0),
             limit,
@@ -185,7 +185,7 @@ impl Store {
         Ok(rows.into_iter().map(Tenant::from).collect())
     }
 
-    /// Changes a tenant; `None` when there is none. The actor's tenant must operate the others. Limits take effect within
+    /// Changes a tenant; `None` when there is none, or the actor's tenant does not operate the others. Limits take effect within
     /// seconds.
     ///
     /// # Errors
@@ -198,7 +198,9 @@ impl Store {
     ) -> Result<Option<Tenant>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         let locked = sqlx::query!("select id from tenant where id = $1 for update", id.0);
-        locked.fetch_optional(&mut *tx).await?;
+        if locked.fetch_optional(&mut *tx).await?.is_none() {
+            return Ok(None);
+        }
         let Some(mut tenant) = read(&mut tx, id).await? else {
             return Ok(None);
         };

@@ -104,6 +104,10 @@ impl TestApp {
         self.db.tenant().await
     }
 
+    pub(crate) async fn operator_tenant(&self) -> TenantId {
+        self.db.operator_tenant().await
+    }
+
     pub(crate) async fn make_key(
         &self,
         tenant_id: TenantId,
@@ -292,6 +296,13 @@ impl User<'_> {
     /// Sends JSON.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         self.post_text(path, body.to_string()).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+        let request = self
+            .request(Method::PATCH, path)
+            .header("content-type", "application/json");
+        self.send(request.body(body.to_string().into()).unwrap()).await
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {

@@ -3,14 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod app;
+mod audit;
 mod auth;
 mod bad_input;
 mod control;
 mod dead_letters;
 mod fuzz;
 mod idempotency;
+mod keys;
 mod list;
 mod logs;
+mod matrix;
 mod openapi;
 mod ops;
 mod overload;
@@ -22,6 +25,7 @@ mod read;
 mod routes;
 mod server;
 mod submit;
+mod tenants;
 mod users;
 mod wait;
 mod worker;

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod audit;
 mod dead_letters;
+mod keys;
 mod queues;
 mod users;
 mod world;

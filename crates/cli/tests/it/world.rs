@@ -22,7 +22,7 @@ const BATCH: usize = 100;
 
 pub(crate) struct World {
     pub(crate) db: TestDb,
-    tenant_id: TenantId,
+    pub(crate) tenant_id: TenantId,
     store: Store,
     worker: Store,
     worker_id: WorkerId,
@@ -93,6 +93,12 @@ impl World {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// Changes the database behind everybody's back.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        let mut superuser = self.db.superuser().await;
+        sqlx::raw_sql(statement).execute(&mut superuser).await.unwrap();
     }
 
     /// Jobs that have failed for good, in the order of their ids.

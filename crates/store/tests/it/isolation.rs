@@ -124,10 +124,12 @@ async fn neither_role_does_what_is_not_its_work() {
         ("tandem_api", "delete from job"),
         ("tandem_api", "update job set tenant_id = gen_random_uuid()"),
         ("tandem_api", "update job set result = 'null'"),
-        (
-            "tandem_api",
-            "insert into api_key (id, tenant_id, name, secret_hash, scopes) values ('', gen_random_uuid(), '', '', '{}')",
-        ),
+        ("tandem_api", "delete from api_key"),
+        ("tandem_api", "update api_key set scopes = '{}'"),
+        ("tandem_api", "update api_key set secret_hash = ''"),
+        ("tandem_api", "select webhook_secret from tenant"),
+        ("tandem_api", "update tenant set operator = true"),
+        ("tandem_api", "delete from tenant"),
         ("tandem_api", "delete from users"),
         (
             "tandem_api",
