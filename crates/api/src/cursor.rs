@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::{JobId, KeyId, TenantId, UserId};
+use domain::{EndpointName, JobId, KeyId, TenantId, UserId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ use uuid::Uuid;
 const VERSION: u8 = 1;
 const CHECK_LEN: usize = 8;
 
-/// What a list is ordered by: the ids of its entries.
-pub(crate) trait Key: Copy {
+/// What a list is ordered by: the ids or names of its entries.
+pub(crate) trait Key: Clone {
     /// The id as a cursor holds it.
     fn to_bytes(self) -> impl AsRef<[u8]>;
 
@@ -27,6 +27,16 @@ impl Key for JobId {
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         Uuid::from_slice(bytes).ok().map(Self)
+    }
+}
+
+impl Key for EndpointName {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        String::from(self)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        str::from_utf8(bytes).ok()?.parse().ok()
     }
 }
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod etag;
 pub(crate) mod idempotency_key;
+pub(crate) mod if_match;
 pub(crate) mod prefer;
 pub(crate) mod traceparent;

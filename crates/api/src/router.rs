@@ -11,7 +11,8 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
 use crate::routes::{
-    audit, control, dead_letters, docs, history, jobs, keys, ops, queues, submit, tenants, users,
+    audit, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops, queues,
+    submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -37,6 +38,14 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(tenants::list_tenants, tenants::create_tenant))
         .routes(routes!(tenants::get_tenant, tenants::update_tenant))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(endpoints::list_endpoints))
+        .routes(routes!(
+            endpoints::get_endpoint,
+            endpoints::put_endpoint,
+            endpoints::delete_endpoint
+        ))
+        .routes(routes!(endpoint_secrets::list_endpoint_secrets))
+        .routes(routes!(endpoint_secrets::rotate_endpoint_secret))
         .routes(routes!(queues::list_queues))
         .routes(routes!(queues::get_queue))
         .routes(routes!(queues::pause_queue))

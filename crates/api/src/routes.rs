@@ -4,6 +4,8 @@ pub(crate) mod audit;
 pub(crate) mod control;
 pub(crate) mod dead_letters;
 pub(crate) mod docs;
+pub(crate) mod endpoint_secrets;
+pub(crate) mod endpoints;
 pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod keys;
@@ -15,4 +17,4 @@ pub(crate) mod submit;
 pub(crate) mod tenants;
 pub(crate) mod users;
 
-pub(crate) use path::{JobPath, KeyPath, QueuePath, TenantPath, UserPath};
+pub(crate) use path::{EndpointPath, JobPath, KeyPath, QueuePath, TenantPath, UserPath};

@@ -1,6 +1,7 @@
 //! From what a client sent to what can be stored: every rule, and all that breaks one, told at once.
 
 mod dead_letters;
+mod endpoints;
 mod findings;
 mod keys;
 mod names;
@@ -22,6 +23,7 @@ use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
 pub(crate) use dead_letters::{Discard, Retry};
+pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;
 pub(crate) use keys::{new_key, rotation};
 pub(crate) use queues::pause;

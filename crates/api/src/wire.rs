@@ -2,6 +2,7 @@
 
 mod audit;
 mod dead_letter;
+mod endpoint;
 mod history;
 mod job;
 mod key;
@@ -14,6 +15,9 @@ pub(crate) use audit::AuditList;
 pub(crate) use dead_letter::{
     DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
     RetryDeadLetters,
+};
+pub(crate) use endpoint::{
+    CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
 pub(crate) use history::{AttemptList, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};

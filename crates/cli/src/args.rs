@@ -2,6 +2,7 @@
 
 mod audit;
 mod dead_letters;
+mod endpoints;
 mod keys;
 mod queues;
 mod tenants;
@@ -19,6 +20,7 @@ use crate::time::{parse_duration, parse_time};
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
+pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
 pub(crate) use queues::{QueuesArgs, QueuesCommand};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Jobs(JobsArgs),
     /// Look at jobs that failed for good, and retry or discard many at a time
     DeadLetters(DeadLettersArgs),
+    /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
+    Endpoints(EndpointsArgs),
     /// See what waits in the lanes, and pause and resume them
     Queues(QueuesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
@@ -85,9 +89,15 @@ pub(crate) struct ReceiveArgs {
     /// The status to answer with
     #[arg(long, default_value_t = 200)]
     pub(crate) status: u16,
-    /// The tenant's signing secret, to check signatures with
-    #[arg(long, env = "TANDEM_WEBHOOK_SECRET", hide_env_values = true)]
-    pub(crate) webhook_secret: Option<String>,
+    /// The signing secret of the tenant or of an endpoint, to check signatures with; may be repeated, or hold several with
+    /// commas between them, as during a rotation
+    #[arg(
+        long,
+        env = "TANDEM_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) webhook_secret: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -96,6 +96,25 @@ impl Client {
         self.send(|| self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts JSON, onto the version with this `ETag` only.
+    pub(crate) async fn put_json(
+        &self,
+        path: &str,
+        body: &Value,
+        etag: Option<&str>,
+    ) -> Result<Value, Failure> {
+        self.send(|| if_match(self.request(Method::PUT, path), etag).json(body))
+            .await
+    }
+
+    /// Deletes, the version with this `ETag` only.
+    pub(crate) async fn delete(&self, path: &str, etag: Option<&str>) -> Result<(), Failure> {
+        let deleted = self
+            .answer(|| if_match(self.request(Method::DELETE, path), etag))
+            .await;
+        deleted.map(drop)
+    }
+
     /// Changes something.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.send(|| self.request(Method::PATCH, path).json(body)).await
@@ -138,6 +157,13 @@ impl Client {
             }
             tries += 1;
         }
+    }
+}
+
+fn if_match(request: RequestBuilder, etag: Option<&str>) -> RequestBuilder {
+    match etag {
+        Some(etag) => request.header("if-match", etag),
+        None => request,
     }
 }
 

@@ -10,6 +10,7 @@ mod audit;
 mod client;
 mod dead_letters;
 mod dev;
+mod endpoints;
 mod failure;
 mod jobs;
 mod keys;
@@ -50,6 +51,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
+        Command::Endpoints(args) => endpoints::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,

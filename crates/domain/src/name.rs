@@ -90,6 +90,12 @@ name! {
     |text| starts_lower(text) && text.bytes().all(is_lower)
 }
 name! {
+    /// Names an HTTP target of a tenant, e.g. `billing`.
+    EndpointName, max 40,
+    allowed "must start with a lower-case letter and hold only a-z, 0-9, '_' and '-'",
+    |text| starts_lower(text) && text.bytes().all(is_lower)
+}
+name! {
     /// A label for finding jobs again.
     Tag, max 100,
     allowed "must hold only visible characters and inner spaces",

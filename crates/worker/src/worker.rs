@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use domain::{QueueName, WorkerId};
 use queue::Queue;
-use queue::postgres::{Bell, Listener};
+use queue::postgres::Listener;
 use runtime::Shutdown;
-use store::Store;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::cancel;
-use crate::config::Config;
 use crate::consumer::{Consumer, Lane, Shared};
 use crate::dispatcher::{Dispatched, Dispatcher};
 use crate::drain::{Drained, Draining};
@@ -25,32 +23,13 @@ use crate::maintenance::{Counts, Maintenance};
 use crate::messages::Messages;
 use crate::meters::Meters;
 use crate::news::News;
-use crate::registry::Registry;
+use crate::parts::Parts;
 use crate::running::Running;
 use crate::share::Share;
 use crate::step::StepOutcome;
 use crate::visibility::Hidden;
 use crate::vital::Vital;
 use crate::window::Window;
-
-/// What a worker is made of.
-#[derive(Debug)]
-pub struct Parts {
-    /// The database, as [`store::Role::Worker`].
-    pub store: Store,
-    /// Tells that jobs are queued.
-    pub bell: Bell,
-    /// Hears that jobs are queued.
-    pub listener: Listener,
-    /// The lanes to take jobs from.
-    pub lanes: Vec<Lane>,
-    /// The handlers.
-    pub registry: Registry,
-    /// The settings.
-    pub config: Config,
-    /// Where this process runs, for people.
-    pub host: String,
-}
 
 /// A worker that is ready to run.
 pub struct Worker {
@@ -123,7 +102,7 @@ impl Worker {
     /// # Errors
     /// [`Error::Config`] with everything that does not go together.
     pub fn build(parts: Parts) -> Result<Self, Error> {
-        let problems = problems(&parts);
+        let problems = parts.problems();
         if !problems.is_empty() {
             return Err(Error::Config(problems));
         }
@@ -292,7 +271,7 @@ impl Worker {
     }
 
     /// Runs until the process drains: then takes nothing new, lets attempts end until `shutdown` says to abort, hands
-    /// back the rest, and answers. That comes within [`Config::hand_back`] after the abort, also when the database is
+    /// back the rest, and answers. That comes within [`crate::Config::hand_back`] after the abort, also when the database is
     /// down. Should a part of the worker fail for good, it begins the shutdown itself.
     pub async fn run(self, shutdown: Shutdown) -> Drained {
         let (takers, attempts, beating) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
@@ -369,25 +348,6 @@ impl Worker {
         };
         draining.run(shutdown.abort()).await
     }
-}
-
-fn problems(parts: &Parts) -> Vec<String> {
-    let mut problems = parts.config.problems();
-    if parts.lanes.is_empty() {
-        problems.push("a worker needs at least one lane".to_owned());
-    }
-    for (index, lane) in parts.lanes.iter().enumerate() {
-        if parts.lanes[..index].iter().any(|other| other.name == lane.name) {
-            problems.push(format!("the lane {} is given twice", lane.name));
-        }
-        if lane.dead_letters.as_ref().is_some_and(|queue| queue.is_outbox()) {
-            problems.push(format!(
-                "the dead letters of the lane {} can't go to an outbox",
-                lane.name
-            ));
-        }
-    }
-    problems
 }
 
 fn consumers(

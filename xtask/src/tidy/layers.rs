@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("failpoint", &[]),
     ("store", &["domain", "failpoint"]),
     ("queue", &["domain"]),
+    ("client", &["domain"]),
     ("runtime", &["domain"]),
     ("local-postgres", &[]),
     // Judges the product from outside, so it knows nothing of it.
@@ -24,6 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "api",
+            "client",
             "domain",
             "local-postgres",
             "queue",

@@ -54,6 +54,8 @@ problem_types! {
     NotFound = NOT_FOUND "not_found" "There is nothing here",
     /// The tenant has no such job.
     JobNotFound = NOT_FOUND "job_not_found" "There is no such job",
+    /// The tenant has no such endpoint.
+    EndpointNotFound = NOT_FOUND "endpoint_not_found" "There is no such endpoint",
     /// The tenant has no such user.
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
     /// The tenant has no such API key.
@@ -78,6 +80,10 @@ problem_types! {
     KeyNotRotatable = CONFLICT "key_not_rotatable" "The API key can't be rotated",
     /// Another tenant has this name.
     TenantNameTaken = CONFLICT "tenant_name_taken" "The tenant's name is taken",
+    /// As many secrets of the endpoint as may sign at once do so already.
+    TooManySecrets = CONFLICT "too_many_secrets" "Too many secrets sign already",
+    /// What is there is not what `If-Match` or `If-None-Match` asks for.
+    PreconditionFailed = PRECONDITION_FAILED "precondition_failed" "It has changed, or is there already",
     /// The body is larger than the route takes.
     BodyTooLarge = PAYLOAD_TOO_LARGE "body_too_large" "The body is too large",
     /// The body is not declared as JSON.
@@ -142,6 +148,7 @@ impl ProblemType {
             | Self::OperatorOnly
             | Self::NotFound
             | Self::JobNotFound
+            | Self::EndpointNotFound
             | Self::UserNotFound
             | Self::KeyNotFound
             | Self::QueueNotFound
@@ -153,6 +160,8 @@ impl ProblemType {
             | Self::EmailTaken
             | Self::KeyNotRotatable
             | Self::TenantNameTaken
+            | Self::TooManySecrets
+            | Self::PreconditionFailed
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

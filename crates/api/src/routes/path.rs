@@ -1,7 +1,7 @@
 //! What a path names.
 
 use axum::extract::{FromRequestParts, Path};
-use domain::{JobId, KeyId, QueueName, TenantId, UserId};
+use domain::{EndpointName, JobId, KeyId, NameError, QueueName, TenantId, UserId};
 use http::request::Parts;
 
 use crate::app::AppState;
@@ -11,6 +11,10 @@ use crate::values;
 /// The job that the `{id}` of a path names.
 #[derive(Debug)]
 pub(crate) struct JobPath(pub(crate) JobId);
+
+/// The endpoint that the `{name}` of a path names.
+#[derive(Debug)]
+pub(crate) struct EndpointPath(pub(crate) EndpointName);
 
 /// The user that the `{id}` of a path names.
 #[derive(Debug)]
@@ -64,6 +68,20 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         id(parts, state, values::job_id).await.map(Self)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for EndpointPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = Path::<String>::from_request_parts(parts, state).await;
+        let text = text.map(|Path(text)| text).unwrap_or_default();
+        text.parse().map(Self).map_err(|error: NameError| {
+            let place = Place::Parameter("name".to_owned());
+            let error = FieldError::new(place, "invalid_value", error.to_string());
+            Problem::invalid(ProblemType::InvalidParameter, vec![error])
+        })
     }
 }
 

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod answer;
 mod app;
 mod audit;
 mod auth;
 mod bad_input;
 mod control;
 mod dead_letters;
+mod endpoints;
 mod fuzz;
 mod idempotency;
 mod keys;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod dead_letters;
+mod endpoints;
 mod keys;
 mod queues;
 mod users;

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod audit;
+mod breakers;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
+mod endpoints;
 mod holds;
 mod isolation;
 mod keys;

@@ -22,4 +22,5 @@ mod receiver;
 mod restore;
 mod rotation;
 mod system;
+mod webhooks;
 mod worker;

@@ -62,6 +62,7 @@ impl Row {
 pub(super) fn row(operation: &str, things: &Things) -> Option<Row> {
     jobs(operation, things)
         .or_else(|| dead_letters(operation, things))
+        .or_else(|| endpoints(operation, things))
         .or_else(|| queues(operation, things))
         .or_else(|| people(operation, things))
 }
@@ -102,6 +103,27 @@ fn dead_letters(operation: &str, things: &Things) -> Option<Row> {
         "group_dead_letters" => Row::get(JobsRead, "/api/dead-letters/groups", Other::Empty("groups")),
         "retry_dead_letters" => Row::post(JobsWrite, "/api/dead-letters/retry", 200, own()).with(all()),
         "discard_dead_letters" => Row::post(JobsWrite, "/api/dead-letters/discard", 200, own()).with(all()),
+        _ => return None,
+    })
+}
+
+fn endpoints(operation: &str, things: &Things) -> Option<Row> {
+    use Scope::{JobsRead, Ops};
+    let endpoint = format!("/api/endpoints/{}", things.endpoint);
+    let own = || Other::Own(things.job.clone());
+    Some(match operation {
+        "list_endpoints" => Row::get(JobsRead, "/api/endpoints", own()),
+        "get_endpoint" => Row::get(JobsRead, endpoint, Other::NotFound),
+        // Another tenant makes one of its own by this name.
+        "put_endpoint" => {
+            Row::new(Ops, Method::PUT, endpoint, 200, own()).with(json!({ "url": "https://example.com/" }))
+        }
+        "delete_endpoint" => Row::new(Ops, Method::DELETE, endpoint, 204, Other::NotFound),
+        "list_endpoint_secrets" => Row::get(JobsRead, format!("{endpoint}/secrets"), Other::NotFound),
+        "rotate_endpoint_secret" => {
+            let path = format!("{endpoint}/rotate-secret");
+            Row::post(Ops, path, 200, Other::NotFound).with(json!({}))
+        }
         _ => return None,
     })
 }

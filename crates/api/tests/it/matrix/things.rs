@@ -1,6 +1,7 @@
 //! One of everything, of one tenant.
 
 use domain::{Scope, TenantId};
+use http::Method;
 use runtime::random;
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub(super) struct Things {
     pub(super) cancelled_job: String,
     pub(super) user: i64,
     pub(super) key: String,
+    /// Its URL holds the id of the job.
+    pub(super) endpoint: String,
     /// Differs from that of all other things.
     pub(super) unique: String,
 }
@@ -42,8 +45,19 @@ impl Things {
             .post("/api/keys", &json!({ "name": unique, "scopes": ["ops"] }))
             .await
             .ok(201);
+        let endpoint = format!("e{unique}");
+        let put = maker
+            .request(Method::PUT, &format!("/api/endpoints/{endpoint}"))
+            .header("content-type", "application/json")
+            .body(
+                json!({ "url": format!("https://{job}.example/") })
+                    .to_string()
+                    .into(),
+            );
+        maker.send(put.unwrap()).await.ok(201);
         Self {
             tenant_id,
+            endpoint,
             job,
             cancelled_job,
             user: user["id"].as_i64().unwrap(),
