@@ -68,9 +68,6 @@ grant select, insert, update, delete on kind to tandem_worker;
 -- The kinds that a worker process has a handler for; they go with its row.
 alter table worker add column kinds text[] not null default '{}';
 
--- How many jobs of one tenant wait is counted up to its quota: in the outbox by the index that fair dispatch has too, lane
--- by lane; in due by one of its own, which only jobs that wait for a time pay for.
-create index if not exists outbox_queue_tenant_visible_idx on outbox (queue, tenant_id, visible_at);
-create index due_tenant_id_idx on due (tenant_id);
+-- How many jobs of one tenant wait is counted up to its quota, by the indexes that fair dispatch has.
 
 reset role;

@@ -24,6 +24,7 @@ use crate::problem::ProblemBody;
             by cause, and retrying or discarding many at a time."),
         (name = "endpoints", description = "HTTP targets by name, and the secrets that sign what is sent to them."),
         (name = "schedules", description = "What makes jobs by cron."),
+        (name = "queues", description = "The lanes: what waits in them, how fast it goes, and pausing them."),
         (name = "users", description = "The people of the tenant."),
         (name = "keys", description = "API keys of the tenant: made, rotated and revoked."),
         (name = "tenants", description = "Tenants and their limits. Only a tenant that operates the others changes them."),
@@ -43,7 +44,8 @@ impl Modify for ApiKeyScheme {
         let scheme = ApiKeyValue::with_description(
             API_KEY_HEADER,
             "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`, changes of endpoints \
-                `ops`; of the rest, reading needs `jobs:read` and everything else `jobs:write`.",
+                and pausing and resuming queues `ops`; of the rest, reading needs `jobs:read` and everything else \
+                `jobs:write`.",
         );
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));

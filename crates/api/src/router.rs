@@ -12,7 +12,7 @@ use crate::middleware::limit_in_flight;
 use crate::openapi::{self, Frame};
 use crate::routes::{
     audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
-    schedules, submit, tenants, users,
+    queues, schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -59,6 +59,10 @@ pub(crate) fn routes(state: &AppState) -> Router {
         ))
         .routes(routes!(endpoint_secrets::list_endpoint_secrets))
         .routes(routes!(endpoint_secrets::rotate_endpoint_secret))
+        .routes(routes!(queues::list_queues))
+        .routes(routes!(queues::get_queue))
+        .routes(routes!(queues::pause_queue))
+        .routes(routes!(queues::resume_queue))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()

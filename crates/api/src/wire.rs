@@ -8,6 +8,7 @@ mod history;
 mod job;
 mod key;
 mod kind;
+mod queue;
 mod schedule;
 mod submit;
 mod tenant;
@@ -27,6 +28,7 @@ pub(crate) use history::{AttemptList, EventBody, EventList};
 pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use kind::{KindBody, KindList};
+pub(crate) use queue::{PauseQueue, QueueBody, QueueList, ResumeQueue};
 pub(crate) use schedule::{
     FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
 };

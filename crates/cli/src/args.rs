@@ -6,6 +6,7 @@ mod endpoints;
 mod jobs;
 mod keys;
 mod kinds;
+mod queues;
 mod schedules;
 mod submit;
 mod tenants;
@@ -25,6 +26,7 @@ pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use jobs::{ChangeArgs, JobFilterArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
 pub(crate) use kinds::{KindsArgs, KindsCommand};
+pub(crate) use queues::{QueuesArgs, QueuesCommand};
 pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 pub(crate) use submit::{OnConflict, SubmitArgs, UniqueArgs};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
@@ -61,6 +63,8 @@ pub(crate) enum Command {
     Endpoints(EndpointsArgs),
     /// Make jobs by cron
     Schedules(SchedulesArgs),
+    /// See what waits in the lanes, and pause and resume them
+    Queues(QueuesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`

@@ -19,6 +19,7 @@ mod keys;
 mod kinds;
 mod output;
 mod progress;
+mod queues;
 mod receive;
 mod schedules;
 mod tenants;
@@ -59,6 +60,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
         Command::Schedules(args) => schedules::run(args).await,
+        Command::Queues(args) => queues::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,

@@ -17,6 +17,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod activity;
 mod answers;
 mod audit;
 mod backlog;
@@ -32,6 +33,7 @@ mod endpoint_secrets;
 mod endpoints;
 mod error;
 mod finish;
+mod holds;
 mod idempotency;
 mod insert;
 mod jobs;
@@ -44,6 +46,7 @@ mod maintenance;
 mod migrate;
 mod outbox;
 mod pool;
+mod queues;
 mod quota;
 mod retention;
 mod row;
@@ -54,6 +57,7 @@ mod unique;
 mod users;
 mod watch;
 
+pub use activity::Activity;
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use breakers::{BreakerKey, OpenBreaker, RestingTarget};
@@ -67,6 +71,7 @@ pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
 pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, PutEndpoint};
 pub use error::Error;
 pub use finish::{Ending, Finished};
+pub use holds::Holds;
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use key_rotation::{Rotation, Successor};
@@ -75,8 +80,9 @@ pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
-pub use outbox::Doorbell;
+pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};
 pub use pool::{Connections, PoolConfig, Role, Store};
+pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
 pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use schedules::{

@@ -58,7 +58,7 @@ impl Consumer {
         let slot = Arc::new(slot);
         let hidden = self.hidden.as_ref().map(|hidden| hidden.keep(receipt.clone()));
         let began = Instant::now();
-        let (policy, spent) = (job.policy, job.spent);
+        let (policy, spent, tenant_id) = (job.policy, job.spent, job.tenant_id);
         let meters = shared.handlers.meters(&job.kind);
         let secrets = shared.handlers.secrets(&job);
         let work = Attempt {
@@ -104,6 +104,8 @@ impl Consumer {
                 failpoint::hit("after_commit_before_delete");
                 end.event = recorded_event(end.event, state);
                 meters.ended(end.event);
+                shared.holds.ended(tenant_id);
+                shared.activity.ended(tenant_id, &self.lane.name, end.event);
                 shared.meters.recorded.increment(1);
                 self.after_record(state, released, receipt);
             }

@@ -62,6 +62,8 @@ problem_types! {
     ScheduleNotFound = NOT_FOUND "schedule_not_found" "There is no such schedule",
     /// The tenant has no such API key.
     KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
+    /// No lane has this name.
+    QueueNotFound = NOT_FOUND "queue_not_found" "There is no such queue",
     /// There is no such tenant, or it is not the caller's to see.
     TenantNotFound = NOT_FOUND "tenant_not_found" "There is no such tenant",
     /// The route exists, but not for this method.
@@ -163,6 +165,7 @@ impl ProblemType {
             | Self::UserNotFound
             | Self::ScheduleNotFound
             | Self::KeyNotFound
+            | Self::QueueNotFound
             | Self::TenantNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout

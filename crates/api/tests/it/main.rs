@@ -25,6 +25,7 @@ mod ops;
 mod overload;
 mod problems;
 mod proxy;
+mod queues;
 mod quota;
 mod rate_limit;
 mod read;

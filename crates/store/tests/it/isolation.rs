@@ -16,7 +16,7 @@ const ANY: Precondition = Precondition {
     matches_none: None,
 };
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 17] = [
     "job",
     "attempt",
     "job_event",
@@ -32,6 +32,8 @@ const TABLES: [&str; 15] = [
     "breaker",
     "schedule",
     "schedule_fire",
+    "queue_pause",
+    "queue_activity",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -169,6 +171,7 @@ async fn the_api_writes_nothing_for_another_tenant() {
     }
     for forged in [
         "outbox (job_id, tenant_id, queue) values (gen_random_uuid(), '{}', 'default')",
+        "queue_pause (tenant_id, queue) values ('{}', 'default')",
         "users (tenant_id, name, email) values ('{}', 'Eve', 'eve@example.com')",
     ] {
         let forged = forged.replace("{}", &world.tenant_id.to_string());
@@ -209,6 +212,16 @@ async fn neither_role_does_what_is_not_its_work() {
             "update endpoint set url = 'https://example.org/'",
         ),
         ("tandem_worker", "delete from endpoint_secret"),
+        (
+            "tandem_api",
+            "insert into queue_activity select * from queue_activity",
+        ),
+        ("tandem_worker", "delete from queue_pause"),
+        (
+            "tandem_worker",
+            "insert into lane_pause (queue) values ('default')",
+        ),
+        ("tandem_worker", "select reason from queue_pause"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
         ("tandem_api", "update kind set schema = 'true'"),

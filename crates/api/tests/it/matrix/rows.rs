@@ -64,6 +64,7 @@ pub(super) fn row(operation: &str, things: &Things) -> Option<Row> {
         .or_else(|| dead_letters(operation, things))
         .or_else(|| endpoints(operation, things))
         .or_else(|| schedules(operation, things))
+        .or_else(|| queues(operation, things))
         .or_else(|| people(operation, things))
 }
 
@@ -156,6 +157,19 @@ fn schedules(operation: &str, things: &Things) -> Option<Row> {
         "preview_expression" => {
             Row::post(JobsRead, "/api/schedules/preview", 200, own()).with(json!({ "cron": "@daily" }))
         }
+        _ => return None,
+    })
+}
+
+fn queues(operation: &str, things: &Things) -> Option<Row> {
+    use Scope::{JobsRead, Ops};
+    let own = || Other::Own(things.unique.clone());
+    let verb = |verb| Row::post(Ops, format!("/api/queues/default/{verb}"), 200, own()).with(json!({}));
+    Some(match operation {
+        "list_queues" => Row::get(JobsRead, "/api/queues", own()),
+        "get_queue" => Row::get(JobsRead, "/api/queues/default", own()),
+        "pause_queue" => verb("pause"),
+        "resume_queue" => verb("resume"),
         _ => return None,
     })
 }
