@@ -1,6 +1,8 @@
 //! The description of the api: what the handlers' own descriptions don't say.
 
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::auth::API_KEY_HEADER;
@@ -15,6 +17,7 @@ use crate::problem::ProblemBody;
             (RFC 9457); `X-Request-Id` names a request in both directions, `traceparent` (W3C) goes on to the \
             job's run, and `RateLimit` tells how many requests the key has left.",
     ),
+    servers((url = "/", description = "The process that serves this document.")),
     tags(
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
         (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
@@ -44,6 +47,37 @@ impl Modify for ApiKeyScheme {
         );
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));
+    }
+}
+
+/// Says what holds for every route, whoever wrote its description: a parameter can be absent, but not null. What an
+/// optional field of a body may be, utoipa takes for parameters as well.
+pub(crate) fn finish(openapi: &mut utoipa::openapi::OpenApi) {
+    for item in openapi.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        for operation in operations.into_iter().flatten() {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+                    without_null(&mut schema.schema_type);
+                }
+            }
+        }
+    }
+}
+
+fn without_null(schema_type: &mut SchemaType) {
+    if let SchemaType::Array(types) = schema_type {
+        types.retain(|it| *it != Type::Null);
+        if let [only] = &types[..] {
+            *schema_type = SchemaType::Type(only.clone());
+        }
     }
 }
 
@@ -125,6 +159,18 @@ pub(crate) enum JobProblems {
     NotFound(ProblemBody),
 }
 
+/// What a job's events may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum EventProblems {
+    /// The id is no UUID, or `Last-Event-ID` is not the number of an event of the job.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(ProblemBody),
+    /// There is no such job.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
+}
+
 /// What routes that change one job may answer besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes answers")]
@@ -168,4 +214,13 @@ pub(crate) enum ListProblems {
     /// A parameter is not valid, or the cursor belongs to other filters.
     #[response(status = 400, content_type = "application/problem+json")]
     InvalidParameter(ProblemBody),
+}
+
+/// What the description of a problem may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum UnknownProblem {
+    /// There is no such type of problem.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
 }

@@ -9,9 +9,9 @@ use utoipa_axum::routes;
 use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
-use crate::openapi::Frame;
+use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
     schedules, submit, tenants, users,
 };
 
@@ -20,6 +20,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
     let tenants = OpenApiRouter::new()
         .routes(routes!(submit::submit_job, jobs::list_jobs))
         .routes(routes!(submit::submit_batch))
+        .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
@@ -66,11 +67,12 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), limit_in_flight));
 
     // Answered also when there is too much to do: a busy process must not be taken for a dead one.
-    let (router, openapi) = OpenApiRouter::with_openapi(Frame::openapi())
+    let (router, mut openapi) = OpenApiRouter::with_openapi(Frame::openapi())
         .merge(limited)
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready))
         .routes(routes!(ops::metrics))
         .split_for_parts();
+    openapi::finish(&mut openapi);
     router.merge(docs::pages(openapi)).with_state(state.clone())
 }

@@ -1,5 +1,6 @@
 //! From what a client sent to what can be stored: every rule, and all that breaks one, told at once.
 
+mod bulk;
 mod dead_letters;
 mod endpoints;
 mod findings;
@@ -23,6 +24,7 @@ use crate::middleware::RequestContext;
 use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
+pub(crate) use bulk::Bulk;
 pub(crate) use dead_letters::{Discard, Retry};
 pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;
@@ -161,7 +163,7 @@ impl Rules<'_> {
         if due > self.now + TimeDelta::days(MAX_DAYS_AHEAD) {
             found.add(
                 "run_at",
-                "out_of_range",
+                "too_late",
                 format!("must be at most {MAX_DAYS_AHEAD} days ahead"),
             );
             return None;
@@ -177,17 +179,17 @@ impl Rules<'_> {
     ) -> Option<DateTime<Utc>> {
         let start_by = found.time("start_by", text?)?;
         if start_by <= self.now {
-            found.add("start_by", "out_of_range", "must be in the future");
+            found.add("start_by", "too_early", "must be in the future");
         } else if run_at.is_some_and(|run_at| start_by <= run_at) {
             found.add(
                 "start_by",
-                "out_of_range",
+                "conflict",
                 "must be after the time when the job is due",
             );
         } else if start_by > self.now + TimeDelta::days(2 * MAX_DAYS_AHEAD) {
             found.add(
                 "start_by",
-                "out_of_range",
+                "too_late",
                 format!("must be at most {} days ahead", 2 * MAX_DAYS_AHEAD),
             );
         }
@@ -209,7 +211,7 @@ fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<
     if max < initial {
         found.add(
             "backoff/max_ms",
-            "out_of_range",
+            "conflict",
             "must be at least backoff.initial_ms",
         );
     }

@@ -13,6 +13,9 @@ const TRIES: u32 = 5;
 /// The api's largest page.
 const PAGE: usize = 100;
 
+/// A stream is asked for anew at least once a day, and much sooner when it falls silent.
+const STREAM_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The api, as the holder of a key.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -93,6 +96,21 @@ impl Client {
         self.send(|| {
             self.request(Method::GET, &format!("/api/jobs/{id}"))
                 .header("prefer", &prefer)
+        })
+        .await
+    }
+
+    /// Opens the stream of a job's events, after the one with this number.
+    pub(crate) async fn events(&self, id: &str, after: Option<&str>) -> Result<Response, Failure> {
+        self.answer(|| {
+            let request = self
+                .request(Method::GET, &format!("/api/jobs/{id}/events"))
+                .header("accept", "text/event-stream")
+                .timeout(STREAM_LIMIT);
+            match after {
+                Some(number) => request.header("last-event-id", number),
+                None => request,
+            }
         })
         .await
     }

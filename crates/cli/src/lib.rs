@@ -7,7 +7,9 @@
 mod admin;
 mod args;
 mod audit;
+mod bulk;
 mod client;
+mod consent;
 mod dead_letters;
 mod dev;
 mod endpoints;
@@ -16,12 +18,14 @@ mod jobs;
 mod keys;
 mod kinds;
 mod output;
+mod progress;
 mod receive;
 mod schedules;
 mod tenants;
 mod time;
 mod users;
 mod wait;
+mod watch;
 
 use std::process::ExitCode;
 

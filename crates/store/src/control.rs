@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
 use crate::unique;
+use crate::watch::notify_cancel_requested;
 
 /// How often a cancel looks for a job that is moved whenever it looks. Each move is a worker's or a sweep's, so the
 /// second look already meets it unless somebody moves it on at the same moment again.
@@ -71,9 +72,15 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn redrive(&self, actor: &Actor, id: JobId) -> Result<Redrive, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
-        // The token before the key, as everybody takes them.
+        // The token before the job, and both before the key, as everybody takes them.
         sqlx::query!(
             "select job_id from dead_letter where job_id = $1 for update",
+            id.0
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "select id from job where id = $1 and state in ('failed', 'cancelled', 'expired') for update",
             id.0
         )
         .fetch_optional(&mut *tx)
@@ -165,9 +172,7 @@ async fn cancel_once(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result
         return Ok(Some(Cancel::Cancelled));
     }
     if request_end(tx, id).await? {
-        sqlx::query!("select pg_notify('tandem_cancel', $1)", id.to_string())
-            .fetch_one(&mut **tx)
-            .await?;
+        notify_cancel_requested(tx, &[id]).await?;
         return Ok(Some(Cancel::Requested));
     }
     Ok(match state_of(tx, id).await? {

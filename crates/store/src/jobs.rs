@@ -97,6 +97,14 @@ pub struct JobEvent {
     pub attempt: Option<u32>,
 }
 
+impl JobEvent {
+    /// The terminal state that the job is in after it; `None` when the job goes on.
+    #[must_use]
+    pub fn end_state(&self) -> Option<JobState> {
+        self.event.parse::<domain::Event>().ok()?.end_state()
+    }
+}
+
 /// Which jobs to list; what is `None` does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {

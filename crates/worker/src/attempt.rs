@@ -14,7 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use crate::handler::{Done, JobError, JobScope};
-use crate::personal::in_private;
+use crate::quiet;
 use crate::registry::Handlers;
 use crate::running::{Control, Stop};
 
@@ -34,8 +34,6 @@ pub(crate) struct Attempt<'a> {
     pub(crate) stop_grace: Duration,
     /// Taken until the handler's task is gone, which may be after the attempt's end.
     pub(crate) slot: Arc<OwnedSemaphorePermit>,
-    /// Whether the payload has personal data.
-    pub(crate) personal: bool,
 }
 
 impl Attempt<'_> {
@@ -45,15 +43,11 @@ impl Attempt<'_> {
         let Some(handler) = self.handlers.find(&scope.kind) else {
             return Some(unknown_kind(&scope.kind));
         };
-        let (slot, personal, running) = (self.slot, self.personal, handler.run(payload, scope));
-        let handling = async move {
+        let (slot, running) = (self.slot, handler.run(payload, scope));
+        let handling = quiet::HANDLING.scope((), async move {
             let _slot = slot;
-            if personal {
-                in_private(running).await
-            } else {
-                running.await
-            }
-        };
+            running.await
+        });
         let mut work = AbortOnDropHandle::new(detach(handling));
         tokio::select! {
             biased;

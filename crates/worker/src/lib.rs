@@ -30,6 +30,9 @@ mod dispatcher;
 mod drain;
 mod error;
 mod finisher;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 pub mod handlers;
 mod heartbeat;
@@ -38,8 +41,8 @@ mod maintenance;
 mod messages;
 mod meters;
 mod news;
-mod personal;
 pub mod process;
+mod quiet;
 mod redriven;
 mod registry;
 mod running;

@@ -21,13 +21,13 @@ use store::{Role, Store};
 use tokio::net::TcpListener;
 
 use self::settings::Settings;
+use crate::quiet::quiet_handlers;
 use crate::service::{self, Service};
-use crate::{Config, Registry, Worker, personal};
+use crate::{Config, Registry, Worker};
 
 /// Runs a worker with the built-in handlers and those of `registry`, until SIGTERM. `--help` lists what can be set.
 #[must_use]
 pub fn main(registry: Registry) -> ExitCode {
-    personal::keep_from_printing();
     let serve = |settings| serve(settings, registry);
     process::main(
         &settings::PROCESS,
@@ -41,6 +41,7 @@ async fn serve(
     settings: Settings,
     registry: Registry,
 ) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
+    quiet_handlers();
     let shutdown = Shutdown::on_signals()?;
     let store = Store::open(settings.database.into_credentials(), Role::Worker, settings.pool).await?;
     let service = Service {

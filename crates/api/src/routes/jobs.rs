@@ -20,9 +20,10 @@ use crate::openapi::{CommonProblems, JobProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::values;
-use crate::wire::{self, JobBody, JobList};
+use crate::wire::{self, JobBody, JobList, text};
 
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// Tells which preference was followed.
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// A job changes at any time, and only its owner may see it: caches must ask.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -35,11 +36,11 @@ pub(crate) struct ListJobs {
     /// In this state.
     state: Option<wire::State>,
     /// Of this kind.
-    kind: Option<String>,
+    kind: Option<text::KindName>,
     /// In this lane.
-    queue: Option<String>,
+    queue: Option<text::QueueName>,
     /// With this label.
-    tag: Option<String>,
+    tag: Option<text::Tag>,
     /// Accepted at or after this.
     created_after: Option<DateTime<Utc>>,
     /// Accepted before this.
@@ -161,8 +162,9 @@ pub(crate) async fn get_job(
     Ok((head.0, head.1, Json(body)).into_response())
 }
 
-/// Reads the job, at its end if the client would rather wait and there is a place for it to.
-async fn read(
+/// Reads the job, at its end if the client would rather wait and there is a place for it to; also tells which
+/// preference was followed.
+pub(super) async fn read(
     app: &AppState,
     tenant_id: TenantId,
     id: JobId,

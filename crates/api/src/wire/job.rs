@@ -110,6 +110,34 @@ pub(crate) struct BackoffBody {
     max_ms: u64,
 }
 
+/// The class of a failure.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    dead_code,
+    reason = "it describes what is a text here and `domain::FailureCode` below"
+)]
+pub(crate) enum FailureCode {
+    /// The handler reported an error.
+    HandlerError,
+    /// The payload is not what the handler of this kind takes.
+    PayloadInvalid,
+    /// The handler panicked.
+    Panicked,
+    /// The attempt ran longer than the job's `timeout_ms`.
+    TimedOut,
+    /// The worker died, hung or lost the database.
+    WorkerLost,
+    /// No handler is registered for the job's kind.
+    UnknownKind,
+    /// The worker's version can't read the job.
+    JobUnreadable,
+    /// The target could not be reached, or the exchange broke off.
+    TargetUnreachable,
+    /// The target answered with something else than success.
+    TargetRefused,
+}
+
 /// Why an attempt did not succeed.
 #[derive(Serialize, ToSchema)]
 #[schema(as = JobError)]

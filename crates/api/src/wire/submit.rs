@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::State;
+use super::{JobBody, State, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -19,13 +19,13 @@ use crate::json::Object;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitJob {
     /// Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
-    #[schema(example = "http.request", max_length = 100)]
+    #[schema(example = "http.request", value_type = text::KindName)]
     pub(crate) kind: String,
     /// What the handler gets, byte for byte. Any JSON; `null` by default.
     #[schema(value_type = Option<serde_json::Value>)]
     pub(crate) payload: Option<Box<RawValue>>,
     /// The lane that it waits in; `default` by default.
-    #[schema(example = "default", max_length = 40)]
+    #[schema(example = "default", value_type = Option<text::QueueName>)]
     pub(crate) queue: Option<String>,
     /// When it is due, at most 100 years ahead. Now by default; a time that has passed means now.
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -49,7 +49,7 @@ pub(crate) struct SubmitJob {
     #[validate(range(min = 1000, max = 86_400_000))]
     pub(crate) timeout_ms: Option<u64>,
     /// Labels for finding it again.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Option<Vec<text::Tag>>)]
     #[validate(length(max = 20))]
     pub(crate) tags: Option<Vec<String>>,
     /// What you want to know about it, kept with it and passed to its handler: at most 20 texts of at most 500 bytes, each
@@ -139,6 +139,17 @@ pub(crate) struct SubmittedBody {
     /// Whether it is an earlier submit's job, which holds the `unique` key; `state` and `run_at` are those of the moment
     /// then.
     existed: bool,
+}
+
+/// What a submit is answered that made no job, or waited for its end.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum AnsweredJob {
+    /// The job at its end.
+    Ended(Box<JobBody>),
+    /// The job as it stands.
+    Existing(SubmittedBody),
 }
 
 /// The accepted jobs, in the order of the request.

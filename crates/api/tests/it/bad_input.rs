@@ -338,7 +338,6 @@ async fn every_wrong_parameter_is_named() {
         ("queue=%00", "queue"),
         ("tag=a%00", "tag"),
         ("created_after=yesterday", "created_after"),
-        ("created_after=1969-12-31T23:59:59Z", "created_after"),
         ("created_before=2026-01-01T00:00:00+00:00", "created_before"),
         ("cursor=x", "cursor"),
         ("states=queued", "states"),

@@ -125,6 +125,9 @@ async fn the_answers_are_what_the_document_says() {
     assert_documented(&document, "SchedulePreview", &preview);
     assert_documented(&document, "FireTime", &preview["fires"][0]);
     let all = json!({ "filter": { "all": true } });
+    let bulk = json!({ "action": "retry", "filter": { "all": true } });
+    let changed = user.post("/api/jobs/bulk", &bulk).await.ok(200);
+    assert_documented(&document, "BulkChanged", &changed);
     for (path, schema) in [
         ("/api/dead-letters/retry", "RetriedDeadLetters"),
         ("/api/dead-letters/discard", "DiscardedDeadLetters"),

@@ -5,6 +5,7 @@
 mod audit;
 mod dead_letters;
 mod endpoints;
+mod jobs;
 mod keys;
 mod schedules;
 mod submit;

@@ -4,12 +4,14 @@
 
 mod audit;
 mod breakers;
+mod bulk;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
 mod endpoints;
+mod escapes;
 mod isolation;
 mod keys;
 mod kinds;

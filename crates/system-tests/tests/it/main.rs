@@ -11,6 +11,7 @@ mod drain;
 mod failover;
 mod figures;
 mod health;
+mod hygiene;
 mod leader;
 mod load;
 mod postgres_restart;

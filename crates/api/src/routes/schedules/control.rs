@@ -16,7 +16,7 @@ use crate::middleware::RequestContext;
 use crate::openapi::{CommonProblems, NameProblems};
 use crate::problem::{Problem, ProblemBody, ProblemType};
 use crate::routes::SchedulePath;
-use crate::routes::control::{announce_end, ring};
+use crate::routes::control::{announce_ends, ring};
 use crate::wire::{ScheduleBody, SubmittedBody};
 
 /// Pause a schedule
@@ -100,7 +100,7 @@ pub(crate) async fn fire_schedule(
     metric::JOBS_SUBMITTED.with(["schedule".into()]).increment(1);
     ring(&app, &job.queue);
     if let Some(cancelled) = cancelled {
-        announce_end(&app, cancelled).await;
+        announce_ends(&app, &[cancelled]).await;
     }
     let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
     Ok((

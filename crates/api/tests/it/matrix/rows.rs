@@ -81,6 +81,8 @@ fn jobs(operation: &str, things: &Things) -> Option<Row> {
         "submit_batch" => {
             Row::post(JobsWrite, "/api/jobs/batch", 202, own()).with(json!({ "jobs": [{ "kind": "k" }] }))
         }
+        "change_jobs" => Row::post(JobsWrite, "/api/jobs/bulk", 200, own())
+            .with(json!({ "action": "retry", "filter": { "kind": "k" } })),
         "list_jobs" => Row::get(JobsRead, format!("/api/jobs?tag={unique}"), Other::Empty("jobs")),
         "get_job" => Row::get(JobsRead, format!("/api/jobs/{job}"), Other::NotFound),
         "list_kinds" => Row::get(JobsRead, "/api/kinds", own()),

@@ -12,7 +12,7 @@ mod answer;
 mod breakers;
 mod guard;
 mod payload;
-mod retry_after;
+pub(crate) mod retry_after;
 mod sign;
 mod target;
 
@@ -77,8 +77,8 @@ impl HttpRequest {
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST);
-        if targets == Targets::Public {
-            client = client.dns_resolver(Arc::new(guard::PublicOnly));
+        if targets != Targets::Any {
+            client = client.dns_resolver(Arc::new(guard::AllowedOnly(targets)));
         }
         Ok(Self {
             client: client.build().map_err(Error::HttpClient)?,
