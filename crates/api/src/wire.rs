@@ -32,6 +32,8 @@ pub(crate) use queue::{PauseQueue, QueueBody, QueueList, ResumeQueue};
 pub(crate) use schedule::{
     FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
 };
-pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmitUnique, SubmittedBatch, SubmittedBody};
+pub(crate) use submit::{
+    AnsweredJob, SubmitBackoff, SubmitBatch, SubmitJob, SubmitUnique, SubmittedBatch, SubmittedBody,
+};
 pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

@@ -72,9 +72,15 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn redrive(&self, actor: &Actor, id: JobId) -> Result<Redrive, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
-        // The token before the key, as everybody takes them.
+        // The token before the job, and both before the key, as everybody takes them.
         sqlx::query!(
             "select job_id from dead_letter where job_id = $1 for update",
+            id.0
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "select id from job where id = $1 and state in ('failed', 'cancelled', 'expired') for update",
             id.0
         )
         .fetch_optional(&mut *tx)

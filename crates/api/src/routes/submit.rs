@@ -21,7 +21,7 @@ use crate::openapi::{CommonProblems, SubmitProblems};
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 use crate::quota::{self, Admission};
 use crate::validate::Rules;
-use crate::wire::{JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+use crate::wire::{AnsweredJob, JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 
 /// Submit a job
 ///
@@ -37,12 +37,12 @@ use crate::wire::{JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody
     ),
     request_body = SubmitJob,
     responses(
-        (status = 200, body = SubmittedBody, headers(
+        (status = 200, description = "Accepted, and ended while the client waited; or an earlier submit's job, which \
+            holds the `unique` key.", body = AnsweredJob, headers(
             ("Location" = String, description = "The job."),
+            ("Job-Existed" = bool, description = "`true` when it is an earlier submit's job."),
             ("Preference-Applied" = String, description = "The preference that was followed."),
-            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request was answered the same.")),
-            description = "Another job holds the `unique` key, and this is it; or the job has ended while the client \
-                waited, and this is all of it, as reading it gives it."),
+            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request was answered the same."))),
         (status = 202, description = "Accepted.", body = SubmittedBody, headers(
             ("Location" = String, description = "The job."),
             ("Preference-Applied" = String, description = "The preference that was followed."),
@@ -75,15 +75,21 @@ pub(crate) async fn submit_job(
         StatusCode::ACCEPTED
     };
     let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
-    let head = ([(LOCATION, location)], accepted.told());
+    let existed = job.existed.then_some([("job-existed", "true")]);
+    let head = ([(LOCATION, location)], accepted.told(), existed);
     let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
     let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
     Ok(match ended {
-        Some(job) => (head.0, head.1, waited, Json(job)).into_response(),
-        None => {
-            let body = Json(SubmittedBody::from(job.clone()));
-            (status, head.0, head.1, waited, body).into_response()
-        }
+        Some(job) => (head.0, head.1, head.2, waited, Json(job)).into_response(),
+        None => (
+            status,
+            head.0,
+            head.1,
+            head.2,
+            waited,
+            Json(SubmittedBody::from(job.clone())),
+        )
+            .into_response(),
     })
 }
 
@@ -99,7 +105,7 @@ async fn wait_for_end(
         return (None, None);
     }
     match jobs::read(app, tenant_id, job.id, headers).await {
-        Ok((job, waited)) => (job.state.is_terminal().then(|| job.into()), waited),
+        Ok((job, waited)) => (job.state.is_terminal().then(|| JobBody::in_full(job)), waited),
         Err(_unreadable) => (None, None),
     }
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{State, text};
+use super::{JobBody, State, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -139,6 +139,17 @@ pub(crate) struct SubmittedBody {
     /// Whether it is an earlier submit's job, which holds the `unique` key; `state` and `run_at` are those of the moment
     /// then.
     existed: bool,
+}
+
+/// What a submit is answered that made no job, or waited for its end.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum AnsweredJob {
+    /// The job at its end.
+    Ended(Box<JobBody>),
+    /// The job as it stands.
+    Existing(SubmittedBody),
 }
 
 /// The accepted jobs, in the order of the request.

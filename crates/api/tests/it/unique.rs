@@ -27,6 +27,8 @@ async fn a_second_submit_is_answered_by_the_first_ones_job() {
         (&accepted["id"], &json!(true))
     );
     assert_eq!(second.header("location"), first.header("location"));
+    assert_eq!(second.header("job-existed"), "true");
+    assert!(!first.headers.contains_key("job-existed"));
     let other_kind = json!({ "kind": "l", "unique": { "key": "a" } });
     user.post("/api/jobs", &other_kind).await.ok(202);
 

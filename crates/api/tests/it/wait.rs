@@ -186,6 +186,20 @@ async fn nobody_waits_while_the_process_drains() {
     assert_eq!(answer.ok(200)["state"], "queued");
 }
 
+#[tokio::test]
+async fn a_job_whose_place_another_takes_is_announced_too() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let body = json!({ "kind": "k", "unique": { "key": "a", "on_conflict": "replace" } });
+    let id = user.submit(&body).await;
+    listening(&app).await;
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    user.submit(&body).await;
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
+    assert_eq!(answer.ok(200)["state"], "cancelled");
+}
+
 async fn submit_and_wait(user: &User<'_>, preference: &str, key: &str) -> Answer {
     let request = user
         .json_request("/api/jobs")
@@ -238,18 +252,4 @@ async fn a_submit_that_has_waited_in_vain_is_answered_as_if_it_had_not_waited() 
     let plain = submit_and_wait(&user, "return=minimal", "first").await;
     assert_eq!(plain.ok(202), submitted);
     assert!(!plain.headers.contains_key("preference-applied"));
-}
-
-#[tokio::test]
-async fn a_job_whose_place_another_takes_is_announced_too() {
-    let app = without_sweep().await;
-    let user = app.user().await;
-    let body = json!({ "kind": "k", "unique": { "key": "a", "on_conflict": "replace" } });
-    let id = user.submit(&body).await;
-    listening(&app).await;
-    let mut waiting = pin!(wait(&user, &id, "wait=60"));
-    goes_on(&mut waiting).await;
-    user.submit(&body).await;
-    let answer = timeout(SOON, waiting).await.expect("it is woken");
-    assert_eq!(answer.ok(200)["state"], "cancelled");
 }

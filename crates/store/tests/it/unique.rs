@@ -481,3 +481,29 @@ async fn a_key_that_somebody_holds_on_to_is_waited_for_and_told() {
         "the others do not wait for it"
     );
 }
+
+#[tokio::test]
+async fn a_bulk_retry_leaves_jobs_whose_key_another_holds() {
+    let world = World::new().await;
+    let by = actor(world.tenant_id);
+    let mut cancelled = Vec::new();
+    for key in ["a", "a", "b"] {
+        let (id, existed) = one(submit(&world, job(key, RETURN)).await);
+        assert!(!existed);
+        assert_eq!(world.api.cancel(&by, id).await.unwrap(), Cancel::Cancelled);
+        cancelled.push(id);
+    }
+    let (holder, _) = one(submit(&world, job("b", RETURN)).await);
+    let redriven = world
+        .api
+        .redrive_jobs(&by, &store::BulkFilter::default(), 10)
+        .await
+        .unwrap();
+    assert_eq!(
+        redriven.jobs, 1,
+        "of two with one key one, and none whose key is taken"
+    );
+    assert_eq!(world.tokens(cancelled[0]).await, ["outbox"]);
+    assert_eq!(one(submit(&world, job("a", RETURN)).await), (cancelled[0], true));
+    assert_eq!(one(submit(&world, job("b", RETURN)).await), (holder, true));
+}
