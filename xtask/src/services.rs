@@ -1,7 +1,7 @@
 //! What the tests need to be running: a private Postgres and a local SQS server.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -16,6 +16,7 @@ use crate::{machine, python};
 pub struct Services {
     postgres: LocalPostgres,
     ministack: Ministack,
+    python: PathBuf,
 }
 
 impl Services {
@@ -29,7 +30,11 @@ impl Services {
         let postgres = start_postgres(root, interrupts)?;
         interrupts.check()?;
         let ministack = Ministack::start(root, &python)?;
-        Ok(Self { postgres, ministack })
+        Ok(Self {
+            postgres,
+            ministack,
+            python,
+        })
     }
 
     /// What the tests read from their environment.
@@ -37,6 +42,7 @@ impl Services {
         vec![
             ("TANDEM_TEST_POSTGRES_URL", self.postgres.url("postgres")),
             ("TANDEM_TEST_SQS_ENDPOINT", self.ministack.endpoint()),
+            ("TANDEM_TEST_PYTHON", self.python.display().to_string()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),

@@ -13,7 +13,7 @@ use crate::middleware::{RequestContext, record_tenant};
 use crate::rate_limit;
 
 pub(crate) use authenticator::Authenticator;
-pub(crate) use caller::{Admin, Caller, OperatorAdmin, Reader, Writer};
+pub(crate) use caller::{Admin, Caller, OperatorAdmin, Ops, Reader, Writer};
 pub(crate) use keyring::Keyring;
 
 /// The header that carries the key.

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::{JobId, KeyId, TenantId, UserId};
+use domain::{EndpointName, JobId, KeyId, ScheduleId, TenantId, UserId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -11,8 +11,8 @@ use uuid::Uuid;
 const VERSION: u8 = 1;
 const CHECK_LEN: usize = 8;
 
-/// What a list is ordered by: the ids of its entries.
-pub(crate) trait Key: Copy {
+/// What a list is ordered by: the ids or names of its entries.
+pub(crate) trait Key: Clone {
     /// The id as a cursor holds it.
     fn to_bytes(self) -> impl AsRef<[u8]>;
 
@@ -30,7 +30,27 @@ impl Key for JobId {
     }
 }
 
+impl Key for EndpointName {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        String::from(self)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        str::from_utf8(bytes).ok()?.parse().ok()
+    }
+}
+
 impl Key for UserId {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.0.to_be_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(i64::from_be_bytes).map(Self)
+    }
+}
+
+impl Key for ScheduleId {
     fn to_bytes(self) -> impl AsRef<[u8]> {
         self.0.to_be_bytes()
     }

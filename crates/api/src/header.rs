@@ -4,5 +4,6 @@ pub(crate) mod accept;
 pub(crate) mod etag;
 pub(crate) mod idempotency_key;
 pub(crate) mod last_event_id;
+pub(crate) mod precondition;
 pub(crate) mod prefer;
 pub(crate) mod traceparent;

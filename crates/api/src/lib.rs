@@ -19,6 +19,7 @@ mod auth;
 mod body;
 mod config;
 mod cursor;
+mod endpoint_secret;
 mod header;
 mod json;
 mod middleware;

@@ -19,6 +19,8 @@ use crate::problem::ProblemBody;
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
         (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
             by cause, and retrying or discarding many at a time."),
+        (name = "endpoints", description = "HTTP targets by name, and the secrets that sign what is sent to them."),
+        (name = "schedules", description = "What makes jobs by cron."),
         (name = "users", description = "The people of the tenant."),
         (name = "keys", description = "API keys of the tenant: made, rotated and revoked."),
         (name = "tenants", description = "Tenants and their limits. Only a tenant that operates the others changes them."),
@@ -37,8 +39,8 @@ impl Modify for ApiKeyScheme {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let scheme = ApiKeyValue::with_description(
             API_KEY_HEADER,
-            "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`; of the rest, reading \
-                needs `jobs:read` and everything else `jobs:write`.",
+            "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`, changes of endpoints \
+                `ops`; of the rest, reading needs `jobs:read` and everything else `jobs:write`.",
         );
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));
@@ -148,6 +150,27 @@ pub(crate) enum ControlProblems {
     /// The job is in a state that does not allow it.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemBody),
+}
+
+/// What routes of something that has a name may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum NameProblems {
+    /// The name, or a header, is not valid.
+    #[response(status = 400, content_type = "application/problem+json")]
+    InvalidName(ProblemBody),
+    /// There is nothing of this name.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
+}
+
+/// What routes that change a version may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum VersionProblems {
+    /// It is not in the state that `If-Match` or `If-None-Match` asks for.
+    #[response(status = 412, content_type = "application/problem+json")]
+    PreconditionFailed(ProblemBody),
 }
 
 /// What lists may answer besides.

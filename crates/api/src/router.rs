@@ -11,7 +11,8 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::Frame;
 use crate::routes::{
-    audit, bulk, control, dead_letters, docs, history, jobs, keys, ops, submit, tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops,
+    schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -29,6 +30,17 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(dead_letters::group_dead_letters))
         .routes(routes!(dead_letters::retry_dead_letters))
         .routes(routes!(dead_letters::discard_dead_letters))
+        .routes(routes!(schedules::list_schedules))
+        .routes(routes!(schedules::preview_expression))
+        .routes(routes!(
+            schedules::get_schedule,
+            schedules::put_schedule,
+            schedules::delete_schedule
+        ))
+        .routes(routes!(schedules::pause_schedule))
+        .routes(routes!(schedules::resume_schedule))
+        .routes(routes!(schedules::fire_schedule))
+        .routes(routes!(schedules::preview_schedule))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::get_user))
         .routes(routes!(keys::list_keys, keys::create_key))
@@ -38,6 +50,14 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(tenants::list_tenants, tenants::create_tenant))
         .routes(routes!(tenants::get_tenant, tenants::update_tenant))
         .routes(routes!(audit::list_audit))
+        .routes(routes!(endpoints::list_endpoints))
+        .routes(routes!(
+            endpoints::get_endpoint,
+            endpoints::put_endpoint,
+            endpoints::delete_endpoint
+        ))
+        .routes(routes!(endpoint_secrets::list_endpoint_secrets))
+        .routes(routes!(endpoint_secrets::rotate_endpoint_secret))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()

@@ -3,9 +3,11 @@
 mod audit;
 mod bulk;
 mod dead_letter;
+mod endpoint;
 mod history;
 mod job;
 mod key;
+mod schedule;
 mod submit;
 mod tenant;
 mod user;
@@ -16,9 +18,15 @@ pub(crate) use dead_letter::{
     DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, FilterBody, RetriedBody,
     RetryDeadLetters,
 };
+pub(crate) use endpoint::{
+    CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
+};
 pub(crate) use history::{AttemptList, EventBody, EventList};
 pub(crate) use job::{ErrorBody, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
+pub(crate) use schedule::{
+    FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
+};
 pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

@@ -2,8 +2,10 @@
 
 mod audit;
 mod dead_letters;
+mod endpoints;
 mod jobs;
 mod keys;
+mod schedules;
 mod tenants;
 mod users;
 
@@ -18,8 +20,10 @@ use crate::time::{parse_duration, parse_time};
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
+pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use jobs::{ChangeArgs, JobFilterArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
+pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
@@ -48,6 +52,10 @@ pub(crate) enum Command {
     Jobs(JobsArgs),
     /// Look at jobs that failed for good, and retry or discard many at a time
     DeadLetters(DeadLettersArgs),
+    /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
+    Endpoints(EndpointsArgs),
+    /// Make jobs by cron
+    Schedules(SchedulesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`
@@ -82,9 +90,15 @@ pub(crate) struct ReceiveArgs {
     /// The status to answer with
     #[arg(long, default_value_t = 200)]
     pub(crate) status: u16,
-    /// The tenant's signing secret, to check signatures with
-    #[arg(long, env = "TANDEM_WEBHOOK_SECRET", hide_env_values = true)]
-    pub(crate) webhook_secret: Option<String>,
+    /// The signing secret of the tenant or of an endpoint, to check signatures with; may be repeated, or hold several with
+    /// commas between them, as during a rotation
+    #[arg(
+        long,
+        env = "TANDEM_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) webhook_secret: Vec<String>,
 }
 
 #[derive(Debug, Args)]

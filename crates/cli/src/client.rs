@@ -24,6 +24,17 @@ pub(crate) struct Client {
     api_key: String,
 }
 
+/// What a client expects to be there before it puts something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// Whatever there is, or nothing.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// This version.
+    Version(u32),
+}
+
 impl Client {
     pub(crate) fn new(args: &ApiArgs) -> Result<Self, Failure> {
         if args.api_key.is_empty() {
@@ -114,6 +125,25 @@ impl Client {
         self.send(|| self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts JSON, onto the version with this `ETag` only.
+    pub(crate) async fn put_json(
+        &self,
+        path: &str,
+        body: &Value,
+        etag: Option<&str>,
+    ) -> Result<Value, Failure> {
+        self.send(|| if_match(self.request(Method::PUT, path), etag).json(body))
+            .await
+    }
+
+    /// Deletes, the version with this `ETag` only.
+    pub(crate) async fn delete(&self, path: &str, etag: Option<&str>) -> Result<(), Failure> {
+        let deleted = self
+            .answer(|| if_match(self.request(Method::DELETE, path), etag))
+            .await;
+        deleted.map(drop)
+    }
+
     /// Changes something.
     pub(crate) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         self.send(|| self.request(Method::PATCH, path).json(body)).await
@@ -126,6 +156,22 @@ impl Client {
                 .header("idempotency-key", idempotency_key)
                 .header("content-type", "application/json")
                 .body(body.to_owned())
+        })
+        .await
+    }
+
+    /// Puts JSON, if what is there is what is expected. The body goes as it is: a payload's bytes are kept.
+    pub(crate) async fn put(&self, path: &str, body: &str, expected: Expected) -> Result<Value, Failure> {
+        self.send(|| {
+            let request = self
+                .request(Method::PUT, path)
+                .header("content-type", "application/json")
+                .body(body.to_owned());
+            match expected {
+                Expected::Anything => request,
+                Expected::Nothing => request.header("if-none-match", "*"),
+                Expected::Version(version) => request.header("if-match", format!("\"{version}\"")),
+            }
         })
         .await
     }
@@ -156,6 +202,13 @@ impl Client {
             }
             tries += 1;
         }
+    }
+}
+
+fn if_match(request: RequestBuilder, etag: Option<&str>) -> RequestBuilder {
+    match etag {
+        Some(etag) => request.header("if-match", etag),
+        None => request,
     }
 }
 

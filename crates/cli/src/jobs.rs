@@ -82,7 +82,8 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     ))
 }
 
-fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
+/// Reads what the handler gets: the argument itself, a file, or standard input.
+pub(crate) fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
     let text = match argument.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("the payload file {path} can't be read: {error}")))?,

@@ -12,12 +12,14 @@ mod client;
 mod consent;
 mod dead_letters;
 mod dev;
+mod endpoints;
 mod failure;
 mod jobs;
 mod keys;
 mod output;
 mod progress;
 mod receive;
+mod schedules;
 mod tenants;
 mod time;
 mod users;
@@ -53,6 +55,8 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
+        Command::Endpoints(args) => endpoints::run(args).await,
+        Command::Schedules(args) => schedules::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,

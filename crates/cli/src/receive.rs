@@ -23,17 +23,16 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How requests are answered, and checked.
 struct Receiver {
     status: StatusCode,
-    webhook: Option<Webhook>,
+    /// Any of them is good enough.
+    webhooks: Vec<Webhook>,
 }
 
 pub(crate) async fn run(args: ReceiveArgs) -> Result<ExitStatus, Failure> {
-    let webhook = match args.webhook_secret.as_deref() {
-        Some(secret) => Some(Webhook::new(secret)?),
-        None => None,
-    };
+    let webhooks = args.webhook_secret.iter().map(|secret| Webhook::new(secret));
+    let webhooks = webhooks.collect::<Result<_, _>>()?;
     let receiver = Arc::new(Receiver {
         status: StatusCode::from_u16(args.status)?,
-        webhook,
+        webhooks,
     });
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port))).await?;
     output::note(&format!(
@@ -85,10 +84,11 @@ async fn answer(
             .unwrap_or("-")
             .to_owned()
     };
-    let signature = match &receiver.webhook {
-        None => "not checked",
-        Some(webhook) if webhook.verify(&body, &head.headers).is_ok() => "valid",
-        Some(_) => "INVALID",
+    let is_good = |webhook: &Webhook| webhook.verify(&body, &head.headers).is_ok();
+    let signature = match &receiver.webhooks[..] {
+        [] => "not checked",
+        webhooks if webhooks.iter().any(is_good) => "valid",
+        _ => "INVALID",
     };
     output::line(&format!(
         "{} {}  webhook-id {}  attempt {}  signature {signature}  {}",

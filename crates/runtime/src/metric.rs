@@ -124,6 +124,8 @@ metrics! {
         "Time from a request's arrival to its answer.";
     Counter JOBS_SUBMITTED = "tandem_jobs_submitted_total" [via] Count,
         "Jobs that were accepted, by way: `single`, `batch` or `schedule`.";
+    Counter SCHEDULE_FIRES = "tandem_schedule_fires_total" [result] Count,
+        "Schedules whose fire time had come, by what they did: `fired`, `skipped` or `failed`.";
     Counter DISPATCHED = "tandem_dispatched_total" [] Count,
         "Messages that announced a job on the queue.";
     Counter UNHEARD_DOORBELLS = "tandem_unheard_doorbells_total" [] Count,
@@ -144,6 +146,10 @@ metrics! {
         "Handlers that could not be stopped because they block their thread; each keeps its slot until it ends.";
     Gauge JOBS_RUNNING = "tandem_jobs_running" [] Count,
         "Attempts that run in this process now.";
+    Counter BREAKER_TRANSITIONS = "tandem_breaker_transitions_total" [to] Count,
+        "Breakers of targets that changed, by what they became: `open`, `half_open` or `closed`.";
+    Counter BREAKER_WAITS = "tandem_breaker_waits_total" [] Count,
+        "Attempts that were put off, without being spent, because their target rests.";
     Counter FINISHES = "tandem_finishes_total" [answer] Count,
         "Answers of the database to finished attempts: `recorded` or `lease_lost`.";
     Counter HEARTBEATS = "tandem_heartbeats_total" [result] Count,

@@ -47,21 +47,17 @@ impl Store {
     /// When a statement failed, or the job was moved each time while we waited for its token; nothing was changed.
     pub async fn cancel(&self, actor: &Actor, id: JobId) -> Result<Cancel, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
-        for _ in 0..CANCEL_ROUNDS {
-            if let Some(answer) = cancel_once(&mut tx, id).await? {
-                if matches!(answer, Cancel::Cancelled | Cancel::Requested) {
-                    let change = Change {
-                        action: "job.cancel",
-                        target: &id.to_string(),
-                        details: json!({ "started": answer == Cancel::Requested }),
-                    };
-                    audit::append(&mut tx, actor, change).await?;
-                }
-                tx.commit().await?;
-                return Ok(answer);
-            }
+        let answer = cancel(&mut tx, id).await?;
+        if matches!(answer, Cancel::Cancelled | Cancel::Requested) {
+            let change = Change {
+                action: "job.cancel",
+                target: &id.to_string(),
+                details: json!({ "started": answer == Cancel::Requested }),
+            };
+            audit::append(&mut tx, actor, change).await?;
         }
-        Err(Error::Locked(sqlx::Error::RowNotFound))
+        tx.commit().await?;
+        Ok(answer)
     }
 
     /// Queues a failed, cancelled or expired job again, now and with all its attempts. Its attempts' numbers go on.
@@ -110,6 +106,16 @@ impl Store {
         tx.commit().await?;
         Ok(answer)
     }
+}
+
+/// Cancels a job within a transaction that sees it.
+pub(crate) async fn cancel(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Cancel, Error> {
+    for _ in 0..CANCEL_ROUNDS {
+        if let Some(answer) = cancel_once(tx, id).await? {
+            return Ok(answer);
+        }
+    }
+    Err(Error::Locked(sqlx::Error::RowNotFound))
 }
 
 /// `None` when the job was moved between the statements, so that neither has met it where it is.
@@ -168,7 +174,10 @@ async fn request_end(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result
     Ok(requested.is_some())
 }
 
-async fn state_of(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Option<JobState>, Error> {
+pub(crate) async fn state_of(
+    tx: &mut sqlx::PgTransaction<'static>,
+    id: JobId,
+) -> Result<Option<JobState>, Error> {
     let state = sqlx::query_scalar!("select state from job where id = $1", id.0)
         .fetch_optional(&mut **tx)
         .await?;

@@ -50,6 +50,7 @@ async fn serve(
         config: settings.config.clone(),
         test_handlers: settings.test_handlers,
         targets: settings.targets,
+        breaker: settings.breaker,
         host: settings.host,
     };
     let worker = service.build(registry, &shutdown).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::BreakerPolicy;
 use queue::Queue;
 use queue::postgres::{Bell, Listener, PostgresQueue};
 use queue::sqs::{self, SqsQueue};
@@ -30,6 +31,8 @@ pub struct Service {
     pub test_handlers: bool,
     /// Where `http.request` may send.
     pub targets: Targets,
+    /// When `http.request` gives a target a rest.
+    pub breaker: BreakerPolicy,
     /// Where this process runs, for people.
     pub host: String,
 }
@@ -48,7 +51,9 @@ impl Service {
         let lanes = queues(&self.lanes, &self.store, &listener).await;
         #[cfg(feature = "failpoints")]
         let lanes = with_faults(lanes)?;
-        let mut registry = registry.register(HttpRequest::with_targets(self.store.clone(), self.targets)?);
+        let http_request =
+            HttpRequest::with_targets(self.store.clone(), self.targets)?.with_breaker(self.breaker);
+        let mut registry = registry.register(http_request);
         if self.test_handlers {
             registry = handlers::test::register(registry);
         }

@@ -185,6 +185,7 @@ fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, 
         cancelled: control.told().clone(),
         traceparent: job.traceparent,
         request_id: job.request_id,
+        fire: job.fire,
     };
     (job.lease, job.payload, scope)
 }

@@ -38,7 +38,6 @@ pub(crate) struct Reader(pub(crate) Caller);
 pub(crate) struct Writer(pub(crate) Caller);
 
 /// A caller that may operate the tenant's queues and endpoints.
-#[expect(dead_code, reason = "no route needs this scope yet")]
 #[derive(Debug)]
 pub(crate) struct Ops(pub(crate) Caller);
 

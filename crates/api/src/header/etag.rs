@@ -1,4 +1,4 @@
-//! `ETag` and `If-None-Match`: a client that has the newest version of a job is told so in one line.
+//! `ETag` and `If-None-Match`: a client that has the newest version of something is told so in one line.
 
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderValue};
@@ -14,6 +14,11 @@ pub(crate) fn of_job(job: &Job) -> HeaderValue {
     };
     HeaderValue::try_from(format!("\"{}{requested}\"", job.version))
         .expect("digits and letters are a header value")
+}
+
+/// The version of something whose versions are numbers.
+pub(crate) fn of_version(version: u32) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{version}\"")).expect("digits are a header value")
 }
 
 /// Whether the client has this version. Weak comparison, as RFC 9110 (13.1.2) asks for.

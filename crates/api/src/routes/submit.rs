@@ -129,7 +129,8 @@ pub(crate) async fn submit_batch(
     Ok((StatusCode::ACCEPTED, replayed, Json(SubmittedBatch { jobs })).into_response())
 }
 
-fn rules<'a>(app: &'a AppState, context: &'a RequestContext) -> Rules<'a> {
+/// The rules that the jobs of a request must obey.
+pub(super) fn rules<'a>(app: &'a AppState, context: &'a RequestContext) -> Rules<'a> {
     Rules {
         lanes: &app.lanes,
         context,

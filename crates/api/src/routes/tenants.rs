@@ -150,19 +150,17 @@ pub(crate) async fn update_tenant(
     TenantPath(id): TenantPath,
     body: JsonBody<UpdateTenant>,
 ) -> Result<Json<TenantBody>, Problem> {
-    let change = tenant_change(body.value)?;
+    let change = tenant_change(&body.value)?;
     let tenant = app.store.update_tenant(&caller.actor(), id, change).await;
     let tenant = tenant.map_err(name_taken)?.ok_or_else(|| no_such_tenant(id))?;
     Ok(Json(tenant.into()))
 }
 
 fn name_taken(error: Error) -> Problem {
-    match &error {
-        Error::Conflict { constraint } if constraint == "tenant_name_key" => {
-            Problem::new(ProblemType::TenantNameTaken, "Another tenant has this name.")
-        }
-        _ => error.into(),
+    if matches!(&error, Error::Conflict { constraint } if constraint == "tenant_name_key") {
+        return Problem::new(ProblemType::TenantNameTaken, "Another tenant has this name.");
     }
+    error.into()
 }
 
 fn no_such_tenant(id: TenantId) -> Problem {

@@ -26,7 +26,7 @@ pub(crate) fn new_tenant(body: &CreateTenant) -> Result<(String, TenantLimits), 
 }
 
 /// A valid change.
-pub(crate) fn tenant_change(body: UpdateTenant) -> Result<TenantChange, Problem> {
+pub(crate) fn tenant_change(body: &UpdateTenant) -> Result<TenantChange, Problem> {
     let mut found = Findings::default();
     let name = body
         .name

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod answer;
 mod app;
 mod audit;
 mod auth;
@@ -9,6 +10,7 @@ mod bad_input;
 mod bulk;
 mod control;
 mod dead_letters;
+mod endpoints;
 mod fuzz;
 mod headers;
 mod idempotency;
@@ -24,6 +26,7 @@ mod proxy;
 mod rate_limit;
 mod read;
 mod routes;
+mod schedules;
 mod server;
 mod stream;
 mod submit;

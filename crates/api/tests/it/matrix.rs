@@ -37,6 +37,7 @@ const EVERYBODY: [Who; 6] = [
     Who::Owner,
 ];
 
+#[expect(clippy::print_stdout, reason = "the counts are for people")]
 #[tokio::test]
 async fn everybody_may_do_what_they_may_and_nothing_else() {
     let app = TestApp::new().await;

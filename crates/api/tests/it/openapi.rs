@@ -1,5 +1,7 @@
 //! The api as it describes itself.
 
+use domain::Scope;
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::app::TestApp;
@@ -87,6 +89,37 @@ async fn the_answers_are_what_the_document_says() {
     let ann = json!({ "name": "Ann", "email": "ann@example.com" });
     let made = app.admin().await.post("/api/users", &ann).await.ok(201);
     assert_documented(&document, "User", &made);
+    let operator = app.key(app.tenant().await, &[Scope::JobsRead, Scope::Ops]).await;
+    let put = operator
+        .request(Method::PUT, "/api/endpoints/billing")
+        .header("content-type", "application/json")
+        .body(json!({ "url": "https://example.com/" }).to_string().into());
+    let made = operator.send(put.unwrap()).await.ok(201);
+    assert_documented(&document, "CreatedEndpoint", &made);
+    let endpoint = operator.get("/api/endpoints/billing").await.ok(200);
+    assert_documented(&document, "Endpoint", &endpoint);
+    let rotated = operator
+        .post("/api/endpoints/billing/rotate-secret", &json!({}))
+        .await
+        .ok(200);
+    assert_documented(&document, "RotatedSecret", &rotated);
+    assert_documented(&document, "NewSecret", &rotated["secret"]);
+    assert_documented(&document, "Secret", &rotated["secrets"][0]);
+    let hourly = json!({ "cron": "@hourly", "job": { "kind": "k" } });
+    let request = user
+        .json_request("/api/schedules/hourly")
+        .method(http::Method::PUT);
+    let made = user
+        .send(request.body(hourly.to_string().into()).unwrap())
+        .await
+        .ok(201);
+    assert_documented(&document, "Schedule", &made);
+    assert_documented(&document, "ScheduleJob", &made["job"]);
+    let listed = user.get("/api/schedules").await.ok(200);
+    assert_documented(&document, "ScheduleSummary", &listed["schedules"][0]);
+    let preview = user.get("/api/schedules/hourly/preview").await.ok(200);
+    assert_documented(&document, "SchedulePreview", &preview);
+    assert_documented(&document, "FireTime", &preview["fires"][0]);
     let all = json!({ "filter": { "all": true } });
     let bulk = json!({ "action": "retry", "filter": { "all": true } });
     let changed = user.post("/api/jobs/bulk", &bulk).await.ok(200);

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use api::RateLimit;
+use domain::BreakerPolicy;
 use queue::postgres::Bell;
 use runtime::lanes::Lanes;
 use runtime::telemetry::metrics_handle;
@@ -52,6 +53,7 @@ impl Services {
             test_handlers: true,
             // Whoever tries things out has the receiver on the same machine.
             targets: Targets::Any,
+            breaker: BreakerPolicy::default(),
             host: "tandem dev".to_owned(),
         };
         let worker = service.build(Registry::new(), shutdown).await?;

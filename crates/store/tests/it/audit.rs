@@ -1,6 +1,7 @@
 //! The audit log: written with the change, in one order, for ever.
 
 use domain::{AuditEntry, AuditHash, TenantId};
+use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Executor};
 use store::{AuditFilter, NewUser};
 use testkit::{actor, new_job};
@@ -66,14 +67,10 @@ async fn what_changes_nothing_is_not_written() {
 #[tokio::test]
 async fn changes_at_the_same_time_make_one_chain() {
     let world = World::new().await;
-    let changes: Vec<_> = (0..40)
-        .map(|index| {
-            let (api, by) = (world.api.clone(), actor(world.tenant_id));
-            tokio::spawn(async move { api.create_user(&by, &user(index)).await.unwrap() })
-        })
-        .collect();
-    for change in changes {
-        change.await.unwrap();
+    let by = actor(world.tenant_id);
+    let users: Vec<NewUser> = (0..40).map(user).collect();
+    for made in join_all(users.iter().map(|user| world.api.create_user(&by, user))).await {
+        made.unwrap();
     }
     let log = log(&world, world.tenant_id).await;
     assert_eq!(log.len(), 41);

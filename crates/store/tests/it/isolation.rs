@@ -1,14 +1,22 @@
 //! Attempts to escape: as the roles that the processes have, with statements that forget their tenant.
 
-use domain::{TenantId, UserId};
+use std::time::Duration;
+
+use domain::{EndpointName, Precondition, TenantId, UserId};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
-use store::NewUser;
-use testkit::new_job;
+use store::{BreakerKey, EndpointSettings, NewSecret, NewUser, OpenBreaker};
+use testkit::{actor, new_job};
 
-use crate::world::World;
+use crate::world::{World, random};
 
-const TABLES: [&str; 9] = [
+/// Whatever there is.
+const ANY: Precondition = Precondition {
+    matches: None,
+    matches_none: None,
+};
+
+const TABLES: [&str; 14] = [
     "job",
     "attempt",
     "job_event",
@@ -18,6 +26,11 @@ const TABLES: [&str; 9] = [
     "dead_letter",
     "idempotency",
     "users",
+    "endpoint",
+    "endpoint_secret",
+    "breaker",
+    "schedule",
+    "schedule_fire",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -47,6 +60,36 @@ async fn make_ann(world: &World) -> UserId {
     ann.id
 }
 
+/// An endpoint with a secret, and a breaker that is open.
+async fn make_endpoint(world: &World) -> EndpointName {
+    let settings = EndpointSettings {
+        name: "billing".parse().unwrap(),
+        url: "https://example.com/".to_owned(),
+        headers: None,
+        timeout: None,
+        disabled: false,
+    };
+    let secret = NewSecret {
+        id: random(),
+        secret: "whsec_1".to_owned(),
+    };
+    let actor = actor(world.tenant_id);
+    let put = world.api.put_endpoint(&actor, &settings, &ANY, &secret);
+    put.await.unwrap();
+    let key = BreakerKey {
+        tenant_id: world.tenant_id,
+        target: "endpoint:billing".to_owned(),
+    };
+    let open = OpenBreaker {
+        trips: 1,
+        failures: 10,
+        lasts: Duration::from_secs(1),
+        last_error: "",
+    };
+    assert!(world.worker.open_breaker(&key, &open).await.unwrap());
+    settings.name
+}
+
 async fn count(connection: &mut PgConnection, table: &str) -> i64 {
     let row = connection
         .fetch_one(AssertSqlSafe(format!("select count(*) from {table}")))
@@ -62,12 +105,16 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     world.start(id).await;
     world.submit(new_job()).await;
     let ann = make_ann(&world).await;
+    let billing = make_endpoint(&world).await;
     let other = world.db.tenant().await;
 
     let mut owner = as_api(&world, Some(world.tenant_id)).await;
     assert_eq!(count(&mut owner, "job").await, 2);
     assert_eq!(count(&mut owner, "claim").await, 1);
     assert_eq!(count(&mut owner, "users").await, 1);
+    for table in ["endpoint", "endpoint_secret", "breaker"] {
+        assert_eq!(count(&mut owner, table).await, 1, "{table}");
+    }
     let (mut stranger, mut nobody) = (as_api(&world, Some(other)).await, as_api(&world, None).await);
     for table in TABLES {
         assert_eq!(count(&mut stranger, table).await, 0, "{table}");
@@ -78,6 +125,15 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     assert!(world.api.job(other, id).await.unwrap().is_none());
     assert!(world.api.user(other, ann).await.unwrap().is_none());
     assert!(world.api.list_users(other, None, 10).await.unwrap().is_empty());
+    assert!(world.api.endpoint(other, &billing).await.unwrap().is_none());
+    assert!(
+        world
+            .worker
+            .endpoint_target(other, &billing)
+            .await
+            .unwrap()
+            .is_none()
+    );
     assert_eq!(
         world.api.cancel(&testkit::actor(other), id).await.unwrap(),
         store::Cancel::NotFound
@@ -128,11 +184,35 @@ async fn neither_role_does_what_is_not_its_work() {
         ("tandem_api", "update tenant set operator = true"),
         ("tandem_api", "delete from tenant"),
         ("tandem_api", "delete from users"),
+        ("tandem_api", "select secret from endpoint_secret"),
+        ("tandem_api", "update endpoint_secret set secret = 'whsec_x'"),
+        ("tandem_api", "delete from endpoint_secret returning secret"),
+        ("tandem_api", "select header_values from endpoint"),
+        ("tandem_api", "select * from endpoint"),
+        ("tandem_api", "update endpoint set header_names = header_values"),
+        ("tandem_api", "update endpoint set name = 'other'"),
+        ("tandem_api", "update breaker set open_until = now()"),
+        (
+            "tandem_worker",
+            "update endpoint set url = 'https://example.org/'",
+        ),
+        ("tandem_worker", "delete from endpoint_secret"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
         ("tandem_worker", "select * from api_key"),
         ("tandem_worker", "select name from tenant"),
         ("tandem_worker", "select * from users"),
+        ("tandem_worker", "delete from schedule"),
+        ("tandem_worker", "update schedule set payload = 'null'"),
+        (
+            "tandem_worker",
+            "update schedule set tenant_id = gen_random_uuid()",
+        ),
+        (
+            "tandem_worker",
+            "insert into job (id, tenant_id, request_id) values (gen_random_uuid(), gen_random_uuid(), '')",
+        ),
+        ("tandem_api", "delete from schedule_fire"),
         ("tandem_worker", "delete from job"),
         ("tandem_worker", "update job set payload = 'null'"),
         ("tandem_worker", "alter table job disable row level security"),

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod audit;
+mod breakers;
 mod bulk;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
+mod endpoints;
 mod escapes;
 mod isolation;
 mod keys;
@@ -16,6 +18,7 @@ mod lifecycle;
 mod maintenance;
 mod pool;
 mod retention;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;

@@ -21,5 +21,7 @@ mod queue_outage;
 mod receiver;
 mod restore;
 mod rotation;
+mod schedules;
 mod system;
+mod webhooks;
 mod worker;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use wiremock::matchers::any;
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 pub(crate) struct Receiver(MockServer);
 
@@ -38,6 +38,15 @@ impl Receiver {
 
     pub(crate) fn url(&self) -> String {
         format!("{}/hook", self.0.uri())
+    }
+
+    /// The request of a job.
+    pub(crate) async fn request(&self, job_id: &str) -> Request {
+        let requests = self.0.received_requests().await.unwrap();
+        let mut of_job = requests
+            .into_iter()
+            .filter(|request| request.headers["webhook-id"] == job_id);
+        of_job.next().unwrap()
     }
 
     /// How often each `webhook-id` was received.

@@ -97,7 +97,8 @@ impl Setup {
     pub(crate) async fn start(self) -> System {
         let for_operator = self.for_operator();
         tandem(&["tenants", "create", "acme"], &for_operator);
-        let create_key = ["keys", "create", "--tenant", "acme", "--name", "tests"];
+        let mut create_key = vec!["keys", "create", "--tenant", "acme", "--name", "tests"];
+        create_key.extend(["--scopes", "jobs:read,jobs:write,ops"]);
         let api_key = tandem(&create_key, &for_operator).trim().to_owned();
         let addr = free_addr();
         let mut for_api = self.environment.clone();
@@ -222,6 +223,12 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.request_post(path).json(body).send().await.unwrap()
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
+        let request = self.http.put(format!("{}{path}", self.url));
+        let request = request.header("x-api-key", &self.api_key).json(body);
+        request.send().await.unwrap()
     }
 
     /// Submits a batch and gives the ids.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use domain::BreakerPolicy;
 use runtime::database::{Connections, DatabaseSource};
 use runtime::env::one_of;
 use runtime::lanes::Lanes;
@@ -63,6 +64,12 @@ const HTTP_TARGETS: Setting = Setting::with_default(
     "public",
     "Where http.request may send: public, or any, which reaches this network too (metadata services, databases).",
 );
+const BREAKER_FAILURES: Setting = Setting::with_default(
+    "TANDEM_BREAKER_FAILURES",
+    "10",
+    "After how many failures in a row http.request gives a target a rest, for 1 to 30 s at a time; 0 for never.",
+)
+.range(0, 1_000_000);
 const OPS_ADDR: Setting = Setting::optional(
     "TANDEM_OPS_ADDR",
     "Where /health, /ready and /metrics are answered, such as 0.0.0.0:9090; nowhere, if not set.",
@@ -89,6 +96,7 @@ pub(super) const PROCESS: Process = Process {
             &RETENTION,
             &TEST_HANDLERS,
             &HTTP_TARGETS,
+            &BREAKER_FAILURES,
             &OPS_ADDR,
             &HOST,
         ],
@@ -105,6 +113,7 @@ pub(super) struct Settings {
     pub(super) drain: Duration,
     pub(super) test_handlers: bool,
     pub(super) targets: Targets,
+    pub(super) breaker: BreakerPolicy,
     pub(super) ops_addr: Option<SocketAddr>,
     pub(super) host: String,
 }
@@ -124,6 +133,7 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let targets = env.get_with(&HTTP_TARGETS, |text| {
         one_of(text, &[("public", Targets::Public), ("any", Targets::Any)])
     });
+    let breaker_failures: Option<u32> = env.get(&BREAKER_FAILURES);
     let ops_addr = env.get(&OPS_ADDR);
     let host: Option<String> = env.get(&HOST);
     let logging = Logging::from_env(env);
@@ -141,6 +151,10 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             drain: drain?,
             test_handlers: test_handlers?,
             targets: targets?,
+            breaker: BreakerPolicy {
+                failures: breaker_failures?,
+                ..BreakerPolicy::default()
+            },
             ops_addr,
             host: host.unwrap_or_else(|| "unknown".to_owned()),
         })

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod attempts;
+mod breaker;
 mod cancel;
 mod claims;
 mod dead_letter_scene;
 mod dead_letters;
 mod drain;
+mod endpoints;
 mod handlers;
 mod http_receiver;
 mod http_request;
@@ -19,6 +21,7 @@ mod many;
 mod outage;
 mod proxy;
 mod retention;
+mod schedules;
 mod sqs;
 mod sqs_world;
 mod unheard;

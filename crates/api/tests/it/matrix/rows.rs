@@ -62,6 +62,8 @@ impl Row {
 pub(super) fn row(operation: &str, things: &Things) -> Option<Row> {
     jobs(operation, things)
         .or_else(|| dead_letters(operation, things))
+        .or_else(|| endpoints(operation, things))
+        .or_else(|| schedules(operation, things))
         .or_else(|| people(operation, things))
 }
 
@@ -103,6 +105,56 @@ fn dead_letters(operation: &str, things: &Things) -> Option<Row> {
         "group_dead_letters" => Row::get(JobsRead, "/api/dead-letters/groups", Other::Empty("groups")),
         "retry_dead_letters" => Row::post(JobsWrite, "/api/dead-letters/retry", 200, own()).with(all()),
         "discard_dead_letters" => Row::post(JobsWrite, "/api/dead-letters/discard", 200, own()).with(all()),
+        _ => return None,
+    })
+}
+
+fn endpoints(operation: &str, things: &Things) -> Option<Row> {
+    use Scope::{JobsRead, Ops};
+    let endpoint = format!("/api/endpoints/{}", things.endpoint);
+    let own = || Other::Own(things.job.clone());
+    Some(match operation {
+        "list_endpoints" => Row::get(JobsRead, "/api/endpoints", own()),
+        "get_endpoint" => Row::get(JobsRead, endpoint, Other::NotFound),
+        // Another tenant makes one of its own by this name.
+        "put_endpoint" => {
+            Row::new(Ops, Method::PUT, endpoint, 200, own()).with(json!({ "url": "https://example.com/" }))
+        }
+        "delete_endpoint" => Row::new(Ops, Method::DELETE, endpoint, 204, Other::NotFound),
+        "list_endpoint_secrets" => Row::get(JobsRead, format!("{endpoint}/secrets"), Other::NotFound),
+        "rotate_endpoint_secret" => {
+            let path = format!("{endpoint}/rotate-secret");
+            Row::post(Ops, path, 200, Other::NotFound).with(json!({}))
+        }
+        _ => return None,
+    })
+}
+
+fn schedules(operation: &str, things: &Things) -> Option<Row> {
+    use Scope::{JobsRead, JobsWrite};
+    let Things { schedule, unique, .. } = things;
+    let at = |verb: &str| format!("/api/schedules/{schedule}{verb}");
+    let own = || Other::Own(unique.clone());
+    Some(match operation {
+        "list_schedules" => Row::get(JobsRead, "/api/schedules", own()),
+        "get_schedule" => Row::get(JobsRead, at(""), Other::NotFound),
+        // Under a name that the owner then still finds free.
+        "put_schedule" => Row::new(
+            JobsWrite,
+            Method::PUT,
+            at("-new"),
+            201,
+            Other::Own(things.job.clone()),
+        )
+        .with(json!({ "cron": "@daily", "job": { "kind": "k" } })),
+        "delete_schedule" => Row::new(JobsWrite, Method::DELETE, at(""), 204, Other::NotFound),
+        "pause_schedule" => Row::post(JobsWrite, at("/pause"), 200, Other::NotFound),
+        "resume_schedule" => Row::post(JobsWrite, at("/resume"), 200, Other::NotFound),
+        "fire_schedule" => Row::post(JobsWrite, at("/fire"), 202, Other::NotFound),
+        "preview_schedule" => Row::get(JobsRead, at("/preview"), Other::NotFound),
+        "preview_expression" => {
+            Row::post(JobsRead, "/api/schedules/preview", 200, own()).with(json!({ "cron": "@daily" }))
+        }
         _ => return None,
     })
 }

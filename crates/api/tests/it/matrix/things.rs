@@ -1,6 +1,7 @@
 //! One of everything, of one tenant.
 
 use domain::{Scope, TenantId};
+use http::Method;
 use runtime::random;
 use serde_json::{Value, json};
 
@@ -13,8 +14,12 @@ pub(super) struct Things {
     pub(super) job: String,
     /// Was cancelled.
     pub(super) cancelled_job: String,
+    /// The name of a schedule.
+    pub(super) schedule: String,
     pub(super) user: i64,
     pub(super) key: String,
+    /// Its URL holds the id of the job.
+    pub(super) endpoint: String,
     /// Differs from that of all other things.
     pub(super) unique: String,
 }
@@ -30,6 +35,12 @@ impl Things {
             .post(&format!("/api/jobs/{cancelled_job}/cancel"), &Value::Null)
             .await
             .ok(200);
+        let schedule = format!("s-{unique}");
+        let daily = json!({ "cron": "@daily", "job": { "kind": "k" } });
+        maker
+            .put(&format!("/api/schedules/{schedule}"), &daily)
+            .await
+            .ok(201);
         let email = format!("{unique}@example.com");
         let user = maker
             .post("/api/users", &json!({ "name": unique, "email": email }))
@@ -39,10 +50,22 @@ impl Things {
             .post("/api/keys", &json!({ "name": unique, "scopes": ["ops"] }))
             .await
             .ok(201);
+        let endpoint = format!("e{unique}");
+        let put = maker
+            .request(Method::PUT, &format!("/api/endpoints/{endpoint}"))
+            .header("content-type", "application/json")
+            .body(
+                json!({ "url": format!("https://{job}.example/") })
+                    .to_string()
+                    .into(),
+            );
+        maker.send(put.unwrap()).await.ok(201);
         Self {
             tenant_id,
+            endpoint,
             job,
             cancelled_job,
+            schedule,
             user: user["id"].as_i64().unwrap(),
             key: key["key"]["id"].as_str().unwrap().to_owned(),
             unique,

@@ -4,7 +4,8 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use domain::FailureCode;
+use domain::endpoint::header_is_reserved;
+use domain::{EndpointName, FailureCode};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::Method;
 use serde::de::{Error, MapAccess, Visitor};
@@ -25,35 +26,59 @@ const METHODS: [Method; 7] = [
     Method::OPTIONS,
 ];
 
-/// Headers that belong to the connection, to the body's framing, or to us.
-const REFUSED: [&str; 12] = [
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-const REFUSED_PREFIXES: [&str; 2] = ["webhook-", "tandem-"];
-
 /// The request to be sent.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Fields")]
 pub struct HttpRequestPayload {
-    #[serde(default = "post", deserialize_with = "method")]
     pub(super) method: Method,
-    #[serde(deserialize_with = "http_url")]
-    pub(super) url: Url,
-    #[serde(default)]
+    pub(super) destination: Destination,
     pub(super) headers: Headers,
     body: Option<Box<RawValue>>,
     timeout_ms: Option<NonZeroU64>,
+}
+
+/// Where a request goes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Destination {
+    /// To any URL.
+    Url(Url),
+    /// To an endpoint of the tenant.
+    Endpoint(EndpointName),
+}
+
+/// The fields as they are written: `url` or `endpoint`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    #[serde(default = "post", deserialize_with = "method")]
+    method: Method,
+    #[serde(default, deserialize_with = "http_url")]
+    url: Option<Url>,
+    endpoint: Option<EndpointName>,
+    #[serde(default)]
+    headers: Headers,
+    body: Option<Box<RawValue>>,
+    timeout_ms: Option<NonZeroU64>,
+}
+
+impl TryFrom<Fields> for HttpRequestPayload {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        let destination = match (fields.url, fields.endpoint) {
+            (Some(url), None) => Destination::Url(url),
+            (None, Some(name)) => Destination::Endpoint(name),
+            (Some(_), Some(_)) => return Err("must have url or endpoint, not both"),
+            (None, None) => return Err("must have url or endpoint"),
+        };
+        Ok(Self {
+            method: fields.method,
+            destination,
+            headers: fields.headers,
+            body: fields.body,
+            timeout_ms: fields.timeout_ms,
+        })
+    }
 }
 
 /// Headers that a client may set.
@@ -68,12 +93,10 @@ impl HttpRequestPayload {
 
     /// The body as it is sent: JSON byte for byte as it was submitted, or, when the headers announce something else
     /// and it is a JSON string, that string's text.
-    pub(super) fn body_text(&self) -> Result<Option<String>, JobError> {
+    pub(super) fn body_text(&self, headers: &HeaderMap) -> Result<Option<String>, JobError> {
         let Some(body) = &self.body else { return Ok(None) };
         let is_text = body.get().starts_with('"')
-            && self
-                .headers
-                .0
+            && headers
                 .get(CONTENT_TYPE)
                 .is_some_and(|content_type| !is_json(content_type));
         if !is_text {
@@ -115,13 +138,15 @@ fn method<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error
         })
 }
 
-fn http_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {
-    let text = String::deserialize(deserializer)?;
+fn http_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Url>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
     let url = Url::parse(&text).map_err(|error| D::Error::custom(format!("must be a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(D::Error::custom("must begin with http:// or https://"));
     }
-    Ok(url)
+    Ok(Some(url))
 }
 
 impl<'de> Deserialize<'de> for Headers {
@@ -152,7 +177,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
     let parsed: HeaderName = name.parse().map_err(|_| format!("{name:?} is no header name"))?;
     let lower = parsed.as_str();
-    if REFUSED.contains(&lower) || REFUSED_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
+    if header_is_reserved(lower) {
         return Err(format!("the header {lower} can't be set"));
     }
     let value =
@@ -173,12 +198,31 @@ mod tests {
     #[test]
     fn a_url_is_all_it_takes() {
         let payload = read(&serde_json::json!({"url": "https://example.com/hook?x=1"})).unwrap();
+        let url = Url::parse("https://example.com/hook?x=1").unwrap();
         assert_eq!(
-            (payload.method.as_str(), payload.url.as_str()),
-            ("POST", "https://example.com/hook?x=1")
+            (payload.method.as_str(), &payload.destination),
+            ("POST", &Destination::Url(url))
         );
         assert!(payload.headers.0.is_empty() && payload.timeout().is_none());
-        assert_eq!(payload.body_text().unwrap(), None);
+        assert_eq!(payload.body_text(&payload.headers.0).unwrap(), None);
+    }
+
+    #[test]
+    fn an_endpoint_stands_in_for_a_url_and_not_beside_it() {
+        let payload = read(&serde_json::json!({"endpoint": "billing", "url": null})).unwrap();
+        let name = "billing".parse().unwrap();
+        assert_eq!(payload.destination, Destination::Endpoint(name));
+        for (wrong, told) in [
+            (serde_json::json!({}), "must have url or endpoint"),
+            (
+                serde_json::json!({"url": "http://example.com", "endpoint": "billing"}),
+                "not both",
+            ),
+            (serde_json::json!({"endpoint": "Billing"}), "endpoint: must start"),
+        ] {
+            let error = read(&wrong).unwrap_err();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]
@@ -212,14 +256,12 @@ mod tests {
 
     #[test]
     fn json_goes_as_it_came_and_text_as_text() {
-        let body = |json| read(&json).unwrap().body_text().unwrap().unwrap();
+        let text = |payload: HttpRequestPayload| payload.body_text(&payload.headers.0).unwrap().unwrap();
+        let body = |json| text(read(&json).unwrap());
         let url = "http://example.com";
         let big = r#"{"url":"http://example.com","body":{"b":1,"a":1.00000000000000000001}}"#;
         let payload: HttpRequestPayload = serde_json::from_str(big).unwrap();
-        assert_eq!(
-            payload.body_text().unwrap().unwrap(),
-            r#"{"b":1,"a":1.00000000000000000001}"#
-        );
+        assert_eq!(text(payload), r#"{"b":1,"a":1.00000000000000000001}"#);
         assert_eq!(body(serde_json::json!({"url": url, "body": "hi"})), r#""hi""#);
         let xml = serde_json::json!({"url": url, "body": "<a/>", "headers": {"Content-Type": "text/xml"}});
         assert_eq!(body(xml), "<a/>");

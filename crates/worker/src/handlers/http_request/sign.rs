@@ -1,4 +1,4 @@
-//! Signs requests as Standard Webhooks describes, with the tenant's secret.
+//! Signs requests as Standard Webhooks describes, and keeps the tenants' secrets.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,28 +45,8 @@ impl Secrets {
         Self { store, known }
     }
 
-    /// Adds the three headers. `body` is what will be sent, to the byte.
-    pub(super) async fn sign(
-        &self,
-        scope: &JobScope,
-        body: &str,
-        headers: &mut HeaderMap,
-    ) -> Result<(), JobError> {
-        let webhook = self.of(scope.tenant_id).await?;
-        let (id, timestamp) = (scope.job_id.to_string(), runtime::clock::now().timestamp());
-        let signature = webhook.sign(&id, timestamp, body.as_bytes())?;
-        let values = [
-            (HEADER_WEBHOOK_ID, HeaderValue::from_str(&id)?),
-            (HEADER_WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp)),
-            (HEADER_WEBHOOK_SIGNATURE, HeaderValue::from_str(&signature)?),
-        ];
-        for (name, value) in values {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-        Ok(())
-    }
-
-    async fn of(&self, tenant_id: TenantId) -> Result<Arc<Webhook>, JobError> {
+    /// What signs for a tenant where no endpoint has a secret of its own.
+    pub(super) async fn of(&self, tenant_id: TenantId) -> Result<Arc<Webhook>, JobError> {
         // Concurrent attempts of one tenant read it once.
         let known = self.known.try_get_with(tenant_id, self.read(tenant_id)).await;
         known.map_err(|error| match &*error {
@@ -86,4 +66,29 @@ impl Secrets {
             .map(Arc::new)
             .map_err(|_| SecretError::Malformed)
     }
+}
+
+/// Adds the three headers, with a signature per signer: whoever rotates a secret accepts any of them. `body` is what will
+/// be sent, to the byte.
+pub(super) fn sign(
+    signers: &[Arc<Webhook>],
+    scope: &JobScope,
+    body: &str,
+    headers: &mut HeaderMap,
+) -> Result<(), JobError> {
+    let (id, timestamp) = (scope.job_id.to_string(), runtime::clock::now().timestamp());
+    let signature = |signer: &Arc<Webhook>| signer.sign(&id, timestamp, body.as_bytes());
+    let signatures: Vec<String> = signers.iter().map(signature).collect::<Result<_, _>>()?;
+    let values = [
+        (HEADER_WEBHOOK_ID, HeaderValue::from_str(&id)?),
+        (HEADER_WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp)),
+        (
+            HEADER_WEBHOOK_SIGNATURE,
+            HeaderValue::from_str(&signatures.join(" "))?,
+        ),
+    ];
+    for (name, value) in values {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    Ok(())
 }

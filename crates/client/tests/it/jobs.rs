@@ -1,0 +1,122 @@
+//! Submitting jobs and looking after them.
+
+use std::time::Duration;
+
+use client::{JobFilter, SubmitJob};
+use domain::JobState;
+use futures::TryStreamExt as _;
+use serde_json::json;
+
+use crate::world::{KIND, World};
+
+fn job() -> SubmitJob {
+    SubmitJob::new(KIND, &json!({ "order": 17 })).unwrap()
+}
+
+#[tokio::test]
+async fn a_job_is_submitted_waited_for_and_read() {
+    let world = World::new().await;
+    let submitted = world.client.submit(&job()).await.unwrap();
+    assert_eq!(submitted.state, JobState::Queued);
+    let result = json!({ "total": 4 });
+    let waits = world.client.wait(submitted.id, Duration::from_secs(60));
+    let (ended, ()) = tokio::join!(waits, world.run(submitted.id, &result));
+    let ended = ended.unwrap();
+    assert_eq!(ended.state, JobState::Succeeded);
+    let result: serde_json::Value = ended.result_as().unwrap().unwrap();
+    assert_eq!(result, json!({ "total": 4 }));
+    assert_eq!(ended.payload.unwrap().get(), r#"{"order":17}"#);
+}
+
+#[tokio::test]
+async fn who_waits_long_enough_is_told_where_the_job_stands() {
+    let world = World::new().await;
+    let id = world.client.submit(&job()).await.unwrap().id;
+    let waited = world.client.wait(id, Duration::from_millis(100)).await.unwrap();
+    assert_eq!(waited.state, JobState::Queued);
+}
+
+#[tokio::test]
+async fn the_same_key_is_the_same_job() {
+    let world = World::new().await;
+    let first = world.client.submit_once(&job(), "order-17").await.unwrap();
+    let again = world.client.submit_once(&job(), "order-17").await.unwrap();
+    assert_eq!(first.id, again.id);
+    let other = world.client.submit(&job()).await.unwrap();
+    assert_ne!(first.id, other.id);
+    let another = SubmitJob::new(KIND, &json!({ "order": 18 })).unwrap();
+    let refused = world.client.submit_once(&another, "order-17").await.unwrap_err();
+    assert_eq!(refused.problem().unwrap().code, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn lists_are_read_page_after_page_as_far_as_they_are_needed() {
+    let world = World::new().await;
+    let labelled = SubmitJob {
+        tags: vec!["many".to_owned()],
+        ..job()
+    };
+    let many = vec![labelled; 150];
+    let ids: Vec<_> = world.client.submit_batch(&many).await.unwrap();
+    world.client.submit(&job()).await.unwrap();
+    let filter = JobFilter {
+        tag: Some("many".to_owned()),
+        ..JobFilter::default()
+    };
+    let all = world.client.jobs(&filter).all().await.unwrap();
+    assert_eq!(all.len(), ids.len());
+    let some: Vec<_> = world
+        .client
+        .jobs(&filter)
+        .limit(120)
+        .stream()
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(some.len(), 120);
+    assert!(
+        world
+            .client
+            .jobs(&filter)
+            .limit(0)
+            .all()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_and_retried() {
+    let world = World::new().await;
+    let id = world.client.submit(&job()).await.unwrap().id;
+    assert!(world.client.cancel(id).await.unwrap());
+    let again = world.client.cancel(id).await.unwrap_err();
+    assert_eq!(again.problem().unwrap().code, "already_finished");
+    assert_eq!(world.client.retry(id).await.unwrap().state, JobState::Queued);
+    let unknown = world.client.job(domain::JobId(uuid::Uuid::nil())).await;
+    assert!(unknown.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_by_its_place() {
+    let world = World::new().await;
+    let wrong = SubmitJob {
+        queue: Some("no-such-lane".to_owned()),
+        max_attempts: Some(0),
+        ..job()
+    };
+    let error = world.client.submit(&wrong).await.unwrap_err();
+    let problem = error.problem().unwrap();
+    assert_eq!((problem.status, &*problem.code), (422, "invalid_body"));
+    let places: Vec<_> = problem
+        .errors
+        .iter()
+        .filter_map(|error| error.pointer.as_deref())
+        .collect();
+    assert!(
+        places.contains(&"/queue") && places.contains(&"/max_attempts"),
+        "{places:?}"
+    );
+    assert!(error.to_string().contains("/queue must be one of"), "{error}");
+}
