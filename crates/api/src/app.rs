@@ -126,7 +126,7 @@ impl AppState {
             ),
             keyring: Keyring::new(parts.key_environment, parts.hasher),
             rate_limits: RateLimits::new(auth.rate_limit),
-            watch: WatchHub::start(&store, limits.max_waiting, &parts.shutdown),
+            watch: WatchHub::start(&store, &limits, &parts.shutdown),
             readiness: Readiness::new(store.clone(), parts.queues, parts.shutdown),
             body_memory: BodyMemory::new(limits.max_body_memory_bytes),
             in_flight: Semaphore::new(limits.max_in_flight),

@@ -4,7 +4,8 @@
 //! passes. [`App::build`] puts both together, [`serve`] listens. Three things work behind the handlers:
 //!
 //! - **Submits are grouped** (`submitter.rs`): what waits at a moment is stored in one transaction.
-//! - **Who waits for a job's end is woken** (`watch.rs`), without holding a connection meanwhile.
+//! - **Who waits for a job's end is woken, and who follows its events is told of them** (`watch.rs`), without holding
+//!   a connection meanwhile.
 //! - **Every error is a problem** (`problem.rs`): one table of types, one place that writes bodies. Causes
 //!   are logged,
 //!   never sent.

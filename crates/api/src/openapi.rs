@@ -23,6 +23,7 @@ use crate::problem::ProblemBody;
         (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
             by cause, and retrying or discarding many at a time."),
         (name = "endpoints", description = "HTTP targets by name, and the secrets that sign what is sent to them."),
+        (name = "schedules", description = "What makes jobs by cron."),
         (name = "users", description = "The people of the tenant."),
         (name = "keys", description = "API keys of the tenant: made, rotated and revoked."),
         (name = "tenants", description = "Tenants and their limits. Only a tenant that operates the others changes them."),
@@ -158,6 +159,18 @@ pub(crate) enum JobProblems {
     NotFound(ProblemBody),
 }
 
+/// What a job's events may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum EventProblems {
+    /// The id is no UUID, or `Last-Event-ID` is not the number of an event of the job.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Invalid(ProblemBody),
+    /// There is no such job.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
+}
+
 /// What routes that change one job may answer besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes answers")]
@@ -177,7 +190,7 @@ pub(crate) enum ControlProblems {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes answers")]
 pub(crate) enum NameProblems {
-    /// The name is not valid.
+    /// The name, or a header, is not valid.
     #[response(status = 400, content_type = "application/problem+json")]
     InvalidName(ProblemBody),
     /// There is nothing of this name.

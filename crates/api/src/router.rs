@@ -11,8 +11,8 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops, submit,
-    tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops,
+    schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -20,6 +20,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
     let tenants = OpenApiRouter::new()
         .routes(routes!(submit::submit_job, jobs::list_jobs))
         .routes(routes!(submit::submit_batch))
+        .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
@@ -29,6 +30,17 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(dead_letters::group_dead_letters))
         .routes(routes!(dead_letters::retry_dead_letters))
         .routes(routes!(dead_letters::discard_dead_letters))
+        .routes(routes!(schedules::list_schedules))
+        .routes(routes!(schedules::preview_expression))
+        .routes(routes!(
+            schedules::get_schedule,
+            schedules::put_schedule,
+            schedules::delete_schedule
+        ))
+        .routes(routes!(schedules::pause_schedule))
+        .routes(routes!(schedules::resume_schedule))
+        .routes(routes!(schedules::fire_schedule))
+        .routes(routes!(schedules::preview_schedule))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::get_user))
         .routes(routes!(keys::list_keys, keys::create_key))

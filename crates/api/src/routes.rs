@@ -1,6 +1,7 @@
 //! The handlers, a file per resource. A handler's name is its operation id.
 
 pub(crate) mod audit;
+pub(crate) mod bulk;
 pub(crate) mod control;
 pub(crate) mod dead_letters;
 pub(crate) mod docs;
@@ -12,8 +13,10 @@ pub(crate) mod keys;
 pub(crate) mod ops;
 mod page;
 mod path;
+pub(crate) mod schedules;
+mod stream;
 pub(crate) mod submit;
 pub(crate) mod tenants;
 pub(crate) mod users;
 
-pub(crate) use path::{EndpointPath, JobPath, KeyPath, TenantPath, UserPath};
+pub(crate) use path::{EndpointPath, JobPath, KeyPath, SchedulePath, TenantPath, UserPath};

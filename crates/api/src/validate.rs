@@ -1,10 +1,12 @@
 //! From what a client sent to what can be stored: every rule, and all that breaks one, told at once.
 
+mod bulk;
 mod dead_letters;
 mod endpoints;
 mod findings;
 mod keys;
 mod names;
+mod schedules;
 mod tenants;
 mod users;
 
@@ -21,10 +23,12 @@ use crate::middleware::RequestContext;
 use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
 
+pub(crate) use bulk::Bulk;
 pub(crate) use dead_letters::{Discard, Retry};
 pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;
 pub(crate) use keys::{new_key, rotation};
+pub(crate) use schedules::{DEFAULT_PREVIEW, Preview};
 pub(crate) use tenants::{new_tenant, tenant_change};
 pub(crate) use users::new_user;
 

@@ -3,7 +3,9 @@
 mod audit;
 mod dead_letters;
 mod endpoints;
+mod jobs;
 mod keys;
+mod schedules;
 mod tenants;
 mod users;
 
@@ -13,21 +15,22 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use domain::JobState;
 
 use crate::time::{parse_duration, parse_time};
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
 pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
+pub(crate) use jobs::{ChangeArgs, JobFilterArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
+pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
 /// Tandem: a job platform that a team runs in its own AWS account.
 ///
-/// Exit codes: 0 done; 1 the command failed; 2 the command line makes no sense; 3 `wait`: the job ended, but did not
-/// succeed; 4 `wait`: the time was up.
+/// Exit codes: 0 done; 1 the command failed; 2 the command line makes no sense; 3 `wait`, `watch`: the job ended, but did
+/// not succeed; 4 `wait`: the time was up.
 #[derive(Debug, Parser)]
 #[command(name = "tandem", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -51,6 +54,8 @@ pub(crate) enum Command {
     DeadLetters(DeadLettersArgs),
     /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
     Endpoints(EndpointsArgs),
+    /// Make jobs by cron
+    Schedules(SchedulesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`
@@ -147,16 +152,10 @@ pub(crate) enum JobsCommand {
     },
     /// List jobs, newest first
     List(ListArgs),
-    /// Cancel a job, also a running one
-    Cancel {
-        /// The job's id
-        id: String,
-    },
-    /// Queue a failed, cancelled or expired job again
-    Retry {
-        /// The job's id
-        id: String,
-    },
+    /// Cancel a job, also a running one; or many, by filter
+    Cancel(ChangeArgs),
+    /// Queue a failed, cancelled or expired job again; or many, by filter
+    Retry(ChangeArgs),
     /// Wait for a job's end, showing what happens to it
     Wait {
         /// The job's id
@@ -164,6 +163,11 @@ pub(crate) enum JobsCommand {
         /// Give up after this, with exit code 4
         #[arg(long, value_parser = parse_duration)]
         timeout: Option<Duration>,
+    },
+    /// Print what has happened to a job and what happens to it, until its end
+    Watch {
+        /// The job's id
+        id: String,
     },
 }
 
@@ -205,24 +209,8 @@ pub(crate) struct SubmitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// In this state
-    #[arg(long)]
-    pub(crate) state: Option<JobState>,
-    /// Of this kind
-    #[arg(long)]
-    pub(crate) kind: Option<String>,
-    /// In this lane
-    #[arg(long)]
-    pub(crate) queue: Option<String>,
-    /// With this label
-    #[arg(long)]
-    pub(crate) tag: Option<String>,
-    /// Submitted at or after this time (RFC 3339)
-    #[arg(long, value_parser = parse_time)]
-    pub(crate) created_after: Option<DateTime<Utc>>,
-    /// Submitted before this time (RFC 3339)
-    #[arg(long, value_parser = parse_time)]
-    pub(crate) created_before: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    pub(crate) filter: JobFilterArgs,
     /// The most jobs
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: usize,

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::args::{JobsArgs, JobsCommand, ListArgs, SubmitArgs};
+use crate::args::{ChangeArgs, JobsArgs, JobsCommand, ListArgs, SubmitArgs};
+use crate::bulk::{self, Action};
 use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
 use crate::output::plain;
-use crate::{output, wait};
+use crate::{output, wait, watch};
 
 pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
     let client = Client::new(&args.api)?;
@@ -20,15 +21,24 @@ pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
         JobsCommand::Wait { id, timeout } => return wait::run(&client, &id, timeout, json).await,
         JobsCommand::List(list) => print_list(&list_jobs(&client, &list).await?, json),
         JobsCommand::Get { id } => show(&client, &id, json).await?,
-        JobsCommand::Cancel { id } => {
-            let job = client.post(&format!("/api/jobs/{id}/cancel")).await?;
-            print_job(&job, json);
-        }
-        JobsCommand::Retry { id } => {
-            print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, json);
-        }
+        JobsCommand::Cancel(args) => change(&client, Action::Cancel, args, json).await?,
+        JobsCommand::Retry(args) => change(&client, Action::Retry, args, json).await?,
+        JobsCommand::Watch { id } => return watch::run(&client, &id, json).await,
     }
     Ok(ExitStatus::Done)
+}
+
+/// One job at once, many after a count.
+async fn change(client: &Client, action: Action, args: ChangeArgs, json: bool) -> Result<(), Failure> {
+    let Some(id) = &args.id else {
+        return bulk::run(client, action, args, json).await;
+    };
+    bulk::refuse_with_an_id(&args)?;
+    let job = client
+        .post(&format!("/api/jobs/{id}/{}", action.as_str()))
+        .await?;
+    print_job(&job, json);
+    Ok(())
 }
 
 async fn submit_job(client: &Client, args: SubmitArgs, json: bool) -> Result<ExitStatus, Failure> {
@@ -72,7 +82,8 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     ))
 }
 
-fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
+/// Reads what the handler gets: the argument itself, a file, or standard input.
+pub(crate) fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
     let text = match argument.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("the payload file {path} can't be read: {error}")))?,
@@ -87,17 +98,8 @@ fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
 }
 
 async fn list_jobs(client: &Client, args: &ListArgs) -> Result<Vec<Value>, Failure> {
-    let mut filter: Vec<(&str, String)> = Vec::new();
-    let mut optional = |name, value: Option<String>| filter.extend(value.map(|value| (name, value)));
-    optional("state", args.state.map(|state| state.to_string()));
-    optional("kind", args.kind.clone());
-    optional("queue", args.queue.clone());
-    optional("tag", args.tag.clone());
-    optional("created_after", args.created_after.map(|time| time.to_rfc3339()));
-    optional(
-        "created_before",
-        args.created_before.map(|time| time.to_rfc3339()),
-    );
+    let fields = args.filter.fields().into_iter();
+    let filter: Vec<_> = fields.filter_map(|(name, value)| Some((name, value?))).collect();
     client.list("/api/jobs", "jobs", &filter, args.limit).await
 }
 

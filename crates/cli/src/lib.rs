@@ -7,7 +7,9 @@
 mod admin;
 mod args;
 mod audit;
+mod bulk;
 mod client;
+mod consent;
 mod dead_letters;
 mod dev;
 mod endpoints;
@@ -15,11 +17,14 @@ mod failure;
 mod jobs;
 mod keys;
 mod output;
+mod progress;
 mod receive;
+mod schedules;
 mod tenants;
 mod time;
 mod users;
 mod wait;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -51,6 +56,7 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Jobs(args) => jobs::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
+        Command::Schedules(args) => schedules::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,

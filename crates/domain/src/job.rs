@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::id::{JobId, RequestId, TenantId, WorkerId};
 use crate::name::{Kind, QueueName, Tag};
 use crate::retry::RetryPolicy;
+use crate::schedule::Fire;
 
 /// The default `timeout` of an attempt.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -37,6 +38,23 @@ pub struct NewJob {
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<RequestId>,
+}
+
+/// What the jobs of a schedule have in common.
+#[derive(Clone, Debug)]
+pub struct JobTemplate {
+    /// Names the handler.
+    pub kind: Kind,
+    /// The lane that they wait in.
+    pub queue: QueueName,
+    /// What the handler gets, byte for byte as it was sent.
+    pub payload: Box<RawValue>,
+    /// Attempts and back-off.
+    pub policy: RetryPolicy,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// Labels for finding them again.
+    pub tags: Vec<Tag>,
 }
 
 /// A worker's right to one attempt: what a finish is checked against. The store makes one per started attempt and
@@ -78,4 +96,6 @@ pub struct StartedJob {
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<String>,
+    /// The schedule that made it, if one did.
+    pub fire: Option<Fire>,
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{count, duration_ms, parse, policy};
+use crate::row::{count, duration_ms, fire, parse, policy};
 
 /// What a claim came to. Each answer has one rule for the message that led to it.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Store {
                 where j.id = token.job_id and j.state = 'queued'
                 returning j.id, j.tenant_id, j.kind, j.queue, j.payload, j.attempt, j.attempts_spent, j.version,
                           j.max_attempts, j.backoff_initial_ms, j.backoff_factor, j.backoff_max_ms, j.timeout_ms,
-                          j.created_at, j.run_at, j.traceparent, j.request_id,
+                          j.created_at, j.run_at, j.traceparent, j.request_id, j.schedule, j.fire_at,
                           -- Not now(), which may lie before what this statement sees: it is planned in between.
                           clock_timestamp() as started_at
             ), claimed as (
@@ -96,6 +96,7 @@ impl Store {
                    s.timeout_ms as "timeout_ms?", s.created_at as "created_at?",
                    (extract(epoch from s.started_at - s.run_at) * 1000)::bigint as "waited_ms?",
                    s.traceparent as "traceparent?", s.request_id as "request_id?",
+                   s.schedule as "schedule?", s.fire_at as "fire_at?",
                    j.state as "state?", j.run_at as "run_at?",
                    coalesce(h.lease_expires_at, now()) as "held_until!"
             from wanted w
@@ -139,6 +140,8 @@ struct ClaimRow {
     waited_ms: Option<i64>,
     traceparent: Option<String>,
     request_id: Option<String>,
+    schedule: Option<String>,
+    fire_at: Option<DateTime<Utc>>,
     state: Option<String>,
     run_at: Option<DateTime<Utc>>,
     held_until: DateTime<Utc>,
@@ -207,6 +210,7 @@ impl ClaimRow {
             waited: duration_ms(present(self.waited_ms)?),
             traceparent: self.traceparent,
             request_id: self.request_id,
+            fire: fire(self.schedule, self.fire_at),
         })))
     }
 }

@@ -7,6 +7,7 @@ use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
+use crate::watch::notify_cancel_requested;
 
 /// How often a cancel looks for a job that is moved whenever it looks. Each move is a worker's or a sweep's, so the
 /// second look already meets it unless somebody moves it on at the same moment again.
@@ -46,21 +47,17 @@ impl Store {
     /// When a statement failed, or the job was moved each time while we waited for its token; nothing was changed.
     pub async fn cancel(&self, actor: &Actor, id: JobId) -> Result<Cancel, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
-        for _ in 0..CANCEL_ROUNDS {
-            if let Some(answer) = cancel_once(&mut tx, id).await? {
-                if matches!(answer, Cancel::Cancelled | Cancel::Requested) {
-                    let change = Change {
-                        action: "job.cancel",
-                        target: &id.to_string(),
-                        details: json!({ "started": answer == Cancel::Requested }),
-                    };
-                    audit::append(&mut tx, actor, change).await?;
-                }
-                tx.commit().await?;
-                return Ok(answer);
-            }
+        let answer = cancel(&mut tx, id).await?;
+        if matches!(answer, Cancel::Cancelled | Cancel::Requested) {
+            let change = Change {
+                action: "job.cancel",
+                target: &id.to_string(),
+                details: json!({ "started": answer == Cancel::Requested }),
+            };
+            audit::append(&mut tx, actor, change).await?;
         }
-        Err(Error::Locked(sqlx::Error::RowNotFound))
+        tx.commit().await?;
+        Ok(answer)
     }
 
     /// Queues a failed, cancelled or expired job again, now and with all its attempts. Its attempts' numbers go on.
@@ -111,15 +108,23 @@ impl Store {
     }
 }
 
+/// Cancels a job within a transaction that sees it.
+pub(crate) async fn cancel(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Cancel, Error> {
+    for _ in 0..CANCEL_ROUNDS {
+        if let Some(answer) = cancel_once(tx, id).await? {
+            return Ok(answer);
+        }
+    }
+    Err(Error::Locked(sqlx::Error::RowNotFound))
+}
+
 /// `None` when the job was moved between the statements, so that neither has met it where it is.
 async fn cancel_once(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Option<Cancel>, Error> {
     if end_waiting(tx, id).await? {
         return Ok(Some(Cancel::Cancelled));
     }
     if request_end(tx, id).await? {
-        sqlx::query!("select pg_notify('tandem_cancel', $1)", id.to_string())
-            .fetch_one(&mut **tx)
-            .await?;
+        notify_cancel_requested(tx, &[id]).await?;
         return Ok(Some(Cancel::Requested));
     }
     Ok(match state_of(tx, id).await? {
@@ -169,7 +174,10 @@ async fn request_end(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result
     Ok(requested.is_some())
 }
 
-async fn state_of(tx: &mut sqlx::PgTransaction<'static>, id: JobId) -> Result<Option<JobState>, Error> {
+pub(crate) async fn state_of(
+    tx: &mut sqlx::PgTransaction<'static>,
+    id: JobId,
+) -> Result<Option<JobState>, Error> {
     let state = sqlx::query_scalar!("select state from job where id = $1", id.0)
         .fetch_optional(&mut **tx)
         .await?;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{count, duration_ms, parse, policy};
+use crate::row::{count, duration_ms, fire, parse, policy};
 
 /// A job as it stands.
 #[derive(Clone, Debug)]
@@ -55,6 +55,8 @@ pub struct Job {
     pub request_id: Option<String>,
     /// The W3C trace context of the submit.
     pub traceparent: Option<String>,
+    /// The schedule that made it, if one did.
+    pub fire: Option<domain::schedule::Fire>,
 }
 
 /// One start of a job.
@@ -87,6 +89,14 @@ pub struct JobEvent {
     pub event: String,
     /// The attempt that it belongs to.
     pub attempt: Option<u32>,
+}
+
+impl JobEvent {
+    /// The terminal state that the job is in after it; `None` when the job goes on.
+    #[must_use]
+    pub fn end_state(&self) -> Option<JobState> {
+        self.event.parse::<domain::Event>().ok()?.end_state()
+    }
 }
 
 /// Which jobs to list; what is `None` does not filter.
@@ -133,6 +143,8 @@ struct JobRow {
     result: Option<Json<Box<RawValue>>>,
     request_id: Option<String>,
     traceparent: Option<String>,
+    schedule: Option<String>,
+    fire_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -166,6 +178,7 @@ impl TryFrom<JobRow> for Job {
             result: row.result.map(|result| result.0),
             request_id: row.request_id,
             traceparent: row.traceparent,
+            fire: fire(row.schedule, row.fire_at),
         })
     }
 }
@@ -183,7 +196,7 @@ impl Store {
             select id, kind, queue, state, payload as "payload?: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, result as "result: _", request_id,
-                   traceparent
+                   traceparent, schedule, fire_at
             from job where id = $1
             "#,
             id.0,
@@ -217,7 +230,7 @@ impl Store {
             select id, kind, queue, state, null::json as "payload: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, null::json as "result: _", request_id,
-                   traceparent
+                   traceparent, schedule, fire_at
             from job
             where tenant_id = $1
               and (not $2 or id = any(array(

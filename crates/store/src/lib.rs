@@ -20,6 +20,7 @@
 mod audit;
 mod backlog;
 mod breakers;
+mod bulk;
 mod claim;
 mod control;
 mod credentials;
@@ -42,6 +43,7 @@ mod outbox;
 mod pool;
 mod retention;
 mod row;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;
@@ -50,13 +52,14 @@ mod watch;
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use breakers::{BreakerKey, OpenBreaker, RestingTarget};
+pub use bulk::{BulkCancelled, BulkFilter, BulkRedriven};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
 pub use credentials::CredentialSource;
 pub use dead_letter_queue::DeadLetterNotice;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDeadLetters};
 pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
-pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, Expected, PutEndpoint};
+pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, PutEndpoint};
 pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use idempotency::Idempotency;
@@ -69,7 +72,11 @@ pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::Doorbell;
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use retention::{Page, PastDay};
+pub use schedules::{
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
+    ScheduleChange, Trigger, UnfiredSchedule,
+};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use users::{NewUser, User};
-pub use watch::JobSignals;
+pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use domain::schedule::Fire;
 use domain::{Failure, FailureCode, JobId, Kind, QueueName, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -63,6 +64,8 @@ pub struct JobScope {
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<String>,
+    /// The schedule that made the job, and the nominal time that it was made for.
+    pub fire: Option<Fire>,
 }
 
 impl JobScope {

@@ -42,6 +42,7 @@ mod messages;
 mod meters;
 mod news;
 pub mod process;
+mod quiet;
 mod redriven;
 mod registry;
 mod running;

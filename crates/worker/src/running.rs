@@ -242,6 +242,7 @@ mod tests {
             waited: std::time::Duration::ZERO,
             traceparent: None,
             request_id: None,
+            fire: None,
         }
     }
 

@@ -185,6 +185,7 @@ fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, 
         cancelled: control.told().clone(),
         traceparent: job.traceparent,
         request_id: job.request_id,
+        fire: job.fire,
     };
     (job.lease, job.payload, scope)
 }
@@ -203,7 +204,7 @@ impl End {
     fn decided(&mut self, finish: &Finish) {
         let error = finish.failure.as_ref();
         self.event = finish.event;
-        self.error = error.map(|failure| format!("{}: {}", failure.code.as_str(), failure.message));
+        self.error = error.map(loggable);
         self.wait = finish.wait;
     }
 
@@ -263,9 +264,26 @@ impl End {
     }
 }
 
+/// A failure as the log may tell it. The message itself is with the job.
+fn loggable(failure: &Failure) -> String {
+    let code = failure.code.as_str();
+    if failure.code.may_quote() {
+        return code.to_owned();
+    }
+    format!("{code}: {}", failure.message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_repeats_our_own_words_only() {
+        let told = |code| loggable(&Failure::new(code, "the password is 42"));
+        assert_eq!(told(FailureCode::HandlerError), "handler_error");
+        assert_eq!(told(FailureCode::Panicked), "panicked");
+        assert_eq!(told(FailureCode::TimedOut), "timed_out: the password is 42");
+    }
 
     #[test]
     fn the_traces_id_is_the_second_part() {

@@ -55,7 +55,16 @@ const OWNED: &[(&str, &[&str])] = &[
 ];
 
 /// All that `domain` takes from outside: it has no input or output, no clock and no randomness.
-const DOMAIN_NEEDS: &[&str] = &["chrono", "serde", "serde_json", "sha2", "thiserror", "uuid"];
+const DOMAIN_NEEDS: &[&str] = &[
+    "chrono",
+    "chrono-tz",
+    "croner",
+    "serde",
+    "serde_json",
+    "sha2",
+    "thiserror",
+    "uuid",
+];
 
 /// Checks the packages of a workspace, as `cargo metadata` describes them. Dependencies of tests are free.
 pub fn check(packages: &[Value]) -> Vec<String> {

@@ -16,7 +16,7 @@ pub(crate) fn of_job(job: &Job) -> HeaderValue {
         .expect("digits and letters are a header value")
 }
 
-/// The version of what counts its changes.
+/// The version of something whose versions are numbers.
 pub(crate) fn of_version(version: u32) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits are a header value")
 }

@@ -58,6 +58,8 @@ problem_types! {
     EndpointNotFound = NOT_FOUND "endpoint_not_found" "There is no such endpoint",
     /// The tenant has no such user.
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
+    /// The tenant has no such schedule.
+    ScheduleNotFound = NOT_FOUND "schedule_not_found" "There is no such schedule",
     /// The tenant has no such API key.
     KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
     /// There is no such tenant, or it is not the caller's to see.
@@ -74,6 +76,12 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// The tenant has as many schedules as it may have.
+    TooManySchedules = CONFLICT "too_many_schedules" "There are too many schedules",
+    /// The schedule's previous job has not ended, and its jobs must not overlap.
+    PreviousJobLives = CONFLICT "previous_job_lives" "The previous job has not ended",
+    /// What is stored of the schedule can't be read by this version, such as a zone that it does not know.
+    ScheduleUnreadable = CONFLICT "schedule_unreadable" "The schedule can't be read",
     /// The API key was revoked, has expired, or has been replaced already.
     KeyNotRotatable = CONFLICT "key_not_rotatable" "The API key can't be rotated",
     /// Another tenant has this name.
@@ -148,6 +156,7 @@ impl ProblemType {
             | Self::JobNotFound
             | Self::EndpointNotFound
             | Self::UserNotFound
+            | Self::ScheduleNotFound
             | Self::KeyNotFound
             | Self::TenantNotFound
             | Self::MethodNotAllowed
@@ -155,10 +164,13 @@ impl ProblemType {
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::TooManySchedules
+            | Self::PreviousJobLives
+            | Self::ScheduleUnreadable
+            | Self::PreconditionFailed
             | Self::KeyNotRotatable
             | Self::TenantNameTaken
             | Self::TooManySecrets
-            | Self::PreconditionFailed
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

@@ -33,7 +33,7 @@ pub(crate) async fn cancel_job(
 ) -> Result<(StatusCode, Json<JobBody>), Problem> {
     let status = match app.store.cancel(&caller.actor(), id).await? {
         Cancel::Cancelled => {
-            announce_end(&app, id).await;
+            announce_ends(&app, &[id]).await;
             StatusCode::OK
         }
         Cancel::Requested => StatusCode::ACCEPTED,
@@ -91,9 +91,9 @@ async fn job(app: &AppState, tenant_id: TenantId, id: JobId) -> Result<Json<JobB
     Ok(Json(job.into()))
 }
 
-/// Wakes whoever waits for the job's end, in all processes; failing that, they find out by looking.
-async fn announce_end(app: &AppState, id: JobId) {
-    if let Err(error) = app.store.notify_finished(&[id]).await {
-        tracing::debug!(error.chain = %runtime::error_chain(&error), "a cancelled job was not announced");
+/// Wakes whoever waits for the jobs' ends, in all processes; failing that, they find out by looking.
+pub(super) async fn announce_ends(app: &AppState, ids: &[JobId]) {
+    if let Err(error) = app.store.notify_finished(ids).await {
+        tracing::debug!(error.chain = %runtime::error_chain(&error), jobs = ids.len(), "cancelled jobs were not announced");
     }
 }

@@ -22,7 +22,8 @@ use crate::query::Query;
 use crate::values;
 use crate::wire::{self, JobBody, JobList, text};
 
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// Tells which preference was followed.
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// A job changes at any time, and only its owner may see it: caches must ask.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -152,8 +153,9 @@ pub(crate) async fn get_job(
     Ok((head.0, head.1, Json(JobBody::from(job))).into_response())
 }
 
-/// Reads the job, at its end if the client would rather wait and there is a place for it to.
-async fn read(
+/// Reads the job, at its end if the client would rather wait and there is a place for it to; also tells which
+/// preference was followed.
+pub(super) async fn read(
     app: &AppState,
     tenant_id: TenantId,
     id: JobId,

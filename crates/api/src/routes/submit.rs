@@ -3,32 +3,45 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::TenantId;
 use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::metric;
 use store::{Submission, Submitted, SubmittedJob};
 
+use super::jobs::{self, PREFERENCE_APPLIED};
 use crate::app::AppState;
 use crate::auth::Writer;
 use crate::body::JsonBody;
 use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
+use crate::header::prefer;
 use crate::middleware::RequestContext;
 use crate::openapi::{CommonProblems, SubmitProblems};
 use crate::problem::{Problem, ProblemType};
 use crate::validate::Rules;
-use crate::wire::{SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+use crate::wire::{JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 
 /// Submit a job
 ///
 /// The job is stored when the answer comes, and reaches exactly one terminal state from then on. With an
-/// `Idempotency-Key` the request may be repeated for 24 hours: the same body gives the same job.
+/// `Idempotency-Key` the request may be repeated for 24 hours: the same body gives the same job. With `Prefer: wait=20`
+/// the answer comes as soon as the job has ended, or after 20 seconds as if it had not waited.
 #[utoipa::path(
     post, path = "/api/jobs", tag = "jobs",
-    params(IdempotencyKeyHeader),
+    params(
+        IdempotencyKeyHeader,
+        ("Prefer" = Option<String>, Header, example = "wait=20",
+            description = "Waits for the job's end, for 1 to 60 seconds."),
+    ),
     request_body = SubmitJob,
     responses(
+        (status = 200, description = "Accepted, and ended while the client waited.", body = JobBody, headers(
+            ("Location" = String, description = "The job."),
+            ("Preference-Applied" = String, description = "The preference that was followed."),
+            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request made the job."))),
         (status = 202, description = "Accepted.", body = SubmittedBody, headers(
             ("Location" = String, description = "The job."),
+            ("Preference-Applied" = String, description = "The preference that was followed."),
             ("Idempotency-Replayed" = bool, description = "`true` when an earlier request made the job."))),
         SubmitProblems, CommonProblems,
     ),
@@ -36,7 +49,7 @@ use crate::wire::{SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 pub(crate) async fn submit_job(
     State(app): State<AppState>,
     Writer(caller): Writer,
-    context: RequestContext,
+    (context, headers): (RequestContext, HeaderMap),
     key: IdempotencyKey,
     body: JsonBody<SubmitJob>,
 ) -> Result<Response, Problem> {
@@ -52,14 +65,33 @@ pub(crate) async fn submit_job(
         return Err(not_kept());
     };
     let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
-    let body = Json(SubmittedBody::from(job.clone()));
-    Ok((
-        StatusCode::ACCEPTED,
-        [(LOCATION, location)],
-        accepted.told(),
-        body,
-    )
-        .into_response())
+    let head = ([(LOCATION, location)], accepted.told());
+    let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
+    let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
+    Ok(match ended {
+        Some(job) => (head.0, head.1, waited, Json(job)).into_response(),
+        None => {
+            let body = Json(SubmittedBody::from(job.clone()));
+            (StatusCode::ACCEPTED, head.0, head.1, waited, body).into_response()
+        }
+    })
+}
+
+/// The job at its end, if the client would rather wait and it ends in time; also tells which preference was followed.
+/// The job is accepted whatever happens here.
+async fn wait_for_end(
+    app: &AppState,
+    tenant_id: TenantId,
+    job: &SubmittedJob,
+    headers: &HeaderMap,
+) -> (Option<JobBody>, Option<HeaderValue>) {
+    if prefer::wait(headers).is_none() {
+        return (None, None);
+    }
+    match jobs::read(app, tenant_id, job.id, headers).await {
+        Ok((job, waited)) => (job.state.is_terminal().then(|| job.into()), waited),
+        Err(_unreadable) => (None, None),
+    }
 }
 
 /// Submit many jobs
@@ -95,7 +127,8 @@ pub(crate) async fn submit_batch(
     Ok((StatusCode::ACCEPTED, replayed, Json(SubmittedBatch { jobs })).into_response())
 }
 
-fn rules<'a>(app: &'a AppState, context: &'a RequestContext) -> Rules<'a> {
+/// The rules that the jobs of a request must obey.
+pub(super) fn rules<'a>(app: &'a AppState, context: &'a RequestContext) -> Rules<'a> {
     Rules {
         lanes: &app.lanes,
         context,

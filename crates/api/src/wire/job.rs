@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::JobState;
+use domain::{Backoff, JobState};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::Job;
@@ -90,6 +90,10 @@ pub(crate) struct JobSummary {
     cancel_requested_at: Option<DateTime<Utc>>,
     /// The failure of the last attempt.
     error: Option<ErrorBody>,
+    /// The schedule that made it.
+    schedule: Option<String>,
+    /// The nominal time for which the schedule made it.
+    fire_at: Option<DateTime<Utc>>,
 }
 
 /// The waits between attempts.
@@ -162,8 +166,19 @@ impl ErrorBody {
     }
 }
 
+impl From<Backoff> for BackoffBody {
+    fn from(backoff: Backoff) -> Self {
+        Self {
+            initial_ms: ms(backoff.initial),
+            factor: backoff.factor,
+            max_ms: ms(backoff.max),
+        }
+    }
+}
+
 impl From<Job> for JobSummary {
     fn from(job: Job) -> Self {
+        let (schedule, fire_at) = job.fire.map(|fire| (fire.schedule, fire.fire_at)).unzip();
         Self {
             id: job.id.0,
             kind: job.kind,
@@ -179,21 +194,18 @@ impl From<Job> for JobSummary {
             finished_at: job.finished_at,
             cancel_requested_at: job.cancel_requested_at,
             error: ErrorBody::of(job.error_code, job.error_message),
+            schedule,
+            fire_at,
         }
     }
 }
 
 impl From<Job> for JobBody {
     fn from(mut job: Job) -> Self {
-        let backoff = job.policy.backoff;
         Self {
             payload: job.payload.take().unwrap_or_default(),
             result: job.result.take(),
-            backoff: BackoffBody {
-                initial_ms: ms(backoff.initial),
-                factor: backoff.factor,
-                max_ms: ms(backoff.max),
-            },
+            backoff: job.policy.backoff.into(),
             timeout_ms: ms(job.timeout),
             request_id: job.request_id.take(),
             traceparent: job.traceparent.take(),
@@ -202,6 +214,6 @@ impl From<Job> for JobBody {
     }
 }
 
-fn ms(duration: Duration) -> u64 {
+pub(super) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -10,6 +10,12 @@ use crate::logs::{Logs, troubled_nobody};
 /// What is expected: status, code, and the place of the first error, as `pointer /kind` or `parameter limit`.
 pub(crate) struct Expected(u16, &'static str, Option<(&'static str, &'static str)>);
 
+impl Expected {
+    pub(crate) fn without_place(status: u16, code: &'static str) -> Self {
+        Self(status, code, None)
+    }
+}
+
 pub(crate) const MALFORMED: Expected = Expected(400, "malformed_json", None);
 
 pub(crate) fn at(pointer: &'static str) -> Expected {

@@ -5,6 +5,8 @@
 mod audit;
 mod dead_letters;
 mod endpoints;
+mod jobs;
 mod keys;
+mod schedules;
 mod users;
 mod world;

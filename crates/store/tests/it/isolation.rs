@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use domain::{EndpointName, TenantId, UserId};
+use domain::{EndpointName, Precondition, TenantId, UserId};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
-use store::{BreakerKey, EndpointSettings, Expected, NewSecret, NewUser, OpenBreaker};
+use store::{BreakerKey, EndpointSettings, NewSecret, NewUser, OpenBreaker};
 use testkit::{actor, new_job};
 
 use crate::world::{World, random};
 
-const TABLES: [&str; 12] = [
+/// Whatever there is.
+const ANY: Precondition = Precondition {
+    matches: None,
+    matches_none: None,
+};
+
+const TABLES: [&str; 14] = [
     "job",
     "attempt",
     "job_event",
@@ -23,6 +29,8 @@ const TABLES: [&str; 12] = [
     "endpoint",
     "endpoint_secret",
     "breaker",
+    "schedule",
+    "schedule_fire",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -66,9 +74,7 @@ async fn make_endpoint(world: &World) -> EndpointName {
         secret: "whsec_1".to_owned(),
     };
     let actor = actor(world.tenant_id);
-    let put = world
-        .api
-        .put_endpoint(&actor, &settings, &Expected::Anything, &secret);
+    let put = world.api.put_endpoint(&actor, &settings, &ANY, &secret);
     put.await.unwrap();
     let key = BreakerKey {
         tenant_id: world.tenant_id,
@@ -196,6 +202,17 @@ async fn neither_role_does_what_is_not_its_work() {
         ("tandem_worker", "select * from api_key"),
         ("tandem_worker", "select name from tenant"),
         ("tandem_worker", "select * from users"),
+        ("tandem_worker", "delete from schedule"),
+        ("tandem_worker", "update schedule set payload = 'null'"),
+        (
+            "tandem_worker",
+            "update schedule set tenant_id = gen_random_uuid()",
+        ),
+        (
+            "tandem_worker",
+            "insert into job (id, tenant_id, request_id) values (gen_random_uuid(), gen_random_uuid(), '')",
+        ),
+        ("tandem_api", "delete from schedule_fire"),
         ("tandem_worker", "delete from job"),
         ("tandem_worker", "update job set payload = 'null'"),
         ("tandem_worker", "alter table job disable row level security"),

@@ -4,18 +4,21 @@
 
 mod audit;
 mod breakers;
+mod bulk;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
 mod endpoints;
+mod escapes;
 mod isolation;
 mod keys;
 mod lifecycle;
 mod maintenance;
 mod pool;
 mod retention;
+mod schedules;
 mod submit;
 mod tenants;
 mod users;

@@ -33,8 +33,8 @@ pub(crate) struct Drop {
     pub(crate) interval: Duration,
 }
 
-/// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, workers, and
-/// breakers of targets that nobody calls any more.
+/// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, workers, breakers of
+/// targets that nobody calls any more, and the fire times of schedules.
 pub(crate) struct Purge {
     pub(crate) store: Store,
     pub(crate) keep_days: i32,
@@ -160,6 +160,10 @@ impl Pass for Purge {
         let keys = self.store.purge_idempotency(limit.into()).await?;
         let workers = self.store.purge_workers(limit.into()).await?;
         let breakers = self.store.purge_breakers(limit.into()).await?;
+        let fires = self
+            .store
+            .purge_schedule_fires(self.keep_days, limit.into())
+            .await?;
         let mut jobs = 0;
         let mut after = None;
         loop {
@@ -172,8 +176,10 @@ impl Pass for Purge {
         }
         let full = u64::from(limit.unsigned_abs());
         Ok(Counts {
-            changed: jobs + keys + workers + breakers,
-            more: keys >= full || workers >= full || breakers >= full,
+            changed: jobs + keys + workers + breakers + fires,
+            more: [keys, workers, breakers, fires]
+                .iter()
+                .any(|purged| *purged >= full),
             next_in: None,
         })
     }

@@ -21,6 +21,7 @@ mod many;
 mod outage;
 mod proxy;
 mod retention;
+mod schedules;
 mod sqs;
 mod sqs_world;
 mod unheard;

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 
 /// Whether a person must agree first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Consent {
+pub(crate) enum Consent {
     /// It was given on the command line.
     Given,
     /// There is somebody to ask.
@@ -14,7 +14,7 @@ pub(super) enum Consent {
 }
 
 impl Consent {
-    pub(super) fn of_process(yes: bool) -> Result<Self, Failure> {
+    pub(crate) fn of_process(yes: bool) -> Result<Self, Failure> {
         Self::new(yes, io::stdin().is_terminal() && io::stderr().is_terminal())
     }
 
@@ -29,7 +29,7 @@ impl Consent {
     }
 
     /// Asks, if need be; anything but a clear yes is a no.
-    pub(super) fn obtain(self, question: &str) -> io::Result<bool> {
+    pub(crate) fn obtain(self, question: &str) -> io::Result<bool> {
         match self {
             Self::Given => Ok(true),
             Self::Ask => {

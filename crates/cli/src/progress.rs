@@ -8,14 +8,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::output;
 
 /// A bar for a person, a line per request for a log.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     done: &'static str,
     total: u64,
 }
 
 impl Progress {
-    pub(super) fn new(done: &'static str, total: u64) -> Self {
+    pub(crate) fn new(done: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:40} {pos} of {len} {msg}");
             ProgressBar::new(total).with_style(style.expect("the template is valid"))
@@ -23,7 +23,7 @@ impl Progress {
         Self { bar, done, total }
     }
 
-    pub(super) fn tell(&self, count: u64) {
+    pub(crate) fn tell(&self, count: u64) {
         match &self.bar {
             Some(bar) => {
                 bar.set_message(self.done);
@@ -34,7 +34,7 @@ impl Progress {
     }
 
     /// Tells that nothing happens for a while, and that this is meant to be so.
-    pub(super) fn tell_pause(&self, pause: Duration) {
+    pub(crate) fn tell_pause(&self, pause: Duration) {
         let text = format!("{}, going on in {:.0} s", self.done, pause.as_secs_f64().ceil());
         match &self.bar {
             Some(bar) => bar.set_message(text),
@@ -42,7 +42,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
