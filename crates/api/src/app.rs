@@ -97,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) watch: WatchHub,
     pub(crate) body_memory: BodyMemory,
     pub(crate) in_flight: Semaphore,
+    /// Whether jobs are announced on queues that are not the outbox itself.
+    pub(crate) announcing: bool,
     pub(crate) limits: Limits,
     pub(crate) render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(crate) new_id: fn() -> Uuid,
@@ -133,6 +135,7 @@ impl AppState {
             quotas: Quotas::new(store.clone(), parts.lanes.clone()),
             kinds: Kinds::new(store.clone()),
             watch: WatchHub::start(&store, &limits, &parts.shutdown),
+            announcing: parts.queues.iter().any(|queue| !queue.is_outbox()),
             readiness: Readiness::new(store.clone(), parts.queues, parts.shutdown),
             body_memory: BodyMemory::new(limits.max_body_memory_bytes),
             in_flight: Semaphore::new(limits.max_in_flight),

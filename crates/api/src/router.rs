@@ -11,8 +11,8 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
-    queues, schedules, submit, tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, explain, history, jobs, keys,
+    kinds, ops, queues, schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -25,6 +25,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
+        .routes(routes!(explain::explain_job))
         .routes(routes!(control::cancel_job))
         .routes(routes!(control::retry_job))
         .routes(routes!(dead_letters::list_dead_letters))

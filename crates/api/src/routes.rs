@@ -7,6 +7,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod docs;
 pub(crate) mod endpoint_secrets;
 pub(crate) mod endpoints;
+pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod keys;

@@ -4,6 +4,7 @@ mod audit;
 mod bulk;
 mod dead_letter;
 mod endpoint;
+mod explain;
 mod history;
 mod job;
 mod key;
@@ -24,6 +25,7 @@ pub(crate) use dead_letter::{
 pub(crate) use endpoint::{
     CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
+pub(crate) use explain::ExplanationBody;
 pub(crate) use history::{AttemptList, EventBody, EventList};
 pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};

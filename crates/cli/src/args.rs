@@ -165,6 +165,11 @@ pub(crate) enum JobsCommand {
     Cancel(ChangeArgs),
     /// Queue a failed, cancelled or expired job again; or many, by filter
     Retry(ChangeArgs),
+    /// Say why a job is not running, and when it is expected to
+    Explain {
+        /// The job's id
+        id: String,
+    },
     /// Wait for a job's end, showing what happens to it
     Wait {
         /// The job's id

@@ -11,7 +11,7 @@ use crate::bulk::{self, Action};
 use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
 use crate::output::plain;
-use crate::{output, wait, watch};
+use crate::{explain, output, wait, watch};
 
 pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
     let client = Client::new(&args.api)?;
@@ -23,6 +23,7 @@ pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
         JobsCommand::Get { id } => show(&client, &id, json).await?,
         JobsCommand::Cancel(args) => change(&client, Action::Cancel, args, json).await?,
         JobsCommand::Retry(args) => change(&client, Action::Retry, args, json).await?,
+        JobsCommand::Explain { id } => return explain::run(&client, &id, json).await,
         JobsCommand::Watch { id } => return watch::run(&client, &id, json).await,
     }
     Ok(ExitStatus::Done)

@@ -13,6 +13,7 @@ mod consent;
 mod dead_letters;
 mod dev;
 mod endpoints;
+mod explain;
 mod failure;
 mod jobs;
 mod keys;

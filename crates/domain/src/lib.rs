@@ -20,6 +20,7 @@
 pub mod audit;
 pub mod breaker;
 pub mod endpoint;
+pub mod explain;
 pub mod failure;
 mod fingerprint;
 pub mod hold;

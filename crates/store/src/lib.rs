@@ -32,6 +32,7 @@ mod endpoint_changes;
 mod endpoint_secrets;
 mod endpoints;
 mod error;
+mod explain;
 mod finish;
 mod holds;
 mod idempotency;
@@ -70,6 +71,7 @@ pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDe
 pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
 pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, PutEndpoint};
 pub use error::Error;
+pub use explain::{Situation, TargetOf};
 pub use finish::{Ending, Finished};
 pub use holds::Holds;
 pub use idempotency::Idempotency;

@@ -11,6 +11,7 @@ mod bulk;
 mod control;
 mod dead_letters;
 mod endpoints;
+mod explain;
 mod fuzz;
 mod headers;
 mod idempotency;

@@ -88,6 +88,7 @@ fn jobs(operation: &str, things: &Things) -> Option<Row> {
         "get_job" => Row::get(JobsRead, format!("/api/jobs/{job}"), Other::NotFound),
         "list_kinds" => Row::get(JobsRead, "/api/kinds", own()),
         "list_attempts" => Row::get(JobsRead, format!("/api/jobs/{job}/attempts"), Other::NotFound),
+        "explain_job" => Row::get(JobsRead, format!("/api/jobs/{job}/explain"), Other::NotFound),
         "list_events" => Row::get(JobsRead, format!("/api/jobs/{job}/events"), Other::NotFound),
         "cancel_job" => Row::post(JobsWrite, format!("/api/jobs/{job}/cancel"), 200, Other::NotFound),
         "retry_job" => {
