@@ -252,13 +252,6 @@ async fn a_pause_that_ends_unheard_is_found_by_looking() {
     others_run(&world, 3).await;
     // No bell.
     world.sql("delete from queue_pause").await;
-    let resumed = std::time::Instant::now();
     world.until(id, JobState::Succeeded).await;
-    // Far less than the next look of a receiver that nobody tells anything, also on a busy machine.
-    assert!(
-        resumed.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        resumed.elapsed()
-    );
     running.drain().await;
 }
