@@ -41,6 +41,9 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Requests that wait for a job's end. A further one is answered without waiting.
     pub max_waiting: usize,
+    /// Streams of a job's events that are open at a time. They are not counted among the requests under way, and no
+    /// time limit ends them.
+    pub max_streams: usize,
     /// Memory for the bodies of requests, from their arrival until their jobs are stored.
     pub max_body_memory_bytes: usize,
     /// How long one request may take, its waiting for a job's end not counted.
@@ -49,6 +52,11 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How often a request that waits for a job's end looks by itself.
     pub wait_sweep_interval: Duration,
+    /// How often the process looks for events of jobs that are streamed, all of them at a time.
+    pub stream_look_interval: Duration,
+    /// How often a stream shows that it is alive, and looks whether its API key still is: so long, and
+    /// [`AuthConfig::key_cache_ttl`], may the stream of a revoked key go on.
+    pub stream_check_interval: Duration,
 }
 
 /// How submits are grouped.
@@ -99,10 +107,13 @@ impl Default for Limits {
         Self {
             max_in_flight: 2_048,
             max_waiting: 1_024,
+            max_streams: 2_048,
             max_body_memory_bytes: 256 << 20,
             request_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(8),
             wait_sweep_interval: Duration::from_secs(2),
+            stream_look_interval: Duration::from_millis(250),
+            stream_check_interval: Duration::from_millis(1_500),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::{EndpointName, JobId, KeyId, TenantId, UserId};
+use domain::{EndpointName, JobId, KeyId, ScheduleId, TenantId, UserId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -41,6 +41,16 @@ impl Key for EndpointName {
 }
 
 impl Key for UserId {
+    fn to_bytes(self) -> impl AsRef<[u8]> {
+        self.0.to_be_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(i64::from_be_bytes).map(Self)
+    }
+}
+
+impl Key for ScheduleId {
     fn to_bytes(self) -> impl AsRef<[u8]> {
         self.0.to_be_bytes()
     }

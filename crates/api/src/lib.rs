@@ -4,7 +4,8 @@
 //! passes. [`App::build`] puts both together, [`serve`] listens. Three things work behind the handlers:
 //!
 //! - **Submits are grouped** (`submitter.rs`): what waits at a moment is stored in one transaction.
-//! - **Who waits for a job's end is woken** (`watch.rs`), without holding a connection meanwhile.
+//! - **Who waits for a job's end is woken, and who follows its events is told of them** (`watch.rs`), without holding
+//!   a connection meanwhile.
 //! - **Every error is a problem** (`problem.rs`): one table of types, one place that writes bodies. Causes
 //!   are logged,
 //!   never sent.
@@ -19,12 +20,17 @@ mod body;
 mod config;
 mod cursor;
 mod endpoint_secret;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod json;
+mod kinds;
 mod middleware;
 mod openapi;
 mod problem;
 mod query;
+mod quota;
 mod rate_limit;
 mod readiness;
 mod router;

@@ -9,10 +9,10 @@ use utoipa_axum::routes;
 use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
-use crate::openapi::Frame;
+use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops, queues,
-    submit, tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
+    queues, schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -20,7 +20,9 @@ pub(crate) fn routes(state: &AppState) -> Router {
     let tenants = OpenApiRouter::new()
         .routes(routes!(submit::submit_job, jobs::list_jobs))
         .routes(routes!(submit::submit_batch))
+        .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
         .routes(routes!(control::cancel_job))
@@ -29,6 +31,17 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(dead_letters::group_dead_letters))
         .routes(routes!(dead_letters::retry_dead_letters))
         .routes(routes!(dead_letters::discard_dead_letters))
+        .routes(routes!(schedules::list_schedules))
+        .routes(routes!(schedules::preview_expression))
+        .routes(routes!(
+            schedules::get_schedule,
+            schedules::put_schedule,
+            schedules::delete_schedule
+        ))
+        .routes(routes!(schedules::pause_schedule))
+        .routes(routes!(schedules::resume_schedule))
+        .routes(routes!(schedules::fire_schedule))
+        .routes(routes!(schedules::preview_schedule))
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(users::get_user))
         .routes(routes!(keys::list_keys, keys::create_key))
@@ -58,11 +71,12 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), limit_in_flight));
 
     // Answered also when there is too much to do: a busy process must not be taken for a dead one.
-    let (router, openapi) = OpenApiRouter::with_openapi(Frame::openapi())
+    let (router, mut openapi) = OpenApiRouter::with_openapi(Frame::openapi())
         .merge(limited)
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready))
         .routes(routes!(ops::metrics))
         .split_for_parts();
+    openapi::finish(&mut openapi);
     router.merge(docs::pages(openapi)).with_state(state.clone())
 }

@@ -3,20 +3,28 @@
 //! A wake-up is a hint, and none may come: so who waits looks by itself every few seconds too. Nobody holds a
 //! connection while waiting.
 
+mod live;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::JobId;
+use domain::{JobId, TenantId};
 use runtime::Shutdown;
 use store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use live::{Follower, News};
+use live::{LiveEvents, LiveLimits};
+
+use crate::config::Limits;
+
 /// Knows who waits for which job.
 pub(crate) struct WatchHub {
     waiting: Arc<Waiting>,
     places: Arc<Semaphore>,
+    live: LiveEvents,
     draining: CancellationToken,
 }
 
@@ -32,22 +40,38 @@ struct Watched {
 
 impl WatchHub {
     /// Starts to listen, until the process drains.
-    pub(crate) fn start(store: &Store, max_waiting: usize, shutdown: &Shutdown) -> Self {
+    pub(crate) fn start(store: &Store, limits: &Limits, shutdown: &Shutdown) -> Self {
         let waiting = Arc::<Waiting>::default();
-        let (told, mut finished) = (Arc::clone(&waiting), store.listen_finished());
+        let live = LiveEvents::start(store, LiveLimits::of(limits), shutdown);
+        let (told, hurried) = (Arc::clone(&waiting), live.clone());
+        let mut finished = store.listen_finished();
         let draining = shutdown.draining().clone();
         shutdown
             .tasks()
             .spawn(draining.clone().run_until_cancelled_owned(async move {
                 loop {
-                    told.wake(&finished.next().await);
+                    let ended = finished.next().await;
+                    told.wake(&ended);
+                    hurried.look_soon(&ended);
                 }
             }));
         Self {
             waiting,
-            places: Arc::new(Semaphore::new(max_waiting)),
+            places: Arc::new(Semaphore::new(limits.max_waiting)),
+            live,
             draining,
         }
+    }
+
+    /// Begins to follow a job's events; `None` when too many are followed already. What happens from now on is not
+    /// missed, so follow first and read then.
+    pub(crate) fn follow(&self, tenant_id: TenantId, id: JobId) -> Option<Follower> {
+        self.live.follow(tenant_id, id)
+    }
+
+    /// Ends when the process drains.
+    pub(crate) fn over(&self) -> CancellationToken {
+        self.draining.clone()
     }
 
     /// Begins to watch a job; `None` when too many requests wait already. An end that is announced from now
@@ -139,6 +163,7 @@ mod tests {
         WatchHub {
             waiting: Arc::default(),
             places,
+            live: LiveEvents::idle(0),
             draining: CancellationToken::new(),
         }
     }

@@ -3,33 +3,39 @@
 mod audit;
 mod dead_letters;
 mod endpoints;
+mod jobs;
 mod keys;
+mod kinds;
 mod queues;
+mod schedules;
+mod submit;
 mod tenants;
 mod users;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use domain::JobState;
 
-use crate::time::{parse_duration, parse_time};
+use crate::time::parse_duration;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
 pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
+pub(crate) use jobs::{ChangeArgs, JobFilterArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
+pub(crate) use kinds::{KindsArgs, KindsCommand};
 pub(crate) use queues::{QueuesArgs, QueuesCommand};
+pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
+pub(crate) use submit::{OnConflict, SubmitArgs, UniqueArgs};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
 /// Tandem: a job platform that a team runs in its own AWS account.
 ///
-/// Exit codes: 0 done; 1 the command failed; 2 the command line makes no sense; 3 `wait`: the job ended, but did not
-/// succeed; 4 `wait`: the time was up.
+/// Exit codes: 0 done; 1 the command failed; 2 the command line makes no sense; 3 `wait`, `watch`: the job ended, but did
+/// not succeed; 4 `wait`: the time was up.
 #[derive(Debug, Parser)]
 #[command(name = "tandem", version, propagate_version = true)]
 pub(crate) struct Cli {
@@ -49,10 +55,14 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Submit jobs and look after them
     Jobs(JobsArgs),
+    /// Look at what jobs can be
+    Kinds(KindsArgs),
     /// Look at jobs that failed for good, and retry or discard many at a time
     DeadLetters(DeadLettersArgs),
     /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
     Endpoints(EndpointsArgs),
+    /// Make jobs by cron
+    Schedules(SchedulesArgs),
     /// See what waits in the lanes, and pause and resume them
     Queues(QueuesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
@@ -151,16 +161,10 @@ pub(crate) enum JobsCommand {
     },
     /// List jobs, newest first
     List(ListArgs),
-    /// Cancel a job, also a running one
-    Cancel {
-        /// The job's id
-        id: String,
-    },
-    /// Queue a failed, cancelled or expired job again
-    Retry {
-        /// The job's id
-        id: String,
-    },
+    /// Cancel a job, also a running one; or many, by filter
+    Cancel(ChangeArgs),
+    /// Queue a failed, cancelled or expired job again; or many, by filter
+    Retry(ChangeArgs),
     /// Wait for a job's end, showing what happens to it
     Wait {
         /// The job's id
@@ -169,64 +173,17 @@ pub(crate) enum JobsCommand {
         #[arg(long, value_parser = parse_duration)]
         timeout: Option<Duration>,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SubmitArgs {
-    /// Names the handler, e.g. `http.request`
-    pub(crate) kind: String,
-    /// What the handler gets: JSON, `@file`, or `-` for standard input
-    #[arg(long, short, default_value = "null")]
-    pub(crate) payload: String,
-    /// The lane
-    #[arg(long)]
-    pub(crate) queue: Option<String>,
-    /// Start no earlier than this time (RFC 3339)
-    #[arg(long, value_parser = parse_time, conflicts_with = "delay")]
-    pub(crate) run_at: Option<DateTime<Utc>>,
-    /// Start no earlier than this from now
-    #[arg(long, value_parser = parse_duration)]
-    pub(crate) delay: Option<Duration>,
-    /// Give up when it was not started by this time (RFC 3339)
-    #[arg(long, value_parser = parse_time)]
-    pub(crate) start_by: Option<DateTime<Utc>>,
-    /// The most attempts
-    #[arg(long)]
-    pub(crate) max_attempts: Option<u32>,
-    /// How long one attempt may take
-    #[arg(long, value_parser = parse_duration)]
-    pub(crate) timeout: Option<Duration>,
-    /// A label for finding it again; may be repeated
-    #[arg(long = "tag")]
-    pub(crate) tags: Vec<String>,
-    /// Makes repeating this command harmless for a day; random, if absent
-    #[arg(long)]
-    pub(crate) idempotency_key: Option<String>,
-    /// Wait for its end, as `wait` does
-    #[arg(long)]
-    pub(crate) wait: bool,
+    /// Print what has happened to a job and what happens to it, until its end
+    Watch {
+        /// The job's id
+        id: String,
+    },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// In this state
-    #[arg(long)]
-    pub(crate) state: Option<JobState>,
-    /// Of this kind
-    #[arg(long)]
-    pub(crate) kind: Option<String>,
-    /// In this lane
-    #[arg(long)]
-    pub(crate) queue: Option<String>,
-    /// With this label
-    #[arg(long)]
-    pub(crate) tag: Option<String>,
-    /// Submitted at or after this time (RFC 3339)
-    #[arg(long, value_parser = parse_time)]
-    pub(crate) created_after: Option<DateTime<Utc>>,
-    /// Submitted before this time (RFC 3339)
-    #[arg(long, value_parser = parse_time)]
-    pub(crate) created_before: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    pub(crate) filter: JobFilterArgs,
     /// The most jobs
     #[arg(long, default_value_t = 20)]
     pub(crate) limit: usize,

@@ -13,12 +13,26 @@ const TRIES: u32 = 5;
 /// The api's largest page.
 const PAGE: usize = 100;
 
+/// A stream is asked for anew at least once a day, and much sooner when it falls silent.
+const STREAM_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The api, as the holder of a key.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: reqwest::Client,
     url: String,
     api_key: String,
+}
+
+/// What a client expects to be there before it puts something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// Whatever there is, or nothing.
+    Anything,
+    /// Nothing.
+    Nothing,
+    /// This version.
+    Version(u32),
 }
 
 impl Client {
@@ -86,6 +100,21 @@ impl Client {
         .await
     }
 
+    /// Opens the stream of a job's events, after the one with this number.
+    pub(crate) async fn events(&self, id: &str, after: Option<&str>) -> Result<Response, Failure> {
+        self.answer(|| {
+            let request = self
+                .request(Method::GET, &format!("/api/jobs/{id}/events"))
+                .header("accept", "text/event-stream")
+                .timeout(STREAM_LIMIT);
+            match after {
+                Some(number) => request.header("last-event-id", number),
+                None => request,
+            }
+        })
+        .await
+    }
+
     /// Posts without a body, to what is harmless to repeat.
     pub(crate) async fn post(&self, path: &str) -> Result<Value, Failure> {
         self.send(|| self.request(Method::POST, path)).await
@@ -127,6 +156,22 @@ impl Client {
                 .header("idempotency-key", idempotency_key)
                 .header("content-type", "application/json")
                 .body(body.to_owned())
+        })
+        .await
+    }
+
+    /// Puts JSON, if what is there is what is expected. The body goes as it is: a payload's bytes are kept.
+    pub(crate) async fn put(&self, path: &str, body: &str, expected: Expected) -> Result<Value, Failure> {
+        self.send(|| {
+            let request = self
+                .request(Method::PUT, path)
+                .header("content-type", "application/json")
+                .body(body.to_owned());
+            match expected {
+                Expected::Anything => request,
+                Expected::Nothing => request.header("if-none-match", "*"),
+                Expected::Version(version) => request.header("if-match", format!("\"{version}\"")),
+            }
         })
         .await
     }

@@ -1,8 +1,6 @@
 //! `tandem dead-letters …`: what failed for good, why, and what becomes of it.
 
-mod consent;
 mod decision;
-mod progress;
 mod selection;
 
 use serde_json::Value;

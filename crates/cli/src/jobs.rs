@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::args::{JobsArgs, JobsCommand, ListArgs, SubmitArgs};
+use crate::args::{ChangeArgs, JobsArgs, JobsCommand, ListArgs, OnConflict, SubmitArgs, UniqueArgs};
+use crate::bulk::{self, Action};
 use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
 use crate::output::plain;
-use crate::{output, wait};
+use crate::{output, wait, watch};
 
 pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
     let client = Client::new(&args.api)?;
@@ -20,15 +21,24 @@ pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
         JobsCommand::Wait { id, timeout } => return wait::run(&client, &id, timeout, json).await,
         JobsCommand::List(list) => print_list(&list_jobs(&client, &list).await?, json),
         JobsCommand::Get { id } => show(&client, &id, json).await?,
-        JobsCommand::Cancel { id } => {
-            let job = client.post(&format!("/api/jobs/{id}/cancel")).await?;
-            print_job(&job, json);
-        }
-        JobsCommand::Retry { id } => {
-            print_job(&client.post(&format!("/api/jobs/{id}/retry")).await?, json);
-        }
+        JobsCommand::Cancel(args) => change(&client, Action::Cancel, args, json).await?,
+        JobsCommand::Retry(args) => change(&client, Action::Retry, args, json).await?,
+        JobsCommand::Watch { id } => return watch::run(&client, &id, json).await,
     }
     Ok(ExitStatus::Done)
+}
+
+/// One job at once, many after a count.
+async fn change(client: &Client, action: Action, args: ChangeArgs, json: bool) -> Result<(), Failure> {
+    let Some(id) = &args.id else {
+        return bulk::run(client, action, args, json).await;
+    };
+    bulk::refuse_with_an_id(&args)?;
+    let job = client
+        .post(&format!("/api/jobs/{id}/{}", action.as_str()))
+        .await?;
+    print_job(&job, json);
+    Ok(())
 }
 
 async fn submit_job(client: &Client, args: SubmitArgs, json: bool) -> Result<ExitStatus, Failure> {
@@ -55,7 +65,6 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
             body.insert(name.to_owned(), value);
         }
     };
-    let ms = |duration: Duration| json!(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     optional("queue", args.queue.map(Into::into));
     optional("run_at", args.run_at.map(|time| time.to_rfc3339().into()));
     optional("delay_ms", args.delay.map(ms));
@@ -63,6 +72,17 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     optional("max_attempts", args.max_attempts.map(Into::into));
     optional("timeout_ms", args.timeout.map(ms));
     optional("tags", (!args.tags.is_empty()).then(|| args.tags.into()));
+    let metadata: Map<String, Value> = args
+        .metadata
+        .into_iter()
+        .map(|(key, value)| (key, value.into()))
+        .collect();
+    optional("metadata", (!metadata.is_empty()).then(|| metadata.into()));
+    optional(
+        "sensitive",
+        (!args.sensitive.is_empty()).then(|| args.sensitive.into()),
+    );
+    optional("unique", unique(args.unique));
     // The payload goes in as text, so that its numbers and the order of its keys stay as they are.
     let envelope = Value::Object(body).to_string();
     Ok(format!(
@@ -72,7 +92,32 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     ))
 }
 
-fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
+fn unique(args: UniqueArgs) -> Option<Value> {
+    let mut unique = match (args.unique_key, args.unique_fields) {
+        (None, fields) if fields.is_empty() => return None,
+        (None, fields) => json!({ "fields": fields }),
+        (Some(key), _) => json!({ "key": key }),
+    };
+    if let Some(period) = args.unique_for {
+        unique["period_ms"] = ms(period);
+    }
+    if let Some(on_conflict) = args.on_conflict {
+        unique["on_conflict"] = match on_conflict {
+            OnConflict::Return => "return",
+            OnConflict::Replace => "replace",
+            OnConflict::Reject => "reject",
+        }
+        .into();
+    }
+    Some(unique)
+}
+
+fn ms(duration: Duration) -> Value {
+    json!(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Reads what the handler gets: the argument itself, a file, or standard input.
+pub(crate) fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
     let text = match argument.strip_prefix('@') {
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Failure::new(format!("the payload file {path} can't be read: {error}")))?,
@@ -87,17 +132,8 @@ fn read_payload(argument: &str) -> Result<Box<RawValue>, Failure> {
 }
 
 async fn list_jobs(client: &Client, args: &ListArgs) -> Result<Vec<Value>, Failure> {
-    let mut filter: Vec<(&str, String)> = Vec::new();
-    let mut optional = |name, value: Option<String>| filter.extend(value.map(|value| (name, value)));
-    optional("state", args.state.map(|state| state.to_string()));
-    optional("kind", args.kind.clone());
-    optional("queue", args.queue.clone());
-    optional("tag", args.tag.clone());
-    optional("created_after", args.created_after.map(|time| time.to_rfc3339()));
-    optional(
-        "created_before",
-        args.created_before.map(|time| time.to_rfc3339()),
-    );
+    let fields = args.filter.fields().into_iter();
+    let filter: Vec<_> = fields.filter_map(|(name, value)| Some((name, value?))).collect();
     client.list("/api/jobs", "jobs", &filter, args.limit).await
 }
 
@@ -188,6 +224,23 @@ mod tests {
             r#"{"delay_ms":5000,"kind":"a.b","tags":["x","y"],"payload":{"z":1e400,"a":2}}"#
         );
         assert_eq!(body(&["a.b"]), r#"{"kind":"a.b","payload":null}"#);
+        let arguments = [
+            "a.b",
+            "--metadata",
+            "note=a=b",
+            "--sensitive",
+            "/card",
+            "--unique-field",
+            "/id",
+            "--unique-for",
+            "1m",
+            "--on-conflict",
+            "replace",
+        ];
+        assert_eq!(
+            body(&arguments),
+            r#"{"kind":"a.b","metadata":{"note":"a=b"},"sensitive":["/card"],"unique":{"fields":["/id"],"on_conflict":"replace","period_ms":60000},"payload":null}"#
+        );
     }
 
     #[test]

@@ -7,20 +7,26 @@
 mod admin;
 mod args;
 mod audit;
+mod bulk;
 mod client;
+mod consent;
 mod dead_letters;
 mod dev;
 mod endpoints;
 mod failure;
 mod jobs;
 mod keys;
+mod kinds;
 mod output;
+mod progress;
 mod queues;
 mod receive;
+mod schedules;
 mod tenants;
 mod time;
 mod users;
 mod wait;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -50,8 +56,10 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Tenants(args) => tenants::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Kinds(args) => kinds::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
+        Command::Schedules(args) => schedules::run(args).await,
         Command::Queues(args) => queues::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,

@@ -42,6 +42,20 @@ impl FailureCode {
             Self::TargetRefused => "target_refused",
         }
     }
+
+    /// Whether a message of this class may repeat what a payload, a handler or a target says, which is for the job's
+    /// owner only and so for no log. All others are our own words.
+    #[must_use]
+    pub fn may_quote(self) -> bool {
+        match self {
+            Self::HandlerError | Self::PayloadInvalid | Self::Panicked | Self::TargetRefused => true,
+            Self::TimedOut
+            | Self::WorkerLost
+            | Self::UnknownKind
+            | Self::JobUnreadable
+            | Self::TargetUnreachable => false,
+        }
+    }
 }
 
 /// One failed attempt's error, as its owner reads it.

@@ -53,6 +53,11 @@ uuid_id! {
 #[serde(transparent)]
 pub struct UserId(pub i64);
 
+/// A schedule, in the order in which they were made. People know it by its name.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ScheduleId(pub i64);
+
 /// The public part of an API key: 16 digits and ASCII letters. It finds the key, and proves nothing.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct KeyId([u8; Self::LEN]);

@@ -1,5 +1,6 @@
 //! A job on its way in, and a job in a worker's hands.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -7,7 +8,10 @@ use serde_json::value::RawValue;
 
 use crate::id::{JobId, RequestId, TenantId, WorkerId};
 use crate::name::{Kind, QueueName, Tag};
+use crate::pointer::JsonPointer;
 use crate::retry::RetryPolicy;
+use crate::schedule::Fire;
+use crate::unique::Unique;
 
 /// The default `timeout` of an attempt.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -33,10 +37,33 @@ pub struct NewJob {
     pub start_by: Option<DateTime<Utc>>,
     /// Labels for finding it again.
     pub tags: Vec<Tag>,
+    /// What its owner wants to know about it; not searched.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is shown masked.
+    pub sensitive: Vec<JsonPointer>,
+    /// That no other job does the same work.
+    pub unique: Option<Unique>,
     /// The W3C trace context of the submit, passed on to the run.
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<RequestId>,
+}
+
+/// What the jobs of a schedule have in common.
+#[derive(Clone, Debug)]
+pub struct JobTemplate {
+    /// Names the handler.
+    pub kind: Kind,
+    /// The lane that they wait in.
+    pub queue: QueueName,
+    /// What the handler gets, byte for byte as it was sent.
+    pub payload: Box<RawValue>,
+    /// Attempts and back-off.
+    pub policy: RetryPolicy,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// Labels for finding them again.
+    pub tags: Vec<Tag>,
 }
 
 /// A worker's right to one attempt: what a finish is checked against. The store makes one per started attempt and
@@ -64,6 +91,10 @@ pub struct StartedJob {
     pub queue: QueueName,
     /// What the handler gets.
     pub payload: Box<RawValue>,
+    /// What its owner wants to know about it.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is told to nobody.
+    pub sensitive: Vec<JsonPointer>,
     /// Attempts and back-off.
     pub policy: RetryPolicy,
     /// Attempts spent, this one included.
@@ -78,4 +109,6 @@ pub struct StartedJob {
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<String>,
+    /// The schedule that made it, if one did.
+    pub fire: Option<Fire>,
 }

@@ -96,6 +96,12 @@ name! {
     |text| starts_lower(text) && text.bytes().all(is_lower)
 }
 name! {
+    /// Names a schedule of a tenant, e.g. `nightly-report`. `preview` is the name of a route.
+    ScheduleName, max 100,
+    allowed "must start with a lower-case letter, hold only a-z, 0-9, '.', '_' and '-', and not be 'preview'",
+    |text| starts_lower(text) && text.bytes().all(|b| is_lower(b) || b == b'.') && text != "preview"
+}
+name! {
     /// A label for finding jobs again.
     Tag, max 100,
     allowed "must hold only visible characters and inner spaces",
@@ -130,6 +136,9 @@ mod tests {
         assert!("a b".parse::<Kind>().is_err());
         assert!("high.priority".parse::<QueueName>().is_err());
         assert!("high-priority_2".parse::<QueueName>().is_ok());
+        assert!("nightly.report-2".parse::<ScheduleName>().is_ok());
+        assert!("preview".parse::<ScheduleName>().is_err());
+        assert!("a/b".parse::<ScheduleName>().is_err());
         assert!("Größe 4".parse::<Tag>().is_ok());
         assert!(" padded".parse::<Tag>().is_err());
         assert!("nul\0".parse::<Tag>().is_err());

@@ -186,6 +186,40 @@ impl Event {
             Self::Discarded => "discarded",
         }
     }
+
+    /// The terminal state that a job is in after this event; `None` when it goes on.
+    #[must_use]
+    pub fn end_state(self) -> Option<JobState> {
+        match self {
+            Self::Succeeded => Some(JobState::Succeeded),
+            Self::Failed | Self::Discarded => Some(JobState::Failed),
+            Self::Cancelled => Some(JobState::Cancelled),
+            Self::Expired => Some(JobState::Expired),
+            Self::Promoted
+            | Self::Started
+            | Self::RetryScheduled
+            | Self::Snoozed
+            | Self::Released
+            | Self::LeaseExpired
+            | Self::Redriven => None,
+        }
+    }
+}
+
+/// A text that names no event.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0:?} is no event")]
+pub struct UnknownEvent(pub String);
+
+impl FromStr for Event {
+    type Err = UnknownEvent;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEvent> {
+        Self::ALL
+            .into_iter()
+            .find(|event| event.as_str() == text)
+            .ok_or_else(|| UnknownEvent(text.to_owned()))
+    }
 }
 
 impl fmt::Display for Event {
@@ -269,9 +303,17 @@ mod tests {
             assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
         }
         for event in Event::ALL {
+            assert_eq!(event.as_str().parse(), Ok(event));
             assert_eq!(serde_json::to_value(event).unwrap(), event.as_str());
         }
-        assert!("done".parse::<JobState>().is_err());
+        assert!("done".parse::<JobState>().is_err() && "submitted".parse::<Event>().is_err());
+    }
+
+    #[test]
+    fn an_event_ends_a_job_exactly_when_the_table_says_so() {
+        for (_, event, to) in transitions() {
+            assert_eq!(event.end_state(), to.is_terminal().then_some(to), "{event}");
+        }
     }
 
     #[test]

@@ -124,6 +124,8 @@ metrics! {
         "Time from a request's arrival to its answer.";
     Counter JOBS_SUBMITTED = "tandem_jobs_submitted_total" [via] Count,
         "Jobs that were accepted, by way: `single`, `batch` or `schedule`.";
+    Counter SCHEDULE_FIRES = "tandem_schedule_fires_total" [result] Count,
+        "Schedules whose fire time had come, by what they did: `fired`, `skipped` or `failed`.";
     Counter DISPATCHED = "tandem_dispatched_total" [] Count,
         "Messages that announced a job on the queue.";
     Counter UNHEARD_DOORBELLS = "tandem_unheard_doorbells_total" [] Count,

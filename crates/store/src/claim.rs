@@ -1,9 +1,9 @@
 //! Starting attempts: the doorbell's row is the right to start.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use domain::{JobId, JobState, Lease, StartedJob, TenantId, WorkerId};
+use domain::{JobId, JobState, JsonPointer, Lease, StartedJob, TenantId, WorkerId};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use sqlx::{Connection as _, PgConnection};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{count, duration_ms, parse, policy};
+use crate::row::{count, duration_ms, fire, parse, policy};
 
 /// What a claim came to. Each answer has one rule for the message that led to it.
 #[derive(Debug)]
@@ -177,7 +177,8 @@ async fn claim_rows(
             where j.id = token.job_id and j.state = 'queued'
             returning j.id, j.tenant_id, j.kind, j.queue, j.payload, j.attempt, j.attempts_spent, j.version,
                       j.max_attempts, j.backoff_initial_ms, j.backoff_factor, j.backoff_max_ms, j.timeout_ms,
-                      j.created_at, j.run_at, j.traceparent, j.request_id,
+                      j.created_at, j.run_at, j.traceparent, j.request_id, j.schedule, j.fire_at, j.metadata,
+                      j.sensitive,
                       -- Not now(), which may lie before what this statement sees: it is planned in between.
                       clock_timestamp() as started_at
         ), claimed as (
@@ -194,6 +195,9 @@ async fn claim_rows(
                s.timeout_ms as "timeout_ms?", s.created_at as "created_at?",
                (extract(epoch from s.started_at - s.run_at) * 1000)::bigint as "waited_ms?",
                s.traceparent as "traceparent?", s.request_id as "request_id?",
+               s.metadata as "metadata?: Json<BTreeMap<String, String>>",
+               s.sensitive as "sensitive?: Json<Vec<JsonPointer>>",
+               s.schedule as "schedule?", s.fire_at as "fire_at?",
                j.state as "state?", j.run_at as "run_at?",
                coalesce(h.lease_expires_at, now()) as "held_until!",
                j.state = 'queued' and (
@@ -251,6 +255,10 @@ struct ClaimRow {
     waited_ms: Option<i64>,
     traceparent: Option<String>,
     request_id: Option<String>,
+    metadata: Option<Json<BTreeMap<String, String>>>,
+    sensitive: Option<Json<Vec<JsonPointer>>>,
+    schedule: Option<String>,
+    fire_at: Option<DateTime<Utc>>,
     state: Option<String>,
     run_at: Option<DateTime<Utc>>,
     held_until: DateTime<Utc>,
@@ -321,6 +329,8 @@ impl ClaimRow {
             kind: parse(&present(self.kind)?)?,
             queue: parse(&present(self.queue)?)?,
             payload: present(self.payload)?.0,
+            metadata: self.metadata.unwrap_or_default().0,
+            sensitive: self.sensitive.unwrap_or_default().0,
             policy: policy(
                 present(self.max_attempts)?,
                 present(self.backoff_initial_ms)?,
@@ -333,6 +343,7 @@ impl ClaimRow {
             waited: duration_ms(present(self.waited_ms)?),
             traceparent: self.traceparent,
             request_id: self.request_id,
+            fire: fire(self.schedule, self.fire_at),
         })))
     }
 }

@@ -1,12 +1,12 @@
 //! Changing endpoints: each change meets the version that it is meant for, or changes nothing.
 
-use domain::{EndpointName, TenantId};
+use domain::{EndpointName, Precondition, TenantId};
 use serde_json::json;
 use sqlx::PgTransaction;
 
 use crate::audit::{self, Actor, Change};
 use crate::endpoint_secrets::{NewSecret, insert_secret};
-use crate::endpoints::{DeleteEndpoint, Endpoint, EndpointRow, EndpointSettings, Expected, PutEndpoint};
+use crate::endpoints::{DeleteEndpoint, Endpoint, EndpointRow, EndpointSettings, PutEndpoint};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::{count, ms};
@@ -21,12 +21,12 @@ impl Store {
         &self,
         actor: &Actor,
         settings: &EndpointSettings,
-        expected: &Expected,
+        precondition: &Precondition,
         first_secret: &NewSecret,
     ) -> Result<PutEndpoint, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         let mut there = lock(&mut tx, actor.tenant_id, &settings.name).await?;
-        if there.is_none() && expected.is_met_by(None) {
+        if there.is_none() && precondition.holds(None) {
             if let Some(made) = insert(&mut tx, actor.tenant_id, settings).await? {
                 insert_secret(&mut tx, actor.tenant_id, &settings.name, first_secret).await?;
                 audit::append(&mut tx, actor, change("endpoint.create", settings)).await?;
@@ -36,7 +36,7 @@ impl Store {
             // Somebody else has made it since it was looked for.
             there = lock(&mut tx, actor.tenant_id, &settings.name).await?;
         }
-        if there.is_none() || !expected.is_met_by(there) {
+        if there.is_none() || !precondition.holds(there) {
             return Ok(PutEndpoint::Unexpected);
         }
         if let Some(headers) = &settings.headers {
@@ -56,11 +56,11 @@ impl Store {
         &self,
         actor: &Actor,
         name: &EndpointName,
-        expected: &Expected,
+        precondition: &Precondition,
     ) -> Result<DeleteEndpoint, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         let there = lock(&mut tx, actor.tenant_id, name).await?;
-        if !expected.is_met_by(there) {
+        if !precondition.holds(there) {
             return Ok(DeleteEndpoint::Unexpected);
         }
         if there.is_none() {

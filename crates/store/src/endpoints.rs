@@ -46,19 +46,6 @@ pub struct EndpointSettings {
     pub disabled: bool,
 }
 
-/// Which state a change is meant for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Expected {
-    /// Any.
-    Anything,
-    /// That it is not there.
-    Absent,
-    /// That it is there.
-    Present,
-    /// One of these versions.
-    Versions(Vec<u32>),
-}
-
 /// What became of [`Store::put_endpoint`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum PutEndpoint {
@@ -99,17 +86,6 @@ pub struct EndpointTarget {
 impl std::fmt::Debug for EndpointTarget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EndpointTarget").finish_non_exhaustive()
-    }
-}
-
-impl Expected {
-    pub(crate) fn is_met_by(&self, version: Option<u32>) -> bool {
-        match self {
-            Self::Anything => true,
-            Self::Absent => version.is_none(),
-            Self::Present => version.is_some(),
-            Self::Versions(versions) => version.is_some_and(|version| versions.contains(&version)),
-        }
     }
 }
 

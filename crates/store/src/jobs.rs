@@ -1,14 +1,16 @@
 //! Reading jobs, their attempts and their history, as their tenant sees them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use domain::{JobId, JobState, TenantId, WorkerId};
+use domain::{JobId, JobState, JsonPointer, TenantId, WorkerId};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{count, duration_ms, parse, policy};
+use crate::row::{count, duration_ms, fire, parse, policy};
 
 /// A job as it stands.
 #[derive(Clone, Debug)]
@@ -29,6 +31,10 @@ pub struct Job {
     pub timeout: std::time::Duration,
     /// Labels.
     pub tags: Vec<String>,
+    /// What its owner wants to know about it; not read for lists.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is shown masked; not read for lists.
+    pub sensitive: Vec<JsonPointer>,
     /// The number of attempts ever started.
     pub attempt: u32,
     /// Attempts that count against the policy's maximum.
@@ -55,6 +61,8 @@ pub struct Job {
     pub request_id: Option<String>,
     /// The W3C trace context of the submit.
     pub traceparent: Option<String>,
+    /// The schedule that made it, if one did.
+    pub fire: Option<domain::schedule::Fire>,
 }
 
 /// One start of a job.
@@ -89,6 +97,14 @@ pub struct JobEvent {
     pub attempt: Option<u32>,
 }
 
+impl JobEvent {
+    /// The terminal state that the job is in after it; `None` when the job goes on.
+    #[must_use]
+    pub fn end_state(&self) -> Option<JobState> {
+        self.event.parse::<domain::Event>().ok()?.end_state()
+    }
+}
+
 /// Which jobs to list; what is `None` does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct JobFilter {
@@ -120,6 +136,8 @@ struct JobRow {
     backoff_max_ms: i64,
     timeout_ms: i64,
     tags: Vec<String>,
+    metadata: Option<Json<BTreeMap<String, String>>>,
+    sensitive: Option<Json<Vec<JsonPointer>>>,
     attempt: i32,
     attempts_spent: i32,
     version: i32,
@@ -133,6 +151,8 @@ struct JobRow {
     result: Option<Json<Box<RawValue>>>,
     request_id: Option<String>,
     traceparent: Option<String>,
+    schedule: Option<String>,
+    fire_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<JobRow> for Job {
@@ -153,6 +173,8 @@ impl TryFrom<JobRow> for Job {
             )?,
             timeout: duration_ms(row.timeout_ms),
             tags: row.tags,
+            metadata: row.metadata.unwrap_or_default().0,
+            sensitive: row.sensitive.unwrap_or_default().0,
             attempt: count(row.attempt)?,
             attempts_spent: count(row.attempts_spent)?,
             version: count(row.version)?,
@@ -166,6 +188,7 @@ impl TryFrom<JobRow> for Job {
             result: row.result.map(|result| result.0),
             request_id: row.request_id,
             traceparent: row.traceparent,
+            fire: fire(row.schedule, row.fire_at),
         })
     }
 }
@@ -183,7 +206,7 @@ impl Store {
             select id, kind, queue, state, payload as "payload?: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, result as "result: _", request_id,
-                   traceparent
+                   traceparent, schedule, fire_at, metadata as "metadata: _", sensitive as "sensitive: _"
             from job where id = $1
             "#,
             id.0,
@@ -217,7 +240,7 @@ impl Store {
             select id, kind, queue, state, null::json as "payload: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, null::json as "result: _", request_id,
-                   traceparent
+                   traceparent, schedule, fire_at, null::json as "metadata: _", null::json as "sensitive: _"
             from job
             where tenant_id = $1
               and (not $2 or id = any(array(

@@ -18,9 +18,11 @@
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
 mod activity;
+mod answers;
 mod audit;
 mod backlog;
 mod breakers;
+mod bulk;
 mod claim;
 mod control;
 mod credentials;
@@ -33,9 +35,11 @@ mod error;
 mod finish;
 mod holds;
 mod idempotency;
+mod insert;
 mod jobs;
 mod key_rotation;
 mod keys;
+mod kinds;
 mod leadership;
 mod lease;
 mod maintenance;
@@ -43,10 +47,13 @@ mod migrate;
 mod outbox;
 mod pool;
 mod queues;
+mod quota;
 mod retention;
 mod row;
+mod schedules;
 mod submit;
 mod tenants;
+mod unique;
 mod users;
 mod watch;
 
@@ -54,13 +61,14 @@ pub use activity::Activity;
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use breakers::{BreakerKey, OpenBreaker, RestingTarget};
+pub use bulk::{BulkCancelled, BulkFilter, BulkRedriven};
 pub use claim::{Claim, UnreadableJob};
 pub use control::{Cancel, Redrive};
 pub use credentials::CredentialSource;
 pub use dead_letter_queue::DeadLetterNotice;
 pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, RedrivenDeadLetters};
 pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
-pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, Expected, PutEndpoint};
+pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, PutEndpoint};
 pub use error::Error;
 pub use finish::{Ending, Finished};
 pub use holds::Holds;
@@ -68,14 +76,21 @@ pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use key_rotation::{Rotation, Successor};
 pub use keys::{ApiKeyRecord, Authenticated, NewApiKey};
+pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
+pub use quota::Waiting;
 pub use retention::{Page, PastDay};
+pub use schedules::{
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
+    ScheduleChange, Trigger, UnfiredSchedule,
+};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
+pub use unique::{PurgedUnique, UniqueCursor};
 pub use users::{NewUser, User};
-pub use watch::JobSignals;
+pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

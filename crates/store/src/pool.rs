@@ -230,6 +230,12 @@ impl Store {
             .await
     }
 
+    /// Begins a transaction of a worker, who serves all tenants.
+    pub(crate) async fn begin_for_all(&self) -> Result<PgTransaction<'static>, Error> {
+        self.first_use(|| self.pool.begin_with("begin; set local lock_timeout = '2s'"))
+            .await
+    }
+
     /// Begins a transaction that sees all tenants. For [`Role::Owner`].
     pub(crate) async fn begin_as_owner(&self) -> Result<PgTransaction<'static>, Error> {
         self.first_use(|| self.pool.begin()).await

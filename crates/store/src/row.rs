@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use domain::schedule::Fire;
 use domain::{Backoff, RetryPolicy};
 
 use crate::error::Error;
@@ -45,4 +47,10 @@ pub(crate) fn policy(
         max_attempts: count(max_attempts)?,
         backoff,
     })
+}
+
+/// What a job row says about the schedule that made it. Both columns are set together.
+pub(crate) fn fire(schedule: Option<String>, fire_at: Option<DateTime<Utc>>) -> Option<Fire> {
+    let (schedule, fire_at) = schedule.zip(fire_at)?;
+    Some(Fire { schedule, fire_at })
 }

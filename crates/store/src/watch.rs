@@ -1,17 +1,19 @@
 //! What is told about jobs: that they reached a terminal state, to whoever waits for them, and that their end is asked
 //! for, to the worker that runs them. Hints for speed only: a note may be lost, so who waits also looks by itself now
-//! and then.
+//! and then. All other events are told to nobody, and found by looking: most jobs are watched by nobody.
 
 use std::io;
 use std::time::Duration;
 
-use domain::JobId;
+use domain::{JobId, TenantId};
 use sqlx::postgres::{PgListener, PgNotification, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 use tokio::time::{sleep, timeout};
 
 use crate::error::Error;
+use crate::jobs::JobEvent;
 use crate::pool::Store;
+use crate::row::count;
 
 /// The channels; a payload is job ids, parted by commas.
 const FINISHED: &str = "tandem_finished";
@@ -30,7 +32,69 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long Postgres may take to connect or to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How far a job's history has been read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReadUpTo {
+    /// The job.
+    pub job_id: JobId,
+    /// The number of the last event that was read, from 1: the submit, which is no row of the history.
+    pub number: u32,
+}
+
+/// The most events of one job that [`Store::events_after`] reads at a time.
+pub const MAX_NEWS_PER_JOB: usize = 100;
+
 impl Store {
+    /// Reads what has happened to jobs of a tenant since, in one statement: each job's events in their order, up to
+    /// [`MAX_NEWS_PER_JOB`] of them. Jobs of other tenants have none.
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn events_after(
+        &self,
+        tenant_id: TenantId,
+        read: &[ReadUpTo],
+    ) -> Result<Vec<(JobId, JobEvent)>, Error> {
+        let ids: Vec<_> = read.iter().map(|read| read.job_id.0).collect();
+        let numbers: Vec<i32> = read
+            .iter()
+            .map(|read| i32::try_from(read.number).unwrap_or(i32::MAX))
+            .collect();
+        let mut tx = self.begin(tenant_id).await?;
+        // Lateral, so that each job is looked up by its key, however many there are.
+        let rows = sqlx::query!(
+            r#"
+            select e.job_id as "job_id!", e.number as "number!", e.at as "at!", e.event as "event!", e.attempt
+            from unnest($1::uuid[], $2::integer[]) as read (job_id, number)
+            cross join lateral (
+                select h.job_id, h.number, h.at, h.event, h.attempt
+                from job_event h
+                where h.job_id = read.job_id and h.number > read.number
+                order by h.number
+                limit $3
+            ) e
+            order by e.job_id, e.number
+            "#,
+            &ids,
+            &numbers,
+            MAX_NEWS_PER_JOB as i64,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        rows.into_iter()
+            .map(|row| {
+                let event = JobEvent {
+                    number: count(row.number)?,
+                    at: row.at,
+                    event: row.event,
+                    attempt: row.attempt.map(count).transpose()?,
+                };
+                Ok((JobId(row.job_id), event))
+            })
+            .collect()
+    }
+
     /// Announces jobs that reached a terminal state, in one round trip. Call it when their ends are
     /// committed, outside of that transaction and for many jobs at once: Postgres lets only one transaction
     /// at a time commit a note.
@@ -63,6 +127,24 @@ impl Store {
     pub fn listen_cancel_requested(&self) -> JobSignals {
         JobSignals::new(&self.pool, CANCEL)
     }
+}
+
+/// Tells the workers that the end of running jobs is asked for, once the transaction commits.
+pub(crate) async fn notify_cancel_requested(
+    tx: &mut sqlx::PgTransaction<'static>,
+    ids: &[JobId],
+) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "select pg_notify($1, ids) from unnest($2::text[]) as ids",
+        CANCEL,
+        &notes(ids)
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Announced jobs, heard on a connection of its own, outside of the pool.

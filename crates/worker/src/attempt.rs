@@ -14,6 +14,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
 
 use crate::handler::{Done, JobError, JobScope};
+use crate::quiet;
 use crate::registry::Handlers;
 use crate::running::{Control, Stop};
 
@@ -43,10 +44,10 @@ impl Attempt<'_> {
             return Some(unknown_kind(&scope.kind));
         };
         let (slot, running) = (self.slot, handler.run(payload, scope));
-        let handling = async move {
+        let handling = quiet::HANDLING.scope((), async move {
             let _slot = slot;
             running.await
-        };
+        });
         let mut work = AbortOnDropHandle::new(detach(handling));
         tokio::select! {
             biased;

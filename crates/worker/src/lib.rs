@@ -31,6 +31,9 @@ mod dispatcher;
 mod drain;
 mod error;
 mod finisher;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 pub mod handlers;
 mod heartbeat;
@@ -42,6 +45,7 @@ mod meters;
 mod news;
 mod parts;
 pub mod process;
+mod quiet;
 mod redriven;
 mod registry;
 mod running;
@@ -60,10 +64,12 @@ pub use consumer::{Consumer, Lane};
 pub use dispatcher::{Dispatched, Dispatcher};
 pub use drain::Drained;
 pub use error::Error;
-pub use handler::{Done, Handler, JobError, JobScope};
+pub use handler::{Done, Handler, JobError, JobScope, payload_schema};
 pub use heartbeat::Beat;
 pub use maintenance::{Counts, Pass};
 pub use parts::Parts;
 pub use registry::Registry;
+/// For the schemas of payloads: what [`Handler::payload_schema`] answers.
+pub use schemars;
 pub use step::{Received, StepOutcome};
 pub use worker::{Handle, Status, Worker};

@@ -21,6 +21,7 @@ use store::{Role, Store};
 use tokio::net::TcpListener;
 
 use self::settings::Settings;
+use crate::quiet::quiet_handlers;
 use crate::service::{self, Service};
 use crate::{Config, Registry, Worker};
 
@@ -40,6 +41,7 @@ async fn serve(
     settings: Settings,
     registry: Registry,
 ) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
+    quiet_handlers();
     let shutdown = Shutdown::on_signals()?;
     let store = Store::open(settings.database.into_credentials(), Role::Worker, settings.pool).await?;
     let service = Service {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, Failure, FailureCode, Finish, JobId, JobState, Lease, Outcome, RetryPolicy, StartedJob};
+use domain::{
+    Event, Failure, FailureCode, Finish, JobId, JobState, Lease, Outcome, RetryPolicy, Secrets, StartedJob,
+};
 use queue::Receipt;
 use serde_json::value::RawValue;
 use store::{Ending, UnreadableJob};
@@ -58,6 +60,7 @@ impl Consumer {
         let began = Instant::now();
         let (policy, spent, tenant_id) = (job.policy, job.spent, job.tenant_id);
         let meters = shared.handlers.meters(&job.kind);
+        let secrets = shared.handlers.secrets(&job);
         let work = Attempt {
             handlers: &shared.handlers,
             control: entry.control(),
@@ -67,7 +70,10 @@ impl Consumer {
         };
         let (lease, payload, scope) = take_apart(job, began + work.timeout, entry.control());
         failpoint::hit("before_effect");
-        let outcome = work.run(payload, scope).await;
+        let outcome = work
+            .run(payload, scope)
+            .await
+            .map(|outcome| keep(&secrets, outcome));
         failpoint::hit("after_effect");
         let mut end = End {
             job_id: lease.job_id,
@@ -172,6 +178,22 @@ fn trace_id(traceparent: &str) -> Option<&str> {
     (id.len() == 32).then_some(id)
 }
 
+/// Keeps personal data out of what is recorded and logged about a failure.
+fn keep(secrets: &Secrets, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed { failure, retry_after } => Outcome::Failed {
+            failure: secrets.keep(failure),
+            retry_after,
+        },
+        Outcome::Aborted(failure) => Outcome::Aborted(secrets.keep(failure)),
+        other @ (Outcome::Succeeded(_)
+        | Outcome::Snoozed(_)
+        | Outcome::Released
+        | Outcome::Cancelled
+        | Outcome::LeaseExpired) => other,
+    }
+}
+
 /// Takes a started job apart: the right to finish it, what the handler takes, and what it may want to know.
 fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, Box<RawValue>, JobScope) {
     let scope = JobScope {
@@ -187,6 +209,8 @@ fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, 
         cancelled: control.told().clone(),
         traceparent: job.traceparent,
         request_id: job.request_id,
+        fire: job.fire,
+        metadata: job.metadata,
     };
     (job.lease, job.payload, scope)
 }
@@ -205,7 +229,7 @@ impl End {
     fn decided(&mut self, finish: &Finish) {
         let error = finish.failure.as_ref();
         self.event = finish.event;
-        self.error = error.map(|failure| format!("{}: {}", failure.code.as_str(), failure.message));
+        self.error = error.map(loggable);
         self.wait = finish.wait;
     }
 
@@ -265,9 +289,26 @@ impl End {
     }
 }
 
+/// A failure as the log may tell it. The message itself is with the job.
+fn loggable(failure: &Failure) -> String {
+    let code = failure.code.as_str();
+    if failure.code.may_quote() {
+        return code.to_owned();
+    }
+    format!("{code}: {}", failure.message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_repeats_our_own_words_only() {
+        let told = |code| loggable(&Failure::new(code, "the password is 42"));
+        assert_eq!(told(FailureCode::HandlerError), "handler_error");
+        assert_eq!(told(FailureCode::Panicked), "panicked");
+        assert_eq!(told(FailureCode::TimedOut), "timed_out: the password is 42");
+    }
 
     #[test]
     fn the_traces_id_is_the_second_part() {

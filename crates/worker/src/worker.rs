@@ -133,6 +133,7 @@ impl Worker {
             running: Arc::clone(&running),
             finisher: finisher.clone(),
             now: Arc::clone(&beat),
+            kinds: parts.registry.declarations(),
         });
         let maintenance = Maintenance::new(
             &store,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::TenantId;
+use domain::{Scope, TenantId};
 use http::HeaderMap;
 use moka::Expiry;
 use moka::future::Cache;
@@ -85,6 +85,17 @@ impl Authenticator {
             }
             _ => Err(refused("The API key is not valid.")),
         }
+    }
+
+    /// Whether the key of a caller may still read jobs, for answers that go on for long: by what is known about the
+    /// key now, since the secret itself is not kept.
+    pub(crate) async fn is_still_good(&self, caller: &Caller) -> Result<bool, Problem> {
+        let known = self.known(&caller.key_id).await?;
+        Ok(known.is_some_and(|known| {
+            known.live
+                && known.secret_hash == caller.key.secret_hash
+                && known.scopes.contains(Scope::JobsRead)
+        }))
     }
 
     /// Has a key looked up anew, because it was changed. Other processes believe what they know for a while.

@@ -5,18 +5,23 @@ use http::{HeaderMap, HeaderValue};
 use store::Job;
 
 /// The version of a job. A cancel request changes what a client reads without being an event, so it is told
-/// apart.
-pub(crate) fn of_job(job: &Job) -> HeaderValue {
+/// apart; so is what a key reads that may not see personal data.
+pub(crate) fn of_job(job: &Job, in_full: bool) -> HeaderValue {
     let requested = if job.cancel_requested_at.is_some() {
         "-cancel"
     } else {
         ""
     };
-    HeaderValue::try_from(format!("\"{}{requested}\"", job.version))
+    let masked = if in_full || job.sensitive.is_empty() {
+        ""
+    } else {
+        "-masked"
+    };
+    HeaderValue::try_from(format!("\"{}{requested}{masked}\"", job.version))
         .expect("digits and letters are a header value")
 }
 
-/// The version of what counts its changes.
+/// The version of something whose versions are numbers.
 pub(crate) fn of_version(version: u32) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).expect("digits are a header value")
 }

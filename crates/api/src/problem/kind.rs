@@ -58,6 +58,8 @@ problem_types! {
     EndpointNotFound = NOT_FOUND "endpoint_not_found" "There is no such endpoint",
     /// The tenant has no such user.
     UserNotFound = NOT_FOUND "user_not_found" "There is no such user",
+    /// The tenant has no such schedule.
+    ScheduleNotFound = NOT_FOUND "schedule_not_found" "There is no such schedule",
     /// The tenant has no such API key.
     KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
     /// No lane has this name.
@@ -76,6 +78,14 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// Another job holds the unique key.
+    UniqueConflict = CONFLICT "unique_conflict" "Another job does the same work",
+    /// The tenant has as many schedules as it may have.
+    TooManySchedules = CONFLICT "too_many_schedules" "There are too many schedules",
+    /// The schedule's previous job has not ended, and its jobs must not overlap.
+    PreviousJobLives = CONFLICT "previous_job_lives" "The previous job has not ended",
+    /// What is stored of the schedule can't be read by this version, such as a zone that it does not know.
+    ScheduleUnreadable = CONFLICT "schedule_unreadable" "The schedule can't be read",
     /// The API key was revoked, has expired, or has been replaced already.
     KeyNotRotatable = CONFLICT "key_not_rotatable" "The API key can't be rotated",
     /// Another tenant has this name.
@@ -94,6 +104,8 @@ problem_types! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency_key_reused" "The key belongs to another request",
     /// The key asks more often than it may.
     RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many requests",
+    /// The tenant may not have more jobs waiting.
+    QuotaExceeded = TOO_MANY_REQUESTS "quota_exceeded" "Too many jobs are waiting",
     /// A defect of ours.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed",
     /// The database does not answer.
@@ -136,6 +148,7 @@ impl ProblemType {
         match self {
             Self::IdempotencyInProgress
             | Self::RateLimited
+            | Self::QuotaExceeded
             | Self::Unavailable
             | Self::Overloaded
             | Self::TimedOut => true,
@@ -150,6 +163,7 @@ impl ProblemType {
             | Self::JobNotFound
             | Self::EndpointNotFound
             | Self::UserNotFound
+            | Self::ScheduleNotFound
             | Self::KeyNotFound
             | Self::QueueNotFound
             | Self::TenantNotFound
@@ -158,10 +172,14 @@ impl ProblemType {
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::UniqueConflict
+            | Self::TooManySchedules
+            | Self::PreviousJobLives
+            | Self::ScheduleUnreadable
+            | Self::PreconditionFailed
             | Self::KeyNotRotatable
             | Self::TenantNameTaken
             | Self::TooManySecrets
-            | Self::PreconditionFailed
             | Self::BodyTooLarge
             | Self::UnsupportedMediaType
             | Self::InvalidBody

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use domain::EndpointName;
 use http::header::{CACHE_CONTROL, ETAG, LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use store::{DeleteEndpoint, Endpoint, Expected};
+use store::{DeleteEndpoint, Endpoint};
 use utoipa::IntoParams;
 
 use super::EndpointPath;
@@ -15,7 +15,8 @@ use crate::app::AppState;
 use crate::auth::{Ops, Reader};
 use crate::body::JsonBody;
 use crate::endpoint_secret;
-use crate::header::{etag, if_match};
+use crate::header::etag;
+use crate::header::precondition::Conditions;
 use crate::openapi::{BodyProblems, CommonProblems, ListProblems, NameProblems, VersionProblems};
 use crate::problem::{Problem, ProblemType};
 use crate::query::Query;
@@ -75,7 +76,7 @@ pub(crate) async fn list_endpoints(
 #[utoipa::path(
     get, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
-        ("name" = String, Path, max_length = 40, description = "The endpoint."),
+        ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
     ),
     responses(
@@ -110,7 +111,7 @@ pub(crate) async fn get_endpoint(
 #[utoipa::path(
     put, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
-        ("name" = String, Path, max_length = 40,
+        ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$",
             description = "The endpoint: a-z, 0-9, `_` and `-`, beginning with a letter."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change, or `*`."),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only make."),
@@ -129,7 +130,7 @@ pub(crate) async fn put_endpoint(
     State(app): State<AppState>,
     Ops(caller): Ops,
     EndpointPath(name): EndpointPath,
-    headers: HeaderMap,
+    Conditions(precondition): Conditions,
     body: JsonBody<PutEndpoint>,
 ) -> Result<Response, Problem> {
     let settings = endpoint(name, &body.value)?;
@@ -137,7 +138,7 @@ pub(crate) async fn put_endpoint(
     let actor = caller.actor();
     let put = app
         .store
-        .put_endpoint(&actor, &settings, &if_match::read(&headers), &secret)
+        .put_endpoint(&actor, &settings, &precondition, &secret)
         .await?;
     match put {
         store::PutEndpoint::Created(made) => {
@@ -162,7 +163,7 @@ pub(crate) async fn put_endpoint(
 #[utoipa::path(
     delete, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
-        ("name" = String, Path, max_length = 40, description = "The endpoint."),
+        ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to delete, or `*`."),
     ),
     responses(
@@ -174,12 +175,11 @@ pub(crate) async fn delete_endpoint(
     State(app): State<AppState>,
     Ops(caller): Ops,
     EndpointPath(name): EndpointPath,
-    headers: HeaderMap,
+    Conditions(precondition): Conditions,
 ) -> Result<StatusCode, Problem> {
-    let expected: Expected = if_match::read(&headers);
     let deleted = app
         .store
-        .delete_endpoint(&caller.actor(), &name, &expected)
+        .delete_endpoint(&caller.actor(), &name, &precondition)
         .await?;
     match deleted {
         DeleteEndpoint::Deleted => Ok(StatusCode::NO_CONTENT),

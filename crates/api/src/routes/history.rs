@@ -2,11 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::VARY;
+use http::{HeaderMap, HeaderValue};
 
-use super::JobPath;
+use super::{JobPath, stream};
 use crate::app::AppState;
 use crate::auth::Reader;
-use crate::openapi::{CommonProblems, JobProblems};
+use crate::header::accept;
+use crate::openapi::{CommonProblems, EventProblems, JobProblems};
 use crate::problem::Problem;
 use crate::wire::{AttemptList, EventList};
 
@@ -32,20 +36,39 @@ pub(crate) async fn list_attempts(
 
 /// List a job's events
 ///
-/// Everything that happened to it, first event first.
+/// Everything that happened to it, first event first. With `Accept: text/event-stream` the answer is a stream of
+/// server-sent events: first what has happened already, then what happens. `id` is the event's number, `event` its
+/// name, `data` the event as it is in the list. After the event that ends the job comes one named `end`, whose data is
+/// the job's `state`, and the stream is over. A stream that ends without it is to be asked for again, with
+/// `Last-Event-ID`; every `EventSource` does so by itself.
 #[utoipa::path(
     get, path = "/api/jobs/{id}/events", tag = "jobs",
-    params(("id" = uuid::Uuid, Path, description = "The job.")),
-    responses((status = 200, description = "The history.", body = EventList), JobProblems, CommonProblems),
+    params(
+        ("id" = uuid::Uuid, Path, description = "The job."),
+        ("Accept" = Option<String>, Header, example = "text/event-stream",
+            description = "`text/event-stream` for a stream; a list by default."),
+        ("Last-Event-ID" = Option<u32>, Header,
+            description = "The number of the last event that the client has: a stream goes on after it."),
+    ),
+    responses(
+        (status = 200, description = "The history, or a stream of it.",
+            content((EventList = "application/json"), (String = "text/event-stream"))),
+        EventProblems, CommonProblems,
+    ),
 )]
 pub(crate) async fn list_events(
     State(app): State<AppState>,
     Reader(caller): Reader,
     JobPath(id): JobPath,
-) -> Result<Json<EventList>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if accept::event_stream(&headers) {
+        return stream::events(app, caller, id, &headers).await;
+    }
     let events = app.store.events(caller.tenant_id, id).await?;
     let events = events.ok_or_else(|| Problem::no_such_job(id))?;
-    Ok(Json(EventList {
+    let list = EventList {
         events: events.into_iter().map(Into::into).collect(),
-    }))
+    };
+    Ok(([(VARY, HeaderValue::from_static("accept"))], Json(list)).into_response())
 }

@@ -1,7 +1,9 @@
 //! What a path names.
 
+use std::fmt::Display;
+
 use axum::extract::{FromRequestParts, Path};
-use domain::{EndpointName, JobId, KeyId, NameError, QueueName, TenantId, UserId};
+use domain::{EndpointName, JobId, KeyId, NameError, QueueName, ScheduleName, TenantId, UserId};
 use http::request::Parts;
 
 use crate::app::AppState;
@@ -19,6 +21,10 @@ pub(crate) struct EndpointPath(pub(crate) EndpointName);
 /// The user that the `{id}` of a path names.
 #[derive(Debug)]
 pub(crate) struct UserPath(pub(crate) UserId);
+
+/// The schedule that the `{name}` of a path names.
+#[derive(Debug)]
+pub(crate) struct SchedulePath(pub(crate) ScheduleName);
 
 /// The API key that the `{id}` of a path names.
 #[derive(Debug)]
@@ -51,7 +57,7 @@ impl<S: Send + Sync> FromRequestParts<S> for KeyPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, values::key_id).await.map(Self)
+        named(parts, state, "id", values::key_id).await.map(Self)
     }
 }
 
@@ -59,7 +65,7 @@ impl<S: Send + Sync> FromRequestParts<S> for TenantPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, values::tenant_id).await.map(Self)
+        named(parts, state, "id", values::tenant_id).await.map(Self)
     }
 }
 
@@ -67,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for JobPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, values::job_id).await.map(Self)
+        named(parts, state, "id", values::job_id).await.map(Self)
     }
 }
 
@@ -89,21 +95,30 @@ impl<S: Send + Sync> FromRequestParts<S> for UserPath {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, values::user_id).await.map(Self)
+        named(parts, state, "id", values::user_id).await.map(Self)
     }
 }
 
-/// What is no id is refused as such: to a client that mixed up its variables, "no such job" would be misleading.
-async fn id<T, E: ToString, S: Send + Sync>(
+impl<S: Send + Sync> FromRequestParts<S> for SchedulePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        named(parts, state, "name", str::parse).await.map(Self)
+    }
+}
+
+/// What is no id, or name, is refused as such: to a client that mixed up its variables, "no such job" would be misleading.
+async fn named<T, E: Display, S: Send + Sync>(
     parts: &mut Parts,
     state: &S,
+    parameter: &str,
     rule: fn(&str) -> Result<T, E>,
 ) -> Result<T, Problem> {
     let text = Path::<String>::from_request_parts(parts, state).await;
     let text = text.map(|Path(text)| text).unwrap_or_default();
-    rule(&text).map_err(|message| {
-        let place = Place::Parameter("id".to_owned());
-        let error = FieldError::new(place, "invalid_value", message.to_string());
-        Problem::invalid(ProblemType::InvalidParameter, vec![error])
+    rule(&text).map_err(|error| {
+        let place = Place::Parameter(parameter.to_owned());
+        let wrong = FieldError::new(place, "invalid_value", error.to_string());
+        Problem::invalid(ProblemType::InvalidParameter, vec![wrong])
     })
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{App, Config, Parts, RateLimit};
+use api::{App, Config, Limits, Parts, RateLimit};
 use axum::Router;
 use axum::body::Body;
 use domain::{QueueName, Scope, Scopes, TenantId};
@@ -30,6 +30,7 @@ pub(crate) struct TestApp {
     pub(crate) router: Router,
     pub(crate) store: Store,
     pub(crate) shutdown: Shutdown,
+    pub(crate) limits: Limits,
     hasher: KeyHasher,
     db: TestDb,
 }
@@ -62,6 +63,7 @@ impl TestApp {
     fn of(db: TestDb, parts: Parts, routes: Router) -> Self {
         let (store, shutdown, hasher) = (parts.store.clone(), parts.shutdown.clone(), parts.hasher.clone());
         Self {
+            limits: parts.config.limits,
             router: App::build_with(parts, routes),
             store,
             shutdown,
@@ -206,6 +208,14 @@ impl TestApp {
             .fetch_all(&mut superuser)
             .await
             .unwrap()
+    }
+
+    /// The connections to the database that the api has, those outside of its pool included.
+    pub(crate) async fn api_connections(&self) -> i64 {
+        let mut superuser = self.db.superuser().await;
+        let count = "select count(*) from pg_stat_activity
+             where datname = current_database() and application_name = 'tandem_api'";
+        sqlx::query_scalar(count).fetch_one(&mut superuser).await.unwrap()
     }
 
     /// How many transactions stored jobs.

@@ -135,6 +135,7 @@ async fn each_route_needs_its_scope() {
     for path in [
         "/api/jobs".to_owned(),
         "/api/jobs/batch".to_owned(),
+        "/api/jobs/bulk".to_owned(),
         format!("/api/jobs/{id}/cancel"),
         format!("/api/jobs/{id}/retry"),
         "/api/dead-letters/retry".to_owned(),

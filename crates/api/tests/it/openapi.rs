@@ -80,7 +80,11 @@ async fn the_answers_are_what_the_document_says() {
     let job = user.get(&format!("/api/jobs/{id}")).await.ok(200);
     assert_documented(&document, "Job", &job);
 
-    app.worker().await.fail(&id).await;
+    let worker = app.worker().await;
+    crate::kinds::declare_sensitive(&user, &worker, "k", &[]).await;
+    let kinds = user.get("/api/kinds").await.ok(200);
+    assert_documented(&document, "Kind", &kinds["kinds"][0]);
+    worker.fail(&id).await;
     let letters = user.get("/api/dead-letters").await.ok(200);
     assert_documented(&document, "DeadLetter", &letters["dead_letters"][0]);
     let groups = user.get("/api/dead-letters/groups").await.ok(200);
@@ -105,7 +109,25 @@ async fn the_answers_are_what_the_document_says() {
     assert_documented(&document, "RotatedSecret", &rotated);
     assert_documented(&document, "NewSecret", &rotated["secret"]);
     assert_documented(&document, "Secret", &rotated["secrets"][0]);
+    let hourly = json!({ "cron": "@hourly", "job": { "kind": "k" } });
+    let request = user
+        .json_request("/api/schedules/hourly")
+        .method(http::Method::PUT);
+    let made = user
+        .send(request.body(hourly.to_string().into()).unwrap())
+        .await
+        .ok(201);
+    assert_documented(&document, "Schedule", &made);
+    assert_documented(&document, "ScheduleJob", &made["job"]);
+    let listed = user.get("/api/schedules").await.ok(200);
+    assert_documented(&document, "ScheduleSummary", &listed["schedules"][0]);
+    let preview = user.get("/api/schedules/hourly/preview").await.ok(200);
+    assert_documented(&document, "SchedulePreview", &preview);
+    assert_documented(&document, "FireTime", &preview["fires"][0]);
     let all = json!({ "filter": { "all": true } });
+    let bulk = json!({ "action": "retry", "filter": { "all": true } });
+    let changed = user.post("/api/jobs/bulk", &bulk).await.ok(200);
+    assert_documented(&document, "BulkChanged", &changed);
     for (path, schema) in [
         ("/api/dead-letters/retry", "RetriedDeadLetters"),
         ("/api/dead-letters/discard", "DiscardedDeadLetters"),

@@ -12,9 +12,9 @@ use tokio::time::timeout;
 
 use crate::app::{SOON, TestApp, User};
 
-struct Server {
-    addr: SocketAddr,
-    running: JoinHandle<()>,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
+    pub(crate) running: JoinHandle<()>,
 }
 
 impl Server {
@@ -29,7 +29,12 @@ impl Server {
         Self { addr, running }
     }
 
-    async fn connect(&self) -> TcpStream {
+    /// With the settings that it has by itself.
+    pub(crate) async fn of(app: &TestApp) -> Self {
+        Self::start(app, ServerConfig::default()).await
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.addr).await.unwrap()
     }
 

@@ -185,3 +185,71 @@ async fn nobody_waits_while_the_process_drains() {
     let answer = timeout(SOON, waiting).await.expect("it is sent home");
     assert_eq!(answer.ok(200)["state"], "queued");
 }
+
+#[tokio::test]
+async fn a_job_whose_place_another_takes_is_announced_too() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let body = json!({ "kind": "k", "unique": { "key": "a", "on_conflict": "replace" } });
+    let id = user.submit(&body).await;
+    listening(&app).await;
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    user.submit(&body).await;
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
+    assert_eq!(answer.ok(200)["state"], "cancelled");
+}
+
+async fn submit_and_wait(user: &User<'_>, preference: &str, key: &str) -> Answer {
+    let request = user
+        .json_request("/api/jobs")
+        .header("prefer", preference)
+        .header("idempotency-key", key);
+    let body = json!({ "kind": "k", "tags": ["waited"] }).to_string();
+    user.send(request.body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_submit_can_wait_for_the_end_too() {
+    let app = without_sweep().await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    listening(&app).await;
+    let mut waiting = pin!(submit_and_wait(&user, "wait=60", "first"));
+    let stored = eventually("the job is stored", SOON, async || {
+        let listed = user.get("/api/jobs?tag=waited").await.ok(200);
+        listed["jobs"][0]["id"].as_str().map(ToOwned::to_owned)
+    });
+    let id = tokio::select! {
+        id = stored => id,
+        answer = &mut waiting => panic!("answered early: {answer:?}"),
+    };
+    goes_on(&mut waiting).await;
+    worker.succeed(&id).await;
+    worker.store.notify_finished(&[job_id(&id)]).await.unwrap();
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
+    let job = answer.ok(200);
+    assert_eq!(
+        (&job["state"], &job["result"]),
+        (&json!("succeeded"), &json!({ "done": true }))
+    );
+    assert_eq!(answer.header("location"), format!("/api/jobs/{id}"));
+    assert_eq!(answer.header("preference-applied"), "wait=60");
+
+    // The repeated request need not wait.
+    let again = submit_and_wait(&user, "wait=60", "first").await;
+    assert_eq!(again.ok(200)["id"], id.as_str());
+    assert_eq!(again.header("idempotency-replayed"), "true");
+}
+
+#[tokio::test]
+async fn a_submit_that_has_waited_in_vain_is_answered_as_if_it_had_not_waited() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let waited = submit_and_wait(&user, "wait=1", "first").await;
+    let submitted = waited.ok(202);
+    assert_eq!(submitted["state"], "queued");
+    assert_eq!(waited.header("preference-applied"), "wait=1");
+    let plain = submit_and_wait(&user, "return=minimal", "first").await;
+    assert_eq!(plain.ok(202), submitted);
+    assert!(!plain.headers.contains_key("preference-applied"));
+}

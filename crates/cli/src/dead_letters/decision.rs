@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::consent::Consent;
-use super::progress::Progress;
 use super::selection::Selection;
 use crate::args::SelectionArgs;
 use crate::client::Client;
+use crate::consent::Consent;
 use crate::failure::Failure;
 use crate::output;
+use crate::progress::Progress;
 
 /// The most jobs in one request.
 const MAX_JOBS: u64 = 1_000;

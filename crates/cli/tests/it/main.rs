@@ -5,7 +5,10 @@
 mod audit;
 mod dead_letters;
 mod endpoints;
+mod jobs;
 mod keys;
 mod queues;
+mod schedules;
+mod submit;
 mod users;
 mod world;

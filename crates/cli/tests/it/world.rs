@@ -12,10 +12,13 @@ use domain::{
 use queue::postgres::Bell;
 use runtime::credential::{ApiKey, KeyHasher};
 use runtime::{Secret, Shutdown, clock, random};
-use store::{Claim, Ending, NewApiKey, Role, Store, Submission};
+use store::{Claim, Declare, Ending, KindDeclaration, NewApiKey, Role, Store, Submission};
 use testkit::{TestDb, new_job};
 use tokio::net::TcpListener;
 use tokio::process::Command;
+
+/// How long a test waits for what should happen at once.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// How many jobs a statement moves.
 const BATCH: usize = 100;
@@ -76,6 +79,18 @@ impl World {
         }
     }
 
+    /// Makes a kind known, as a worker does.
+    pub(crate) async fn declare(&self, name: &str, schema: &str) {
+        let kind = KindDeclaration {
+            name: name.parse().unwrap(),
+            schema: Some(serde_json::from_str(schema).unwrap()),
+            sensitive: Vec::new(),
+        };
+        let kinds = [kind];
+        let declaring = self.worker.declare_kinds(self.worker_id, &kinds, Declare::Anew);
+        declaring.await.unwrap();
+    }
+
     /// Runs `tandem` as a script does: without a terminal.
     pub(crate) async fn tandem(&self, arguments: &[&str]) -> Ran {
         let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
@@ -103,6 +118,13 @@ impl World {
 
     /// Jobs that have failed for good, in the order of their ids.
     pub(crate) async fn dead_letters(&self, count: usize, message: &str) -> Vec<JobId> {
+        let ids = self.submit(count).await;
+        assert_eq!(self.fail(&ids, message).await, count);
+        ids
+    }
+
+    /// Jobs of one attempt that wait, in the order of their ids.
+    pub(crate) async fn submit(&self, count: usize) -> Vec<JobId> {
         let policy = RetryPolicy {
             max_attempts: 1,
             ..RetryPolicy::default()
@@ -116,8 +138,13 @@ impl World {
         let mut ids: Vec<JobId> = submission.jobs.iter().map(|job| job.id).collect();
         ids.sort_unstable();
         self.store.submit(&[submission]).await.remove(0).unwrap();
-        assert_eq!(self.fail(&ids, message).await, count);
         ids
+    }
+
+    /// Starts jobs and lets them run.
+    pub(crate) async fn start(&self, ids: &[JobId]) {
+        let claims = self.worker.claim(self.worker_id, ids).await.unwrap();
+        assert!(claims.iter().all(|claim| matches!(claim, Claim::Started(_))));
     }
 
     /// Starts those of the jobs that are queued, and lets them fail; answers how many.

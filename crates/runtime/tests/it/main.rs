@@ -7,3 +7,4 @@ mod database;
 mod ops;
 mod shutdown;
 mod telemetry;
+mod timing;

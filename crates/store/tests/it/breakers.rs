@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use domain::{Breaker, EndpointName};
-use store::{BreakerKey, EndpointSettings, Expected, NewSecret, OpenBreaker};
+use domain::{Breaker, EndpointName, Precondition};
+use store::{BreakerKey, EndpointSettings, NewSecret, OpenBreaker};
 use testkit::actor;
 
 use crate::world::{World, random};
+
+/// Whatever there is.
+const ANY: Precondition = Precondition {
+    matches: None,
+    matches_none: None,
+};
 
 const PROBE: Duration = Duration::from_secs(15);
 
@@ -115,9 +121,7 @@ async fn an_endpoint_with_another_url_starts_anew() {
             id: random(),
             secret: "whsec_1".to_owned(),
         };
-        let put = world
-            .api
-            .put_endpoint(&actor, &settings, &Expected::Anything, &secret);
+        let put = world.api.put_endpoint(&actor, &settings, &ANY, &secret);
         put.await.unwrap();
         world.worker.breaker(&key, PROBE).await.unwrap()
     };
@@ -127,7 +131,7 @@ async fn an_endpoint_with_another_url_starts_anew() {
     assert_eq!(put("https://example.com/b").await, Breaker::Closed);
 
     world.worker.open_breaker(&key, &open(1)).await.unwrap();
-    let deletion = world.api.delete_endpoint(&actor, &name, &Expected::Anything);
+    let deletion = world.api.delete_endpoint(&actor, &name, &ANY);
     deletion.await.unwrap();
     assert_eq!(world.worker.breaker(&key, PROBE).await.unwrap(), Breaker::Closed);
 }

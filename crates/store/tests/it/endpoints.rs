@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use domain::EndpointName;
-use store::{
-    DeleteEndpoint, EndpointSecret, EndpointSettings, Expected, NewSecret, PutEndpoint, RotateSecret,
-};
+use domain::{EndpointName, Precondition};
+use store::{DeleteEndpoint, EndpointSecret, EndpointSettings, NewSecret, PutEndpoint, RotateSecret};
 use testkit::actor;
 
 use crate::world::{World, random};
+
+/// Whatever there is.
+const ANY: Precondition = Precondition {
+    matches: None,
+    matches_none: None,
+};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -33,7 +37,7 @@ fn secret(text: &str) -> NewSecret {
     }
 }
 
-async fn put(world: &World, settings: &EndpointSettings, expected: Expected) -> PutEndpoint {
+async fn put(world: &World, settings: &EndpointSettings, expected: Precondition) -> PutEndpoint {
     let (actor, secret) = (actor(world.tenant_id), secret("whsec_1"));
     let put = world.api.put_endpoint(&actor, settings, &expected, &secret);
     put.await.unwrap()
@@ -61,7 +65,7 @@ async fn an_endpoint_is_read_as_it_was_made_but_for_what_it_keeps_to_itself() {
         headers: Some(headers.clone()),
         ..settings("billing")
     };
-    let PutEndpoint::Created(made) = put(&world, &wanted, Expected::Anything).await else {
+    let PutEndpoint::Created(made) = put(&world, &wanted, Precondition::default()).await else {
         panic!("it was not there")
     };
     assert_eq!((made.version, made.disabled_at), (1, None));
@@ -91,18 +95,18 @@ async fn a_change_keeps_the_headers_that_it_does_not_name_and_meets_its_version_
         headers: Some(vec![("x".to_owned(), "1".to_owned())]),
         ..settings("billing")
     };
-    put(&world, &with_header, Expected::Absent).await;
+    put(&world, &with_header, Precondition::absent()).await;
     for unmet in [
-        Expected::Absent,
-        Expected::Versions(vec![2]),
-        Expected::Versions(vec![]),
+        Precondition::absent(),
+        Precondition::one_of(vec![2]),
+        Precondition::one_of(vec![]),
     ] {
         assert_eq!(
             put(&world, &settings("billing"), unmet).await,
             PutEndpoint::Unexpected
         );
     }
-    for unmet in [Expected::Present, Expected::Versions(vec![1])] {
+    for unmet in [Precondition::present(), Precondition::one_of(vec![1])] {
         assert_eq!(
             put(&world, &settings("other"), unmet).await,
             PutEndpoint::Unexpected
@@ -112,14 +116,14 @@ async fn a_change_keeps_the_headers_that_it_does_not_name_and_meets_its_version_
         disabled: true,
         ..settings("billing")
     };
-    let PutEndpoint::Replaced(first) = put(&world, &disabled, Expected::Versions(vec![1])).await else {
+    let PutEndpoint::Replaced(first) = put(&world, &disabled, Precondition::one_of(vec![1])).await else {
         panic!("it is at version 1")
     };
     assert_eq!(
         (first.version, &first.header_names[..]),
         (2, &["x".to_owned()][..])
     );
-    let PutEndpoint::Replaced(again) = put(&world, &disabled, Expected::Present).await else {
+    let PutEndpoint::Replaced(again) = put(&world, &disabled, Precondition::present()).await else {
         panic!("it is there")
     };
     assert!(first.disabled_at.is_some());
@@ -129,7 +133,7 @@ async fn a_change_keeps_the_headers_that_it_does_not_name_and_meets_its_version_
         headers: Some(Vec::new()),
         ..settings("billing")
     };
-    let PutEndpoint::Replaced(changed) = put(&world, &without, Expected::Anything).await else {
+    let PutEndpoint::Replaced(changed) = put(&world, &without, Precondition::default()).await else {
         panic!("it is there")
     };
     assert_eq!((changed.version, changed.disabled_at), (4, None));
@@ -140,7 +144,7 @@ async fn a_change_keeps_the_headers_that_it_does_not_name_and_meets_its_version_
 async fn endpoints_are_listed_by_name_page_after_page() {
     let world = World::new().await;
     for of in ["b", "a-1", "c", "a_2"] {
-        put(&world, &settings(of), Expected::Anything).await;
+        put(&world, &settings(of), Precondition::default()).await;
     }
     let first = world.api.list_endpoints(world.tenant_id, None, 3).await.unwrap();
     let names: Vec<&str> = first.iter().map(|endpoint| endpoint.name.as_str()).collect();
@@ -157,7 +161,7 @@ async fn endpoints_are_listed_by_name_page_after_page() {
 async fn a_rotation_signs_with_the_new_secret_and_with_the_old_ones_until_they_expire() {
     let world = World::new().await;
     assert_eq!(rotate(&world, "whsec_2", DAY).await, RotateSecret::NotFound);
-    put(&world, &settings("billing"), Expected::Anything).await;
+    put(&world, &settings("billing"), Precondition::default()).await;
     let RotateSecret::Rotated(live) = rotate(&world, "whsec_2", DAY).await else {
         panic!("one secret signs")
     };
@@ -183,7 +187,7 @@ async fn a_rotation_signs_with_the_new_secret_and_with_the_old_ones_until_they_e
 #[tokio::test]
 async fn no_more_than_three_secrets_sign_and_a_leaked_one_is_ended_at_once() {
     let world = World::new().await;
-    put(&world, &settings("billing"), Expected::Anything).await;
+    put(&world, &settings("billing"), Precondition::default()).await;
     for new in ["whsec_2", "whsec_3"] {
         rotate(&world, new, DAY).await;
     }
@@ -211,7 +215,7 @@ async fn no_more_than_three_secrets_sign_and_a_leaked_one_is_ended_at_once() {
 #[tokio::test]
 async fn concurrent_rotations_leave_one_secret_that_does_not_expire() {
     let world = World::new().await;
-    put(&world, &settings("billing"), Expected::Anything).await;
+    put(&world, &settings("billing"), Precondition::default()).await;
     let (a, b) = tokio::join!(rotate(&world, "whsec_a", DAY), rotate(&world, "whsec_b", DAY));
     assert!(matches!(
         (a, b),
@@ -231,15 +235,18 @@ async fn a_deleted_endpoint_takes_its_secrets_with_it() {
     let world = World::new().await;
     let actor = actor(world.tenant_id);
     let name = name("billing");
-    let delete = async |expected: Expected| {
+    let delete = async |expected: Precondition| {
         let deletion = world.api.delete_endpoint(&actor, &name, &expected);
         deletion.await.unwrap()
     };
-    assert_eq!(delete(Expected::Anything).await, DeleteEndpoint::NotFound);
-    put(&world, &settings("billing"), Expected::Anything).await;
-    let stale = Expected::Versions(vec![7]);
+    assert_eq!(delete(Precondition::default()).await, DeleteEndpoint::NotFound);
+    put(&world, &settings("billing"), Precondition::default()).await;
+    let stale = Precondition::one_of(vec![7]);
     assert_eq!(delete(stale).await, DeleteEndpoint::Unexpected);
-    assert_eq!(delete(Expected::Versions(vec![1])).await, DeleteEndpoint::Deleted);
+    assert_eq!(
+        delete(Precondition::one_of(vec![1])).await,
+        DeleteEndpoint::Deleted
+    );
     let secrets = world.api.endpoint_secrets(world.tenant_id, &name).await;
     assert_eq!(secrets.unwrap(), None);
 }
@@ -251,12 +258,12 @@ async fn every_change_is_audited_without_what_is_secret() {
         headers: Some(vec![("authorization".to_owned(), "Bearer x".to_owned())]),
         ..settings("billing")
     };
-    put(&world, &with_header, Expected::Anything).await;
-    put(&world, &settings("billing"), Expected::Versions(vec![9])).await;
-    put(&world, &settings("billing"), Expected::Anything).await;
+    put(&world, &with_header, Precondition::default()).await;
+    put(&world, &settings("billing"), Precondition::one_of(vec![9])).await;
+    put(&world, &settings("billing"), Precondition::default()).await;
     rotate(&world, "whsec_2", DAY).await;
     let (actor, name) = (actor(world.tenant_id), name("billing"));
-    let deletion = world.api.delete_endpoint(&actor, &name, &Expected::Anything);
+    let deletion = world.api.delete_endpoint(&actor, &name, &ANY);
     deletion.await.unwrap();
     let filter = store::AuditFilter::default();
     let entries = world

@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
-use domain::{EndpointName, TenantId, UserId};
+use domain::{EndpointName, Precondition, TenantId, UserId};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Row};
-use store::{BreakerKey, EndpointSettings, Expected, NewSecret, NewUser, OpenBreaker};
+use store::{BreakerKey, EndpointSettings, NewSecret, NewUser, OpenBreaker};
 use testkit::{actor, new_job};
 
 use crate::world::{World, random};
 
-const TABLES: [&str; 14] = [
+/// Whatever there is.
+const ANY: Precondition = Precondition {
+    matches: None,
+    matches_none: None,
+};
+
+const TABLES: [&str; 17] = [
     "job",
     "attempt",
     "job_event",
@@ -19,10 +25,13 @@ const TABLES: [&str; 14] = [
     "claim",
     "dead_letter",
     "idempotency",
+    "unique_job",
     "users",
     "endpoint",
     "endpoint_secret",
     "breaker",
+    "schedule",
+    "schedule_fire",
     "queue_pause",
     "queue_activity",
 ];
@@ -68,9 +77,7 @@ async fn make_endpoint(world: &World) -> EndpointName {
         secret: "whsec_1".to_owned(),
     };
     let actor = actor(world.tenant_id);
-    let put = world
-        .api
-        .put_endpoint(&actor, &settings, &Expected::Anything, &secret);
+    let put = world.api.put_endpoint(&actor, &settings, &ANY, &secret);
     put.await.unwrap();
     let key = BreakerKey {
         tenant_id: world.tenant_id,
@@ -100,12 +107,23 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     let id = world.submit(new_job()).await.id;
     world.start(id).await;
     world.submit(new_job()).await;
+    let unique = domain::Unique {
+        key: [7; 32].into(),
+        window: domain::unique::Window::Live,
+        on_conflict: domain::OnConflict::Return,
+    };
+    let unique = domain::NewJob {
+        unique: Some(unique),
+        ..new_job()
+    };
+    world.submit(unique).await;
     let ann = make_ann(&world).await;
     let billing = make_endpoint(&world).await;
     let other = world.db.tenant().await;
 
     let mut owner = as_api(&world, Some(world.tenant_id)).await;
-    assert_eq!(count(&mut owner, "job").await, 2);
+    assert_eq!(count(&mut owner, "job").await, 3);
+    assert_eq!(count(&mut owner, "unique_job").await, 1);
     assert_eq!(count(&mut owner, "claim").await, 1);
     assert_eq!(count(&mut owner, "users").await, 1);
     for table in ["endpoint", "endpoint_secret", "breaker"] {
@@ -206,9 +224,22 @@ async fn neither_role_does_what_is_not_its_work() {
         ("tandem_worker", "select reason from queue_pause"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
+        ("tandem_api", "update kind set schema = 'true'"),
+        ("tandem_api", "delete from kind"),
         ("tandem_worker", "select * from api_key"),
         ("tandem_worker", "select name from tenant"),
         ("tandem_worker", "select * from users"),
+        ("tandem_worker", "delete from schedule"),
+        ("tandem_worker", "update schedule set payload = 'null'"),
+        (
+            "tandem_worker",
+            "update schedule set tenant_id = gen_random_uuid()",
+        ),
+        (
+            "tandem_worker",
+            "insert into job (id, tenant_id, request_id) values (gen_random_uuid(), gen_random_uuid(), '')",
+        ),
+        ("tandem_api", "delete from schedule_fire"),
         ("tandem_worker", "delete from job"),
         ("tandem_worker", "update job set payload = 'null'"),
         ("tandem_worker", "alter table job disable row level security"),

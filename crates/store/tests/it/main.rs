@@ -4,21 +4,27 @@
 
 mod audit;
 mod breakers;
+mod bulk;
 mod cancel;
 mod catalog;
 mod claims;
 mod credentials;
 mod dead_letters;
 mod endpoints;
+mod escapes;
 mod holds;
 mod isolation;
 mod keys;
+mod kinds;
 mod lifecycle;
 mod maintenance;
 mod pool;
 mod queues;
+mod quota;
 mod retention;
+mod schedules;
 mod submit;
 mod tenants;
+mod unique;
 mod users;
 mod world;

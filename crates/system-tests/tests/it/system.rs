@@ -216,12 +216,17 @@ impl Client {
         request.header("x-api-key", &self.api_key)
     }
 
+    pub(crate) fn request_get(&self, path: &str) -> RequestBuilder {
+        let request = self.http.get(format!("{}{path}", self.url));
+        request.header("x-api-key", &self.api_key)
+    }
+
+    pub(crate) fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let request = self
-            .http
-            .get(format!("{}{path}", self.url))
-            .header("x-api-key", &self.api_key);
-        let response = request.send().await.unwrap();
+        let response = self.request_get(path).send().await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.status());
         response.json().await.unwrap()
     }
@@ -239,8 +244,8 @@ impl Client {
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
         let request = self.http.put(format!("{}{path}", self.url));
-        let request = request.header("x-api-key", &self.api_key);
-        request.json(body).send().await.unwrap()
+        let request = request.header("x-api-key", &self.api_key).json(body);
+        request.send().await.unwrap()
     }
 
     /// Submits a batch and gives the ids.

@@ -8,6 +8,7 @@ mod activity;
 mod backlog;
 mod dead_letters;
 mod expire;
+mod fire;
 mod leader;
 mod pass;
 mod promote;
@@ -51,6 +52,12 @@ impl Maintenance {
             Box::new(promote::Promote {
                 store: store.clone(),
                 bell: bell.clone(),
+                interval: config.due,
+            }),
+            Box::new(fire::Fire {
+                store: store.clone(),
+                bell: bell.clone(),
+                news: news.clone(),
                 interval: config.due,
             }),
             Box::new(expire::Expire {

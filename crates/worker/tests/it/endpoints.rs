@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{EndpointName, JobState};
+use domain::{EndpointName, JobState, Precondition};
 use http::HeaderMap;
 use serde_json::json;
 use standardwebhooks::Webhook;
-use store::{DeleteEndpoint, EndpointSettings, Expected, NewSecret, PutEndpoint, RotateSecret};
+use store::{DeleteEndpoint, EndpointSettings, NewSecret, PutEndpoint, RotateSecret};
 use testkit::actor;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -16,6 +16,12 @@ use worker::handlers::{HttpRequest, Targets};
 use worker::{Registry, Worker};
 
 use crate::world::{World, job, lane, random, states};
+
+/// Whatever there is.
+const ANY: Precondition = Precondition {
+    matches: None,
+    matches_none: None,
+};
 
 const SECRETS: [&str; 3] = [
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -46,9 +52,7 @@ fn secret(text: &str) -> NewSecret {
 
 async fn put(world: &World, settings: &EndpointSettings) -> PutEndpoint {
     let (actor, secret) = (actor(world.tenant_id), secret(SECRETS[0]));
-    let put = world
-        .api
-        .put_endpoint(&actor, settings, &Expected::Anything, &secret);
+    let put = world.api.put_endpoint(&actor, settings, &ANY, &secret);
     put.await.unwrap()
 }
 
@@ -149,7 +153,7 @@ async fn a_job_whose_endpoint_is_not_there_fails_for_good() {
     let worker = worker(&world).await;
     put(&world, &at(&server.uri())).await;
     let (actor, name) = (actor(world.tenant_id), name());
-    let deletion = world.api.delete_endpoint(&actor, &name, &Expected::Anything);
+    let deletion = world.api.delete_endpoint(&actor, &name, &ANY);
     assert_eq!(deletion.await.unwrap(), DeleteEndpoint::Deleted);
     let id = world
         .submit(job("http.request", &json!({"endpoint": "billing"}), 5))

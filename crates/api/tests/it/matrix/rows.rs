@@ -63,6 +63,7 @@ pub(super) fn row(operation: &str, things: &Things) -> Option<Row> {
     jobs(operation, things)
         .or_else(|| dead_letters(operation, things))
         .or_else(|| endpoints(operation, things))
+        .or_else(|| schedules(operation, things))
         .or_else(|| queues(operation, things))
         .or_else(|| people(operation, things))
 }
@@ -81,8 +82,11 @@ fn jobs(operation: &str, things: &Things) -> Option<Row> {
         "submit_batch" => {
             Row::post(JobsWrite, "/api/jobs/batch", 202, own()).with(json!({ "jobs": [{ "kind": "k" }] }))
         }
+        "change_jobs" => Row::post(JobsWrite, "/api/jobs/bulk", 200, own())
+            .with(json!({ "action": "retry", "filter": { "kind": "k" } })),
         "list_jobs" => Row::get(JobsRead, format!("/api/jobs?tag={unique}"), Other::Empty("jobs")),
         "get_job" => Row::get(JobsRead, format!("/api/jobs/{job}"), Other::NotFound),
+        "list_kinds" => Row::get(JobsRead, "/api/kinds", own()),
         "list_attempts" => Row::get(JobsRead, format!("/api/jobs/{job}/attempts"), Other::NotFound),
         "list_events" => Row::get(JobsRead, format!("/api/jobs/{job}/events"), Other::NotFound),
         "cancel_job" => Row::post(JobsWrite, format!("/api/jobs/{job}/cancel"), 200, Other::NotFound),
@@ -123,6 +127,35 @@ fn endpoints(operation: &str, things: &Things) -> Option<Row> {
         "rotate_endpoint_secret" => {
             let path = format!("{endpoint}/rotate-secret");
             Row::post(Ops, path, 200, Other::NotFound).with(json!({}))
+        }
+        _ => return None,
+    })
+}
+
+fn schedules(operation: &str, things: &Things) -> Option<Row> {
+    use Scope::{JobsRead, JobsWrite};
+    let Things { schedule, unique, .. } = things;
+    let at = |verb: &str| format!("/api/schedules/{schedule}{verb}");
+    let own = || Other::Own(unique.clone());
+    Some(match operation {
+        "list_schedules" => Row::get(JobsRead, "/api/schedules", own()),
+        "get_schedule" => Row::get(JobsRead, at(""), Other::NotFound),
+        // Under a name that the owner then still finds free.
+        "put_schedule" => Row::new(
+            JobsWrite,
+            Method::PUT,
+            at("-new"),
+            201,
+            Other::Own(things.job.clone()),
+        )
+        .with(json!({ "cron": "@daily", "job": { "kind": "k" } })),
+        "delete_schedule" => Row::new(JobsWrite, Method::DELETE, at(""), 204, Other::NotFound),
+        "pause_schedule" => Row::post(JobsWrite, at("/pause"), 200, Other::NotFound),
+        "resume_schedule" => Row::post(JobsWrite, at("/resume"), 200, Other::NotFound),
+        "fire_schedule" => Row::post(JobsWrite, at("/fire"), 202, Other::NotFound),
+        "preview_schedule" => Row::get(JobsRead, at("/preview"), Other::NotFound),
+        "preview_expression" => {
+            Row::post(JobsRead, "/api/schedules/preview", 200, own()).with(json!({ "cron": "@daily" }))
         }
         _ => return None,
     })

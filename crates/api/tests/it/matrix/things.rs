@@ -14,6 +14,8 @@ pub(super) struct Things {
     pub(super) job: String,
     /// Was cancelled.
     pub(super) cancelled_job: String,
+    /// The name of a schedule.
+    pub(super) schedule: String,
     pub(super) user: i64,
     pub(super) key: String,
     /// Its URL holds the id of the job.
@@ -33,6 +35,12 @@ impl Things {
             .post(&format!("/api/jobs/{cancelled_job}/cancel"), &Value::Null)
             .await
             .ok(200);
+        let schedule = format!("s-{unique}");
+        let daily = json!({ "cron": "@daily", "job": { "kind": "k" } });
+        maker
+            .put(&format!("/api/schedules/{schedule}"), &daily)
+            .await
+            .ok(201);
         // Seen in whatever shows the lane.
         let pause = json!({ "reason": unique });
         maker.post("/api/queues/default/pause", &pause).await.ok(200);
@@ -60,6 +68,7 @@ impl Things {
             endpoint,
             job,
             cancelled_job,
+            schedule,
             user: user["id"].as_i64().unwrap(),
             key: key["key"]["id"].as_str().unwrap().to_owned(),
             unique,
