@@ -1,7 +1,5 @@
 //! Lanes that are paused and tenants with a limit, on both queues.
 
-use std::time::Duration;
-
 use domain::{JobId, JobState};
 use serde_json::json;
 use store::Audience;
