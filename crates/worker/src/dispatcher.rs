@@ -129,9 +129,6 @@ impl Dispatcher {
         };
         let taken = within(PATIENCE, self.store.take_doorbells(wanted)).await?;
         *served() = Some(taken.served);
-        if taken.full {
-            self.window.was_full();
-        }
         let outlook = Outlook {
             full: taken.full,
             more: taken.more,

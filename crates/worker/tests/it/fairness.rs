@@ -147,7 +147,7 @@ async fn measure_pickup_through_sqs() {
 
 /// Prints how fast one tenant's jobs that take no time go, when it is alone.
 async fn measure_alone(name: &str, world: &World, worker: Worker) {
-    const JOBS: usize = 10_000;
+    const JOBS: usize = 4_000;
     let jobs: Vec<_> = (0..JOBS).map(|_| job("test.echo", &json!(null), 1)).collect();
     world.submit_all(jobs).await;
     let running = world.run(worker);
@@ -182,8 +182,18 @@ async fn measure_alone_embedded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement: run it alone, with --nocapture"]
 async fn measure_alone_through_sqs() {
-    let sqs = SqsWorld::new().await;
-    let worker = sqs.worker(test_handlers(), alone()).await;
-    measure_alone("sqs", &sqs.world, worker).await;
-    sqs.delete().await;
+    // The second as it was without a window.
+    for (name, announce_at_least) in [
+        ("sqs", alone().announce_at_least),
+        ("sqs, all announced,", 1_000_000),
+    ] {
+        let sqs = SqsWorld::new().await;
+        let config = Config {
+            announce_at_least,
+            ..alone()
+        };
+        let worker = sqs.worker(test_handlers(), config).await;
+        measure_alone(name, &sqs.world, worker).await;
+        sqs.delete().await;
+    }
 }

