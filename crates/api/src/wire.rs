@@ -22,7 +22,7 @@ pub(crate) use dead_letter::{
 pub(crate) use endpoint::{
     CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
-pub(crate) use history::{AttemptList, EventBody, EventList};
+pub(crate) use history::{AttemptList, EventBody, EventList, StreamedEvent};
 pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use schedule::{
