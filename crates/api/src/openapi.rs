@@ -24,6 +24,7 @@ use crate::problem::ProblemBody;
             by cause, and retrying or discarding many at a time."),
         (name = "endpoints", description = "HTTP targets by name, and the secrets that sign what is sent to them."),
         (name = "schedules", description = "What makes jobs by cron."),
+        (name = "queues", description = "The lanes: what waits in them, how fast it goes, and pausing them."),
         (name = "users", description = "The people of the tenant."),
         (name = "keys", description = "API keys of the tenant: made, rotated and revoked."),
         (name = "tenants", description = "Tenants and their limits. Only a tenant that operates the others changes them."),
@@ -43,7 +44,8 @@ impl Modify for ApiKeyScheme {
         let scheme = ApiKeyValue::with_description(
             API_KEY_HEADER,
             "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`, changes of endpoints \
-                `ops`; of the rest, reading needs `jobs:read` and everything else `jobs:write`.",
+                and pausing and resuming queues `ops`; of the rest, reading needs `jobs:read` and everything else \
+                `jobs:write`.",
         );
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));
@@ -91,7 +93,7 @@ pub(crate) enum CommonProblems {
     /// The API key lacks the scope.
     #[response(status = 403, content_type = "application/problem+json")]
     MissingScope(ProblemBody),
-    /// The API key asks too often; `Retry-After` tells when to go on.
+    /// The API key asks too often, or the tenant has too many jobs waiting; `Retry-After` tells when to go on.
     #[response(status = 429, content_type = "application/problem+json")]
     RateLimited(ProblemBody),
     /// A defect of ours.
@@ -112,7 +114,7 @@ pub(crate) enum SubmitProblems {
     /// The body did not arrive in time.
     #[response(status = 408, content_type = "application/problem+json")]
     BodyTimeout(ProblemBody),
-    /// A request with this `Idempotency-Key` is in progress.
+    /// A request with this `Idempotency-Key` is in progress, or another job holds the `unique` key.
     #[response(status = 409, content_type = "application/problem+json")]
     InProgress(ProblemBody),
     /// The body is too large: 262,144 bytes for a job, 8,388,608 for a batch.
@@ -121,7 +123,7 @@ pub(crate) enum SubmitProblems {
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody),
-    /// The body is not valid, or the `Idempotency-Key` belongs to another one.
+    /// The body or the payload is not valid, or the `Idempotency-Key` belongs to another body.
     #[response(status = 422, content_type = "application/problem+json")]
     InvalidBody(ProblemBody),
 }
@@ -181,7 +183,7 @@ pub(crate) enum ControlProblems {
     /// There is no such job.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// The job is in a state that does not allow it.
+    /// The job is in a state that does not allow it, or another job holds its `unique` key.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemBody),
 }

@@ -11,8 +11,8 @@ use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
 use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops,
-    schedules, submit, tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
+    queues, schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -22,6 +22,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(submit::submit_batch))
         .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
         .routes(routes!(control::cancel_job))
@@ -58,6 +59,10 @@ pub(crate) fn routes(state: &AppState) -> Router {
         ))
         .routes(routes!(endpoint_secrets::list_endpoint_secrets))
         .routes(routes!(endpoint_secrets::rotate_endpoint_secret))
+        .routes(routes!(queues::list_queues))
+        .routes(routes!(queues::get_queue))
+        .routes(routes!(queues::pause_queue))
+        .routes(routes!(queues::resume_queue))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()

@@ -7,6 +7,8 @@ mod endpoint;
 mod history;
 mod job;
 mod key;
+mod kind;
+mod queue;
 mod schedule;
 mod submit;
 mod tenant;
@@ -25,9 +27,13 @@ pub(crate) use endpoint::{
 pub(crate) use history::{AttemptList, EventBody, EventList, StreamedEvent};
 pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
+pub(crate) use kind::{KindBody, KindList};
+pub(crate) use queue::{PauseQueue, QueueBody, QueueList, ResumeQueue};
 pub(crate) use schedule::{
     FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
 };
-pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+pub(crate) use submit::{
+    AnsweredJob, SubmitBackoff, SubmitBatch, SubmitJob, SubmitUnique, SubmittedBatch, SubmittedBody,
+};
 pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

@@ -1,6 +1,7 @@
 //! The rules one by one.
 
-use domain::RequestId;
+use domain::unique::Window;
+use domain::{OnConflict, RequestId};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -25,7 +26,9 @@ fn check(body: &Value) -> Result<NewJob, String> {
         traceparent: Traceparent::of(&HeaderMap::new(), id),
     };
     let lanes = [QueueName::default_lane(), "slow".parse().unwrap()];
+    let kinds = KindBook::default();
     let rules = Rules {
+        kinds: &kinds,
         lanes: &lanes,
         context: &context,
         now: now(),
@@ -190,4 +193,27 @@ fn all_that_is_wrong_is_told_at_once() {
             "{pointer}: {told}"
         );
     }
+}
+
+#[test]
+fn what_a_job_is_unique_by_is_taken() {
+    let unique = |unique: Value| {
+        let body = json!({ "kind": "k", "payload": { "a": 1, "b": [2] }, "unique": unique });
+        check(&body).unwrap().unique.unwrap()
+    };
+    let by_key = unique(json!({ "key": "x" }));
+    assert_eq!(
+        (by_key.window, by_key.on_conflict),
+        (Window::Live, OnConflict::Return)
+    );
+    assert_eq!(
+        by_key.key,
+        unique(json!({ "key": "x", "while": "live", "on_conflict": "reject" })).key
+    );
+    let period = unique(json!({ "key": "x", "period_ms": 5, "on_conflict": "replace" }));
+    assert_eq!(period.window, Window::Period(Duration::from_millis(5)));
+    assert_eq!(period.on_conflict, OnConflict::Replace);
+    let by_fields = unique(json!({ "fields": ["/a", "/b/0"] })).key;
+    assert_eq!(by_fields, unique(json!({ "fields": ["/b/0", "/a"] })).key);
+    assert_ne!(by_fields, unique(json!({ "fields": ["/a"] })).key);
 }

@@ -126,6 +126,10 @@ impl Handler for HttpRequest {
     const KIND: &'static str = "http.request";
     type Payload = HttpRequestPayload;
 
+    fn payload_schema() -> Option<schemars::Schema> {
+        payload::schema()
+    }
+
     async fn run(&self, payload: HttpRequestPayload, scope: JobScope) -> Result<Done, JobError> {
         let target = self.finder.find(payload.destination.clone(), &scope).await?;
         guard::check(self.targets, &target.url)?;
