@@ -90,6 +90,7 @@ fn try_all(
     schemathesis
         .current_dir(site.folder())
         .env("SCHEMATHESIS_HOOKS", tools.join("hooks.py"))
+        .env("TANDEM_CONTRACT_KEY", &site.key)
         .env(
             "TANDEM_CONTRACT_OWN_IDS",
             format!("{},{}", site.key_id(), site.tenant_id),
@@ -98,7 +99,6 @@ fn try_all(
         .arg(tools.join("schemathesis.toml"))
         .arg("run")
         .arg(format!("{}/openapi.json", site.url()))
-        .args(["--header", &format!("X-API-Key: {}", site.key)])
         .args(["--seed", &dose.seed.to_string()])
         .args(["--max-examples", &dose.max_examples.to_string()])
         .args(["--report", "json", "--report-json-path"])

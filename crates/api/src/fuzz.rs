@@ -8,7 +8,7 @@ use domain::{JobId, UserId};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use uuid::Uuid;
 
-use crate::header::{etag, idempotency_key, prefer, traceparent};
+use crate::header::{etag, idempotency_key, last_event_id, prefer, traceparent};
 use crate::query::Query;
 use crate::wire::SubmitJob;
 use crate::{cursor, json, values};
@@ -85,6 +85,20 @@ pub fn prefer(input: &[u8]) -> bool {
     headers.insert("prefer", prefer::applied(wait));
     assert_eq!(prefer::wait(&headers), Some(wait));
     true
+}
+
+/// The number of an event is read as it is written.
+#[must_use]
+pub fn last_event_id(input: &[u8]) -> bool {
+    let number = header("last-event-id", input).and_then(|headers| last_event_id::read(&headers).ok());
+    if let Some(number) = number {
+        let again = header("last-event-id", number.to_string().as_bytes());
+        assert_eq!(
+            again.and_then(|headers| last_event_id::read(&headers).ok()),
+            Some(number)
+        );
+    }
+    number.is_some()
 }
 
 /// A trace goes on as it was read.

@@ -26,7 +26,7 @@ pub(crate) use endpoint::{
     CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
 pub(crate) use explain::ExplanationBody;
-pub(crate) use history::{AttemptList, EventBody, EventList};
+pub(crate) use history::{AttemptList, EventBody, EventList, StreamedEvent};
 pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
 pub(crate) use kind::{KindBody, KindList};

@@ -3,7 +3,8 @@
 use std::fmt::Display;
 use std::str::{self, FromStr};
 
-use domain::{JobId, JobState, KeyId, Kind, QueueName, Scope, Tag};
+use domain::schedule::{Cron, Zone};
+use domain::{EndpointName, JobId, JobState, KeyId, Kind, QueueName, ScheduleName, Scope, Tag};
 use runtime::credential::{ApiKey, KeyEnvironment};
 
 /// A parser with its promise.
@@ -23,7 +24,9 @@ const fn target(name: &'static str, seeds: fn() -> Vec<Vec<u8>>, judge: fn(&[u8]
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    target("cron", || texts(CRON), rereads::<Cron>),
     target("cursor", api::fuzz::cursors, api::fuzz::cursor),
+    target("endpoint", || texts(&["billing"]), rereads::<EndpointName>),
     target(
         "etag",
         || texts(&["\"3\"", "W/\"3-cancel\", \"4\"", "*"]),
@@ -52,6 +55,7 @@ pub const TARGETS: &[Target] = &[
         rereads::<KeyId>,
     ),
     target("kind", || texts(&["http.request", "test.echo"]), rereads::<Kind>),
+    target("last-event-id", || texts(&["17", "0"]), api::fuzz::last_event_id),
     target("limit", || texts(&["20", "100", "+1"]), api::fuzz::limit),
     target("payload", || texts(PAYLOADS), worker::fuzz::payload),
     target(
@@ -74,6 +78,7 @@ pub const TARGETS: &[Target] = &[
         || texts(&["120", "Sun, 06 Nov 1994 08:50:07 GMT"]),
         worker::fuzz::retry_after,
     ),
+    target("schedule", || texts(&["nightly-report"]), rereads::<ScheduleName>),
     target(
         "scope",
         || texts(&["jobs:read", "jobs:write", "ops", "admin"]),
@@ -100,7 +105,14 @@ pub const TARGETS: &[Target] = &[
         },
         api::fuzz::traceparent,
     ),
+    target(
+        "zone",
+        || texts(&["Europe/Berlin", "UTC", "America/Argentina/Ushuaia"]),
+        rereads::<Zone>,
+    ),
 ];
+
+const CRON: &[&str] = &["30 2 * * MON-FRI", "*/5 0-12/3 1,15 JAN,DEC ?", "@weekly"];
 
 const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

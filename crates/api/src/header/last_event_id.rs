@@ -29,11 +29,15 @@ pub(crate) fn read(headers: &HeaderMap) -> Result<u32, Problem> {
 
 /// A number that no event of the job has yet: it is another job's, or made up.
 pub(crate) fn unknown() -> Problem {
-    refused("must be the number of an event of this job")
+    refused_as("unknown_event", "must be the number of an event of this job")
 }
 
 fn refused(message: &str) -> Problem {
-    let error = FieldError::new(Place::Header(NAME), "invalid_value", message);
+    refused_as("invalid_value", message)
+}
+
+fn refused_as(code: &'static str, message: &str) -> Problem {
+    let error = FieldError::new(Place::Header(NAME), code, message);
     Problem::invalid(ProblemType::InvalidHeader, vec![error])
 }
 

@@ -113,8 +113,8 @@ pub(crate) async fn get_endpoint(
     params(
         ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$",
             description = "The endpoint: a-z, 0-9, `_` and `-`, beginning with a letter."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change, or `*`."),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only make."),
+        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\"( *, *(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\")*)$", description = "The `ETag` of the version to change, or `*`."),
+        ("If-None-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\"( *, *(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\")*)$", description = "`*`: only make."),
     ),
     request_body = PutEndpoint,
     responses(
@@ -164,7 +164,7 @@ pub(crate) async fn put_endpoint(
     delete, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
         ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to delete, or `*`."),
+        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\"( *, *(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\")*)$", description = "The `ETag` of the version to delete, or `*`."),
     ),
     responses(
         (status = 204, description = "Deleted."),

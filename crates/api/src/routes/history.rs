@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue};
 use super::{JobPath, stream};
 use crate::app::AppState;
 use crate::auth::Reader;
-use crate::header::accept;
+use crate::header::{accept, last_event_id};
 use crate::openapi::{CommonProblems, EventProblems, JobProblems};
 use crate::problem::Problem;
-use crate::wire::{AttemptList, EventList};
+use crate::wire::{AttemptList, EventList, StreamedEvent};
 
 /// List a job's attempts
 ///
@@ -47,12 +47,12 @@ pub(crate) async fn list_attempts(
         ("id" = uuid::Uuid, Path, description = "The job."),
         ("Accept" = Option<String>, Header, example = "text/event-stream",
             description = "`text/event-stream` for a stream; a list by default."),
-        ("Last-Event-ID" = Option<u32>, Header,
+        ("Last-Event-ID" = Option<i64>, Header, minimum = 0, maximum = 4_294_967_295_u32,
             description = "The number of the last event that the client has: a stream goes on after it."),
     ),
     responses(
         (status = 200, description = "The history, or a stream of it.",
-            content((EventList = "application/json"), (String = "text/event-stream"))),
+            content((EventList = "application/json"), (StreamedEvent = "text/event-stream"))),
         EventProblems, CommonProblems,
     ),
 )]
@@ -62,8 +62,10 @@ pub(crate) async fn list_events(
     JobPath(id): JobPath,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    // Refused where it is wrong, also by a list, which needs it not.
+    let last = last_event_id::read(&headers)?;
     if accept::event_stream(&headers) {
-        return stream::events(app, caller, id, &headers).await;
+        return stream::events(app, caller, id, last).await;
     }
     let events = app.store.events(caller.tenant_id, id).await?;
     let events = events.ok_or_else(|| Problem::no_such_job(id))?;

@@ -64,7 +64,7 @@ pub(crate) async fn list_schedules(
 /// Read a schedule
 #[utoipa::path(
     get, path = "/api/schedules/{name}", tag = "schedules",
-    params(("name" = String, Path, max_length = 100, description = "The schedule.")),
+    params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule.")),
     responses(
         (status = 200, description = "The schedule.", body = ScheduleBody,
             headers(("ETag" = String, description = "Changes whenever somebody changes the schedule."))),
@@ -88,10 +88,10 @@ pub(crate) async fn get_schedule(
 #[utoipa::path(
     put, path = "/api/schedules/{name}", tag = "schedules",
     params(
-        ("name" = String, Path, max_length = 100, description = "The schedule: a-z, 0-9, `.`, `_` and `-`, beginning \
+        ("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule: a-z, 0-9, `.`, `_` and `-`, beginning \
             with a letter; not `preview`."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to be replaced."),
-        ("If-None-Match" = Option<String>, Header, example = "*", description = "`*`: only make it."),
+        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\"( *, *(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\")*)$", description = "The `ETag` of the version to be replaced."),
+        ("If-None-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\"( *, *(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\")*)$", example = "*", description = "`*`: only make it."),
     ),
     request_body = PutSchedule,
     responses(
@@ -141,8 +141,8 @@ pub(crate) async fn put_schedule(
 #[utoipa::path(
     delete, path = "/api/schedules/{name}", tag = "schedules",
     params(
-        ("name" = String, Path, max_length = 100, description = "The schedule."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to be deleted."),
+        ("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule."),
+        ("If-Match" = Option<String>, Header, pattern = "^(\\*|(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\"( *, *(W/)?\"[^\",\\u0000-\\u001f\\u007f]*\")*)$", description = "The `ETag` of the version to be deleted."),
     ),
     responses(
         (status = 204, description = "Deleted."),

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use domain::{JobId, JobState};
 use futures::stream;
 use http::header::{CACHE_CONTROL, VARY};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use serde_json::json;
 use store::JobEvent;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
@@ -34,14 +34,8 @@ const UNBUFFERED: (HeaderName, HeaderValue) = (
 /// When clients of a process that drains should come back: not all at once.
 const RETRY: std::ops::Range<u64> = 500..2_500;
 
-/// Answers with a job's events after the client's last one.
-pub(super) async fn events(
-    app: AppState,
-    caller: Caller,
-    id: JobId,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let last = last_event_id::read(headers)?;
+/// Answers with a job's events after the client's last one, whose number is `last`; 0 for all of them.
+pub(super) async fn events(app: AppState, caller: Caller, id: JobId, last: u32) -> Result<Response, Problem> {
     let follower = app
         .watch
         .follow(caller.tenant_id, id)

@@ -49,7 +49,8 @@ fn read_filter(body: BulkFilterBody, action: BulkAction, found: &mut Findings) -
     }
     let state = body
         .state
-        .and_then(|text| found.read("filter/state", &text, |text| state(text, action)));
+        .and_then(|text| found.read("filter/state", &text, values::state));
+    let state = state.filter(|state| check_state(*state, action, found));
     let mut field = |name: &str, text: Option<String>, rule: fn(&str) -> Result<String, String>| {
         found.read(&format!("filter/{name}"), &text?, rule)
     };
@@ -81,21 +82,19 @@ fn check_meant(body: &BulkFilterBody, found: &mut Findings) {
         &body.finished_before,
     ];
     let narrowed = narrows.iter().any(|field| field.is_some());
-    match (body.all, narrowed) {
-        (Some(true), false) | (None, true) => {}
-        (None, false) => found.add(
+    match (body.all == Some(true), narrowed) {
+        (true, false) | (false, true) => {}
+        (false, false) => found.add(
             "filter",
             "empty_filter",
             "must say which jobs are meant; send {\"all\": true} for all of them",
         ),
-        (Some(true), true) => found.add("filter/all", "conflict", "must be sent alone"),
-        (Some(false), _) => found.add("filter/all", "invalid_value", "must be true, or left out"),
+        (true, true) => found.add("filter/all", "conflict", "must be sent alone"),
     }
 }
 
 /// A state in which nothing could be done is a mistake: whoever sends it expects something to happen.
-fn state(text: &str, action: BulkAction) -> Result<JobState, String> {
-    let state = values::state(text)?;
+fn check_state(state: JobState, action: BulkAction, found: &mut Findings) -> bool {
     let (possible, verb) = match action {
         BulkAction::Cancel => (
             &[JobState::Scheduled, JobState::Queued, JobState::Running][..],
@@ -107,13 +106,15 @@ fn state(text: &str, action: BulkAction) -> Result<JobState, String> {
         ),
     };
     if possible.contains(&state) {
-        return Ok(state);
+        return true;
     }
     let names: Vec<&str> = possible.iter().map(|state| state.as_str()).collect();
-    Err(format!(
+    let message = format!(
         "must be one of {}: only such jobs can be {verb}",
         names.join(", ")
-    ))
+    );
+    found.add("filter/state", "conflict", message);
+    false
 }
 
 #[cfg(test)]
@@ -136,7 +137,10 @@ mod tests {
                 "{told}"
             );
         }
-        for odd in [json!({ "all": false }), json!({ "all": true, "tag": "t" })] {
+        for odd in [
+            json!({ "all": true, "kind": "k" }),
+            json!({ "all": true, "tag": "t" }),
+        ] {
             let told = bulk("retry", &odd).unwrap_err();
             assert!(told.contains("Pointer(\"/filter/all\")"), "{told}");
         }

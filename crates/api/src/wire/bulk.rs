@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::State;
+use super::{State, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -39,16 +39,19 @@ impl TryFrom<String> for BulkAction {
 #[serde(deny_unknown_fields)]
 #[schema(as = BulkFilter)]
 pub(crate) struct BulkFilterBody {
-    /// All of them; sent alone.
+    /// All of them; sent alone, and `false` as if it were left out.
     pub(crate) all: Option<bool>,
     /// In this state. It must be one that the action can be done in.
     #[schema(value_type = Option<State>)]
     pub(crate) state: Option<String>,
     /// Of this kind.
+    #[schema(value_type = Option<text::KindName>)]
     pub(crate) kind: Option<String>,
     /// In this lane.
+    #[schema(value_type = Option<text::QueueName>)]
     pub(crate) queue: Option<String>,
     /// With this label.
+    #[schema(value_type = Option<text::Tag>)]
     pub(crate) tag: Option<String>,
     /// Accepted at or after this. Worth sending with a retry of what was cancelled or has expired: without it the whole
     /// history is searched.

@@ -49,6 +49,19 @@ pub(crate) struct EventList {
     pub(crate) events: Vec<EventBody>,
 }
 
+/// One event of a stream, by its fields.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is written line by line")]
+pub(crate) struct StreamedEvent {
+    /// The event's number; not with `end`.
+    #[schema(pattern = "^[1-9][0-9]*$")]
+    id: Option<String>,
+    /// What happened, or `end`.
+    event: Option<String>,
+    /// An event as JSON; with `end`, the job's `state`.
+    data: String,
+}
+
 impl From<Attempt> for AttemptBody {
     fn from(attempt: Attempt) -> Self {
         Self {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::job::{BackoffBody, ms};
-use super::{SubmitBackoff, SubmitJob};
+use super::{SubmitBackoff, SubmitJob, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -45,10 +45,10 @@ pub(crate) enum MissedBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PutSchedule {
     /// Minute, hour, day of month, month and day of week; or `@hourly`, `@daily`, `@weekly`, `@monthly` or `@yearly`.
-    #[schema(example = "30 2 * * MON-FRI", max_length = 200)]
+    #[schema(example = "30 2 * * MON-FRI", value_type = text::Cron)]
     pub(crate) cron: String,
     /// The zone whose clocks `cron` is about, by its name in the IANA database; `UTC` by default.
-    #[schema(example = "Europe/Berlin")]
+    #[schema(example = "Europe/Berlin", value_type = Option<text::TimeZone>)]
     pub(crate) time_zone: Option<String>,
     /// The jobs that it makes.
     #[schema(value_type = ScheduledJob)]
@@ -70,13 +70,13 @@ pub(crate) struct PutSchedule {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduledJob {
     /// Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
-    #[schema(example = "http.request", max_length = 100)]
+    #[schema(example = "http.request", value_type = text::KindName)]
     kind: String,
     /// What the handler gets, byte for byte. Any JSON; `null` by default.
     #[schema(value_type = Option<serde_json::Value>)]
     payload: Option<Box<RawValue>>,
     /// The lane that they wait in; `default` by default.
-    #[schema(example = "default", max_length = 40)]
+    #[schema(example = "default", value_type = Option<text::QueueName>)]
     queue: Option<String>,
     /// The most attempts that may fail; 5 by default.
     #[schema(minimum = 1, maximum = 1000)]
@@ -88,7 +88,7 @@ pub(crate) struct ScheduledJob {
     #[schema(minimum = 1000, maximum = 86_400_000)]
     timeout_ms: Option<u64>,
     /// Labels for finding them again.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Option<Vec<text::Tag>>)]
     tags: Option<Vec<String>>,
 }
 
@@ -97,10 +97,10 @@ pub(crate) struct ScheduledJob {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviewSchedule {
     /// As in a schedule.
-    #[schema(example = "30 2 * * MON-FRI", max_length = 200)]
+    #[schema(example = "30 2 * * MON-FRI", value_type = text::Cron)]
     pub(crate) cron: String,
     /// As in a schedule; `UTC` by default.
-    #[schema(example = "Europe/Berlin")]
+    #[schema(example = "Europe/Berlin", value_type = Option<text::TimeZone>)]
     pub(crate) time_zone: Option<String>,
     /// How many fire times to show; 10 by default.
     #[schema(minimum = 1, maximum = 100)]

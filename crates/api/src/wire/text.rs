@@ -63,3 +63,13 @@ pub(crate) struct HeaderName(String);
 #[derive(ToSchema)]
 #[schema(max_length = 4096, pattern = "^([!-~]([\\t -~]*[!-~])?)?$")]
 pub(crate) struct HeaderValue(String);
+
+/// When a schedule fires. Which texts are expressions is more than a regular expression can tell.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 200, format = "cron")]
+pub(crate) struct Cron(String);
+
+/// A zone of the IANA database.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 64, format = "time-zone")]
+pub(crate) struct TimeZone(String);

@@ -24,7 +24,7 @@ use crate::wire::{ScheduleBody, SubmittedBody};
 /// It does not fire until it is resumed. Pausing a paused one changes nothing.
 #[utoipa::path(
     post, path = "/api/schedules/{name}/pause", tag = "schedules",
-    params(("name" = String, Path, max_length = 100, description = "The schedule.")),
+    params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule.")),
     responses(
         (status = 200, description = "The schedule is paused.", body = ScheduleBody,
             headers(("ETag" = String, description = "Changes whenever somebody changes the schedule."))),
@@ -46,7 +46,7 @@ pub(crate) async fn pause_schedule(
 /// changes nothing.
 #[utoipa::path(
     post, path = "/api/schedules/{name}/resume", tag = "schedules",
-    params(("name" = String, Path, max_length = 100, description = "The schedule.")),
+    params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule.")),
     responses(
         (status = 200, description = "The schedule fires.", body = ScheduleBody,
             headers(("ETag" = String, description = "Changes whenever somebody changes the schedule."))),
@@ -68,7 +68,7 @@ pub(crate) async fn resume_schedule(
 /// `skip`, nothing is made while its previous job has not ended.
 #[utoipa::path(
     post, path = "/api/schedules/{name}/fire", tag = "schedules",
-    params(("name" = String, Path, max_length = 100, description = "The schedule.")),
+    params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule.")),
     responses(
         (status = 202, description = "The job is made.", body = SubmittedBody,
             headers(("Location" = String, description = "The job."))),

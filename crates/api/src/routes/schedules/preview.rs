@@ -37,7 +37,7 @@ pub(crate) struct PreviewParameters {
 /// Its fire times, as if it were not paused.
 #[utoipa::path(
     get, path = "/api/schedules/{name}/preview", tag = "schedules",
-    params(("name" = String, Path, max_length = 100, description = "The schedule."), PreviewParameters),
+    params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule."), PreviewParameters),
     responses(
         (status = 200, description = "The next fire times.", body = PreviewBody),
         (status = 409, description = "The stored schedule can't be read.", body = ProblemBody,
