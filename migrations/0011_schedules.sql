@@ -51,11 +51,12 @@ create table schedule_fire (
     schedule text not null,
     fire_at timestamptz not null,
     job_id uuid not null,
+    fired_at timestamptz not null default now(),
     constraint schedule_fire_pkey primary key (tenant_id, schedule, fire_at),
     constraint schedule_fire_schedule_fkey foreign key (tenant_id, schedule) references schedule (tenant_id, name)
         on delete cascade
 );
-create index schedule_fire_fire_at_idx on schedule_fire (fire_at);
+create index schedule_fire_fired_at_idx on schedule_fire (fired_at);
 call protect('schedule_fire');
 grant select on schedule_fire to tandem_api;
 grant select, insert, delete on schedule_fire to tandem_worker;

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
-use serde_json::Value;
 
 use arguments::{Own, Profile, needs_sqs};
 use programs::Programs;
 
 use crate::interrupt::{Interrupts, exit_code};
 use crate::ministack::Ministack;
+use crate::programs::built;
 use crate::{machine, python};
 
 /// What makes the product's processes suffer what they are armed with.
@@ -111,27 +111,7 @@ impl Chaos<'_> {
             .current_dir(self.root)
             .args(["build", "--workspace", "--features", FEATURES])
             .args(profile.of_cargo());
-        self.built(cargo, wanted)
-    }
-
-    /// Runs a build for these programs, and picks them from what it tells.
-    fn built(&self, mut cargo: Command, wanted: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
-        cargo.arg("--message-format=json-render-diagnostics");
-        for name in wanted {
-            cargo.args(["--bin", name]);
-        }
-        let mut programs = BTreeMap::new();
-        let status = self
-            .interrupts
-            .run_by_line(&mut cargo, |line| programs.extend(program_in(line)))?;
-        if !status.success() {
-            bail!("the programs do not build");
-        }
-        programs.retain(|name, _| wanted.contains(&name.as_str()));
-        if programs.len() != wanted.len() {
-            bail!("cargo does not tell where {} are", wanted.join(", "));
-        }
-        Ok(programs)
+        built(self.interrupts, cargo, wanted)
     }
 
     /// The program `chaos`, ready for its other arguments.
@@ -198,14 +178,6 @@ impl Chaos<'_> {
     }
 }
 
-/// The program that a message of cargo tells about.
-fn program_in(message: &str) -> Option<(String, PathBuf)> {
-    let message: Value = serde_json::from_str(message).ok()?;
-    let executable = message["executable"].as_str()?;
-    let name = message["target"]["name"].as_str()?;
-    Some((name.to_owned(), executable.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,16 +213,5 @@ mod tests {
         assert!(broke(line, "I12") && !broke(line, "I1") && !broke(line, "I2"));
         assert!(!broke("run quick-sqs-1 ... FAILED, it broke off", "I12"));
         assert!(!broke("run quick-sqs-1 ... ok after 80 s", "I12"));
-    }
-
-    #[test]
-    fn programs_are_found_among_the_messages_of_cargo() {
-        let message = r#"{"reason":"compiler-artifact","target":{"name":"api"},"executable":"/t/debug/api"}"#;
-        assert_eq!(
-            program_in(message),
-            Some(("api".to_owned(), "/t/debug/api".into()))
-        );
-        assert_eq!(program_in(r#"{"target":{"name":"api"},"executable":null}"#), None);
-        assert_eq!(program_in("warning: unused"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx` and `tidy`.
 //!
-//! They need the Rust toolchain, Python 3 and, on a machine without Postgres, the right to install it.
+//! They need the Rust toolchain, Python 3, Node.js and, on a machine without Postgres, the right to install it.
 //! Whatever they set up lies in `.testenv/` and `target/`.
 
 #![expect(
@@ -8,13 +8,20 @@
     reason = "talking to the developer is what these commands are for"
 )]
 
+pub mod browser;
 pub mod chaos;
+pub mod contract;
 pub mod counts;
+pub mod fuzz;
+pub mod http;
 pub mod interrupt;
 pub mod machine;
 pub mod metadata;
 pub mod ministack;
+pub mod node;
+pub mod openapi;
 pub mod phases;
+pub mod programs;
 pub mod psql;
 pub mod python;
 pub mod services;

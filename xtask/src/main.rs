@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use xtask::chaos::Chaos;
+use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
-use xtask::{root, services, sqlx, test, tidy};
+use xtask::openapi::{Comparison, Description};
+use xtask::{browser, contract, fuzz, root, services, sqlx, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -52,6 +54,23 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Tries everything that the api's description says against a running api.
+    Contract(Dose),
+    /// Checks the api's description by its format and by the rules of a linter.
+    OpenapiLint,
+    /// Fails when the api's description has changed in a way that breaks clients of the released one.
+    OpenapiBreaking(Comparison),
+    /// Tries the parsers that read what strangers send with millions of inputs that may be anything.
+    ///
+    /// Builds the program `fuzz` as it ships, and runs it; `--help` lists its options.
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        /// Passed on to `fuzz`, e.g. `--executions 10000000 --target cursor`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Uses the page at `/docs` in Chromium, if the machine has it.
+    DocsPage,
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -105,6 +124,26 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             chaos.run(&arguments, sqs_endpoint.as_deref())
         }
+        Command::Contract(dose) => contract::run(root(), &Interrupts::catch()?, dose),
+        Command::OpenapiLint => Ok(exit_code(description(&Interrupts::catch()?).lint()?)),
+        Command::OpenapiBreaking(with) => Ok(exit_code(description(&Interrupts::catch()?).breaking(&with)?)),
+        Command::Fuzz { arguments } => fuzz::run(root(), &Interrupts::catch()?, &arguments),
+        Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
+    }
+}
+
+fn description(interrupts: &Interrupts) -> Description<'_> {
+    Description {
+        root: root(),
+        interrupts,
+    }
+}
+
+fn exit_code(is_fine: bool) -> ExitCode {
+    if is_fine {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

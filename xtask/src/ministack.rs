@@ -1,14 +1,14 @@
 //! The local server that speaks the protocol of SQS.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+use crate::http;
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -56,8 +56,7 @@ impl Ministack {
         let log =
             File::create(&log_file).with_context(|| format!("could not create {}", log_file.display()))?;
         let errors = log.try_clone().context("could not open ministack's log")?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr());
-        let port = port.context("could not find a free port")?.port();
+        let port = http::free_port().context("could not find a free port")?;
         let child = Command::new(python)
             .arg(root.join("tools/sqs_server.py"))
             .env("BIND_HOST", "127.0.0.1")
@@ -93,7 +92,7 @@ impl Ministack {
             {
                 return Ok(false);
             }
-            if is_healthy(self.port) {
+            if http::is_fine(self.port, "/_ministack/health") {
                 return Ok(true);
             }
             std::thread::sleep(POLL_INTERVAL);
@@ -114,18 +113,4 @@ impl Drop for Ministack {
         drop(self.child.kill().and_then(|()| self.child.wait()));
         drop(fs::remove_dir_all(&self.folder));
     }
-}
-
-fn is_healthy(port: u16) -> bool {
-    let ask = || -> std::io::Result<String> {
-        let mut stream =
-            TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), POLL_INTERVAL)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream
-            .write_all(b"GET /_ministack/health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
-        let mut status = [0; "HTTP/1.1 200".len()];
-        stream.read_exact(&mut status)?;
-        Ok(String::from_utf8_lossy(&status).into_owned())
-    };
-    ask().is_ok_and(|status| status.ends_with(" 200"))
 }

@@ -71,7 +71,7 @@ fn create(venv: &Path, interrupts: &Interrupts) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "Python 3.10 or newer with its venv module is needed for the local SQS server. Debian, Ubuntu: \
+        "Python 3.11 or newer with its venv module is needed for the tools of the tests. Debian, Ubuntu: \
          sudo apt-get install python3 python3-venv. Fedora: sudo dnf install python3. \
          macOS: brew install python"
     );

@@ -8,9 +8,11 @@ use anyhow::{Result, bail};
 use crate::chaos::{Chaos, Ran};
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
+use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
+use crate::{browser, contract};
 
 /// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
 /// whatever happens; what kept the tests from running at all counts as one failure.
@@ -50,11 +52,32 @@ fn run_phases(
         .run("build", || selection.build(root, interrupts))
         .and_then(|()| phases.run("tests", || selection.test(root, interrupts, &services)));
     let counts = match counts {
-        Ok(mut counts) if selection.packages.is_empty() => phases.run("chaos", || {
-            let chaos = Chaos { root, interrupts };
-            add_chaos(&mut counts, chaos.quick(&services.sqs_endpoint()));
-            Ok(counts)
-        }),
+        Ok(mut counts) if selection.packages.is_empty() => {
+            phases.run("openapi", || {
+                add_openapi(&mut counts, &Description { root, interrupts });
+                Ok(())
+            })?;
+            phases.run("contract", || {
+                contract::quick(root, interrupts, &services, &mut counts);
+                Ok(())
+            })?;
+            phases.run("docs page", || {
+                match browser::use_page(root, interrupts, services.postgres()) {
+                    Ok(None) => {}
+                    Ok(Some(passed)) => counts.add("docs page", passed),
+                    Err(error) => {
+                        println!("error: {error:#}");
+                        counts.add("docs page", false);
+                    }
+                }
+                Ok(())
+            })?;
+            phases.run("chaos", || {
+                let chaos = Chaos { root, interrupts };
+                add_chaos(&mut counts, chaos.quick(&services.sqs_endpoint()));
+                Ok(counts)
+            })
+        }
         counts => counts,
     };
     phases.run("stop", || services.stop())?;
@@ -145,6 +168,21 @@ fn add_chaos(counts: &mut Counts, runs: Result<Vec<Ran>>) {
             println!("error: {error:#}");
             counts.add("chaos", false);
         }
+    }
+}
+
+/// Counts each look at the api's description as a test.
+fn add_openapi(counts: &mut Counts, description: &Description<'_>) {
+    let looks = [
+        ("openapi lint", description.lint()),
+        ("openapi breaking", description.breaking(&Comparison::default())),
+    ];
+    for (name, look) in looks {
+        let passed = look.unwrap_or_else(|error| {
+            println!("error: {error:#}");
+            false
+        });
+        counts.add(name, passed);
     }
 }
 

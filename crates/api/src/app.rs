@@ -17,6 +17,8 @@ use uuid::Uuid;
 use crate::auth::{Authenticator, Keyring};
 use crate::body::BodyMemory;
 use crate::config::{Config, Limits};
+use crate::kinds::Kinds;
+use crate::quota::Quotas;
 use crate::rate_limit::RateLimits;
 use crate::readiness::Readiness;
 use crate::submitter::Submitter;
@@ -89,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Authenticator,
     pub(crate) keyring: Keyring,
     pub(crate) rate_limits: RateLimits,
+    pub(crate) quotas: Quotas,
+    pub(crate) kinds: Kinds,
     pub(crate) readiness: Readiness,
     pub(crate) watch: WatchHub,
     pub(crate) body_memory: BodyMemory,
@@ -126,6 +130,8 @@ impl AppState {
             ),
             keyring: Keyring::new(parts.key_environment, parts.hasher),
             rate_limits: RateLimits::new(auth.rate_limit),
+            quotas: Quotas::new(store.clone(), parts.lanes.clone()),
+            kinds: Kinds::new(store.clone()),
             watch: WatchHub::start(&store, &limits, &parts.shutdown),
             readiness: Readiness::new(store.clone(), parts.queues, parts.shutdown),
             body_memory: BodyMemory::new(limits.max_body_memory_bytes),

@@ -20,12 +20,17 @@ mod body;
 mod config;
 mod cursor;
 mod endpoint_secret;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod header;
 mod json;
+mod kinds;
 mod middleware;
 mod openapi;
 mod problem;
 mod query;
+mod quota;
 mod rate_limit;
 mod readiness;
 mod router;

@@ -1,6 +1,8 @@
 //! The description of the api: what the handlers' own descriptions don't say.
 
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::auth::API_KEY_HEADER;
@@ -15,12 +17,14 @@ use crate::problem::ProblemBody;
             (RFC 9457); `X-Request-Id` names a request in both directions, `traceparent` (W3C) goes on to the \
             job's run, and `RateLimit` tells how many requests the key has left.",
     ),
+    servers((url = "/", description = "The process that serves this document.")),
     tags(
         (name = "jobs", description = "Submitting, reading, cancelling and retrying jobs."),
         (name = "dead letters", description = "Failed jobs that wait for a decision: finding them, grouping them \
             by cause, and retrying or discarding many at a time."),
         (name = "endpoints", description = "HTTP targets by name, and the secrets that sign what is sent to them."),
         (name = "schedules", description = "What makes jobs by cron."),
+        (name = "queues", description = "The lanes: what waits in them, how fast it goes, and pausing them."),
         (name = "users", description = "The people of the tenant."),
         (name = "keys", description = "API keys of the tenant: made, rotated and revoked."),
         (name = "tenants", description = "Tenants and their limits. Only a tenant that operates the others changes them."),
@@ -40,10 +44,42 @@ impl Modify for ApiKeyScheme {
         let scheme = ApiKeyValue::with_description(
             API_KEY_HEADER,
             "A key of your tenant. Users, keys, tenants and the audit log need the scope `admin`, changes of endpoints \
-                `ops`; of the rest, reading needs `jobs:read` and everything else `jobs:write`.",
+                and pausing and resuming queues `ops`; of the rest, reading needs `jobs:read` and everything else \
+                `jobs:write`.",
         );
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(scheme)));
+    }
+}
+
+/// Says what holds for every route, whoever wrote its description: a parameter can be absent, but not null. What an
+/// optional field of a body may be, utoipa takes for parameters as well.
+pub(crate) fn finish(openapi: &mut utoipa::openapi::OpenApi) {
+    for item in openapi.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        for operation in operations.into_iter().flatten() {
+            for parameter in operation.parameters.iter_mut().flatten() {
+                let RefOr::T(parameter) = parameter else { continue };
+                if let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema {
+                    without_null(&mut schema.schema_type);
+                }
+            }
+        }
+    }
+}
+
+fn without_null(schema_type: &mut SchemaType) {
+    if let SchemaType::Array(types) = schema_type {
+        types.retain(|it| *it != Type::Null);
+        if let [only] = &types[..] {
+            *schema_type = SchemaType::Type(only.clone());
+        }
     }
 }
 
@@ -57,7 +93,7 @@ pub(crate) enum CommonProblems {
     /// The API key lacks the scope.
     #[response(status = 403, content_type = "application/problem+json")]
     MissingScope(ProblemBody),
-    /// The API key asks too often; `Retry-After` tells when to go on.
+    /// The API key asks too often, or the tenant has too many jobs waiting; `Retry-After` tells when to go on.
     #[response(status = 429, content_type = "application/problem+json")]
     RateLimited(ProblemBody),
     /// A defect of ours.
@@ -78,7 +114,7 @@ pub(crate) enum SubmitProblems {
     /// The body did not arrive in time.
     #[response(status = 408, content_type = "application/problem+json")]
     BodyTimeout(ProblemBody),
-    /// A request with this `Idempotency-Key` is in progress.
+    /// A request with this `Idempotency-Key` is in progress, or another job holds the `unique` key.
     #[response(status = 409, content_type = "application/problem+json")]
     InProgress(ProblemBody),
     /// The body is too large: 262,144 bytes for a job, 8,388,608 for a batch.
@@ -87,7 +123,7 @@ pub(crate) enum SubmitProblems {
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody),
-    /// The body is not valid, or the `Idempotency-Key` belongs to another one.
+    /// The body or the payload is not valid, or the `Idempotency-Key` belongs to another body.
     #[response(status = 422, content_type = "application/problem+json")]
     InvalidBody(ProblemBody),
 }
@@ -147,7 +183,7 @@ pub(crate) enum ControlProblems {
     /// There is no such job.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemBody),
-    /// The job is in a state that does not allow it.
+    /// The job is in a state that does not allow it, or another job holds its `unique` key.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemBody),
 }
@@ -180,4 +216,13 @@ pub(crate) enum ListProblems {
     /// A parameter is not valid, or the cursor belongs to other filters.
     #[response(status = 400, content_type = "application/problem+json")]
     InvalidParameter(ProblemBody),
+}
+
+/// What the description of a problem may answer besides.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum UnknownProblem {
+    /// There is no such type of problem.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemBody),
 }

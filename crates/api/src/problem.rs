@@ -35,6 +35,7 @@ struct Inner {
     kind: ProblemType,
     detail: String,
     errors: Vec<FieldError>,
+    job_id: Option<domain::JobId>,
     retry_after: Option<Duration>,
     /// For operators only.
     cause: Option<Arc<str>>,
@@ -48,6 +49,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             errors: Vec::new(),
+            job_id: None,
             retry_after,
             cause: None,
         }))
@@ -76,6 +78,19 @@ impl Problem {
     /// A job that does not exist, or not for this tenant.
     pub(crate) fn no_such_job(id: domain::JobId) -> Self {
         Self::new(ProblemType::JobNotFound, format!("There is no job {id}."))
+    }
+
+    /// Another job does the work that this one would do.
+    pub(crate) fn unique_conflict(holder: domain::JobId, detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(ProblemType::UniqueConflict, detail);
+        problem.0.job_id = Some(holder);
+        problem
+    }
+
+    /// Adds where in the request it is.
+    pub(crate) fn at(mut self, error: FieldError) -> Self {
+        self.0.errors.push(error);
+        self
     }
 
     /// Keeps the cause for the log.

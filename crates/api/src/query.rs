@@ -25,7 +25,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
-    fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self {
             pairs: form_urlencoded::parse(text.as_bytes()).into_owned().collect(),
             errors: Vec::new(),

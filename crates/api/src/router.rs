@@ -9,10 +9,10 @@ use utoipa_axum::routes;
 use crate::app::AppState;
 use crate::auth::authenticate;
 use crate::middleware::limit_in_flight;
-use crate::openapi::Frame;
+use crate::openapi::{self, Frame};
 use crate::routes::{
-    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, ops,
-    schedules, submit, tenants, users,
+    audit, bulk, control, dead_letters, docs, endpoint_secrets, endpoints, history, jobs, keys, kinds, ops,
+    queues, schedules, submit, tenants, users,
 };
 
 /// The routes, each behind what it needs.
@@ -22,6 +22,7 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .routes(routes!(submit::submit_batch))
         .routes(routes!(bulk::change_jobs))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(kinds::list_kinds))
         .routes(routes!(history::list_attempts))
         .routes(routes!(history::list_events))
         .routes(routes!(control::cancel_job))
@@ -58,6 +59,10 @@ pub(crate) fn routes(state: &AppState) -> Router {
         ))
         .routes(routes!(endpoint_secrets::list_endpoint_secrets))
         .routes(routes!(endpoint_secrets::rotate_endpoint_secret))
+        .routes(routes!(queues::list_queues))
+        .routes(routes!(queues::get_queue))
+        .routes(routes!(queues::pause_queue))
+        .routes(routes!(queues::resume_queue))
         .route_layer(from_fn_with_state(state.clone(), authenticate));
 
     let limited = OpenApiRouter::new()
@@ -66,11 +71,12 @@ pub(crate) fn routes(state: &AppState) -> Router {
         .route_layer(from_fn_with_state(state.clone(), limit_in_flight));
 
     // Answered also when there is too much to do: a busy process must not be taken for a dead one.
-    let (router, openapi) = OpenApiRouter::with_openapi(Frame::openapi())
+    let (router, mut openapi) = OpenApiRouter::with_openapi(Frame::openapi())
         .merge(limited)
         .routes(routes!(ops::health))
         .routes(routes!(ops::ready))
         .routes(routes!(ops::metrics))
         .split_for_parts();
+    openapi::finish(&mut openapi);
     router.merge(docs::pages(openapi)).with_state(state.clone())
 }

@@ -10,13 +10,15 @@ pub(crate) mod endpoints;
 pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod keys;
+pub(crate) mod kinds;
 pub(crate) mod ops;
 mod page;
 mod path;
+pub(crate) mod queues;
 pub(crate) mod schedules;
 mod stream;
 pub(crate) mod submit;
 pub(crate) mod tenants;
 pub(crate) mod users;
 
-pub(crate) use path::{EndpointPath, JobPath, KeyPath, SchedulePath, TenantPath, UserPath};
+pub(crate) use path::{EndpointPath, JobPath, KeyPath, QueuePath, SchedulePath, TenantPath, UserPath};

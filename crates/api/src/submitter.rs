@@ -183,7 +183,7 @@ impl Lane {
                 continue;
             };
             let jobs = submission.jobs.iter().zip(stored);
-            let queued = jobs.filter(|(_, stored)| stored.state == JobState::Queued);
+            let queued = jobs.filter(|(_, stored)| stored.state == JobState::Queued && !stored.existed);
             let mut lanes: Vec<&QueueName> = queued.map(|(job, _)| &job.queue).collect();
             lanes.sort_unstable();
             lanes.dedup();

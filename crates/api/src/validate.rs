@@ -6,19 +6,21 @@ mod endpoints;
 mod findings;
 mod keys;
 mod names;
+mod payload;
+mod queues;
 mod schedules;
 mod tenants;
+mod unique;
 mod users;
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Backoff, JobId, NewJob, QueueName, RetryPolicy, Tag};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::body::Document;
 use crate::json::Object;
+use crate::kinds::KindBook;
 use crate::middleware::RequestContext;
 use crate::problem::Problem;
 use crate::wire::{SubmitBackoff, SubmitBatch, SubmitJob};
@@ -28,8 +30,10 @@ pub(crate) use dead_letters::{Discard, Retry};
 pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;
 pub(crate) use keys::{new_key, rotation};
+pub(crate) use queues::pause;
 pub(crate) use schedules::{DEFAULT_PREVIEW, Preview};
 pub(crate) use tenants::{new_tenant, tenant_change};
+use unique::Keyed;
 pub(crate) use users::new_user;
 
 const MAX_BATCH: usize = 1_000;
@@ -38,6 +42,7 @@ const MAX_DAYS_AHEAD: i64 = 36_525;
 
 /// What the rules need to know besides the body.
 pub(crate) struct Rules<'a> {
+    pub(crate) kinds: &'a KindBook,
     pub(crate) lanes: &'a [QueueName],
     pub(crate) context: &'a RequestContext,
     pub(crate) now: DateTime<Utc>,
@@ -72,16 +77,34 @@ impl Rules<'_> {
         found.bounds("", &body);
         let kind = found.parse("kind", &body.kind);
         let queue = self.queue(body.queue.as_deref(), found);
-        let payload = payload(body.payload, found);
+        let payload = payload::payload(body.payload, found);
+        let known = self.kinds.find(&body.kind);
+        if let (Some(payload), Some(known)) = (&payload, known) {
+            payload::breaches(payload, known, found);
+        }
         let backoff = backoff(body.backoff, found);
         let run_at = self.run_at(body.run_at.as_deref(), body.delay_ms, found);
         let start_by = self.start_by(body.start_by.as_deref(), run_at, found);
         let tags = tags(&body.tags.unwrap_or_default(), found);
+        let metadata = payload::metadata(body.metadata.unwrap_or_default(), found);
+        let of_kind = self.kinds.sensitive(&body.kind);
+        let sensitive = payload::sensitive(&body.sensitive.unwrap_or_default(), of_kind, found);
+        let (kind, payload) = (kind?, payload?);
+        let unique = match body.unique {
+            None => None,
+            Some(unique) => {
+                let keyed = Keyed {
+                    kind: &kind,
+                    payload: &payload,
+                };
+                Some(unique::unique(unique, &keyed, found)?)
+            }
+        };
         Some(NewJob {
             id: JobId((self.new_id)()),
-            kind: kind?,
+            kind,
             queue: queue?,
-            payload: payload?,
+            payload,
             policy: RetryPolicy {
                 max_attempts: match body.max_attempts {
                     Some(max_attempts) => u32::try_from(max_attempts).ok()?,
@@ -95,6 +118,9 @@ impl Rules<'_> {
             run_at,
             start_by,
             tags,
+            metadata,
+            sensitive,
+            unique,
             traceparent: Some(self.context.traceparent.to_string()),
             request_id: Some(self.context.request_id.clone()),
         })
@@ -139,7 +165,7 @@ impl Rules<'_> {
         if due > self.now + TimeDelta::days(MAX_DAYS_AHEAD) {
             found.add(
                 "run_at",
-                "out_of_range",
+                "too_late",
                 format!("must be at most {MAX_DAYS_AHEAD} days ahead"),
             );
             return None;
@@ -155,36 +181,22 @@ impl Rules<'_> {
     ) -> Option<DateTime<Utc>> {
         let start_by = found.time("start_by", text?)?;
         if start_by <= self.now {
-            found.add("start_by", "out_of_range", "must be in the future");
+            found.add("start_by", "too_early", "must be in the future");
         } else if run_at.is_some_and(|run_at| start_by <= run_at) {
             found.add(
                 "start_by",
-                "out_of_range",
+                "conflict",
                 "must be after the time when the job is due",
             );
         } else if start_by > self.now + TimeDelta::days(2 * MAX_DAYS_AHEAD) {
             found.add(
                 "start_by",
-                "out_of_range",
+                "too_late",
                 format!("must be at most {} days ahead", 2 * MAX_DAYS_AHEAD),
             );
         }
         Some(start_by)
     }
-}
-
-/// A job within a batch may be no larger than one alone.
-fn payload(payload: Option<Box<RawValue>>, found: &mut Findings) -> Option<Box<RawValue>> {
-    let payload = payload.unwrap_or_default();
-    if payload.get().len() > SubmitJob::MAX_BYTES {
-        found.add(
-            "payload",
-            "too_large",
-            format!("may have at most {} bytes", SubmitJob::MAX_BYTES),
-        );
-        return None;
-    }
-    Some(payload)
 }
 
 fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<Backoff> {
@@ -201,7 +213,7 @@ fn backoff(body: Option<Object<SubmitBackoff>>, found: &mut Findings) -> Option<
     if max < initial {
         found.add(
             "backoff/max_ms",
-            "out_of_range",
+            "conflict",
             "must be at least backoff.initial_ms",
         );
     }

@@ -2,11 +2,15 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use domain::{FailureCode, JobId, JobState, KeyId, KeyIdError, TenantId, UserId};
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error;
+
+/// The end of the last year that RFC 3339 can write.
+const LATEST: DateTime<Utc> =
+    DateTime::from_timestamp(253_402_300_799, 0).expect("it is the last second of the year 9999");
 
 /// The longest fingerprint. Those of today have 16 digits.
 const MAX_FINGERPRINT_LEN: usize = 64;
@@ -50,10 +54,9 @@ pub(crate) fn state(text: &str) -> Result<JobState, String> {
 
 pub(crate) fn time(text: &str) -> Result<DateTime<Utc>, &'static str> {
     let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
-    // The years that a version 7 id can tell.
-    time.ok()
-        .filter(|time| (1970..=9999).contains(&time.year()))
-        .ok_or("must be a time as in RFC 3339, such as 2026-01-31T12:00:00Z, of 1970 or later")
+    // Nothing happens outside of the years that a version 7 id can tell, so their ends mean the same.
+    time.map(|time| time.clamp(DateTime::UNIX_EPOCH, LATEST))
+        .map_err(|_| "must be a time as in RFC 3339, such as 2026-01-31T12:00:00Z")
 }
 
 /// A time as [`time`] reads it.
@@ -88,7 +91,48 @@ pub(crate) fn limit(text: &str, max: i64) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
+    use utoipa::PartialSchema;
+
     use super::*;
+    use crate::wire;
+
+    #[test]
+    fn the_documented_error_codes_are_those_that_are_accepted() {
+        let schema = serde_json::to_value(wire::FailureCode::schema()).unwrap();
+        let documented: Vec<&str> = schema["enum"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it.as_str().unwrap())
+            .collect();
+        for code in &documented {
+            assert_eq!(error_code(code).as_deref(), Ok(*code));
+        }
+        let told = error_code("").unwrap_err();
+        let (_, known) = told.split_once("expected").unwrap();
+        assert_eq!(known.matches('`').count(), 2 * documented.len(), "{told}");
+    }
+
+    #[test]
+    fn times_outside_of_what_ids_can_tell_mean_the_ends_of_it() {
+        for (written, read) in [
+            ("2026-01-31T12:00:00.5+01:00", "2026-01-31T11:00:00.500Z"),
+            ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"),
+            ("1970-01-01T00:00:00+05:00", "1970-01-01T00:00:00Z"),
+            ("9999-12-31T23:59:59-05:00", "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(time(written).map(time_text).as_deref(), Ok(read), "{written}");
+        }
+        for wrong in [
+            "",
+            "2026-01-31",
+            "2026-01-31T12:00:00",
+            "10000-01-01T00:00:00Z",
+            "-0001-01-01T00:00:00Z",
+        ] {
+            assert!(time(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn an_unknown_error_code_is_told_the_known_ones() {

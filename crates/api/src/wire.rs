@@ -7,9 +7,12 @@ mod endpoint;
 mod history;
 mod job;
 mod key;
+mod kind;
+mod queue;
 mod schedule;
 mod submit;
 mod tenant;
+pub(crate) mod text;
 mod user;
 
 pub(crate) use audit::AuditList;
@@ -22,11 +25,15 @@ pub(crate) use endpoint::{
     CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint, RotateSecret, RotatedSecret, SecretList,
 };
 pub(crate) use history::{AttemptList, EventBody, EventList};
-pub(crate) use job::{ErrorBody, JobBody, JobList, State};
+pub(crate) use job::{ErrorBody, FailureCode, JobBody, JobList, State};
 pub(crate) use key::{CreateKey, CreatedKey, KeyBody, KeyList, RotateKey};
+pub(crate) use kind::{KindBody, KindList};
+pub(crate) use queue::{PauseQueue, QueueBody, QueueList, ResumeQueue};
 pub(crate) use schedule::{
     FireTimeBody, PreviewBody, PreviewSchedule, PutSchedule, ScheduleBody, ScheduleList,
 };
-pub(crate) use submit::{SubmitBackoff, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
+pub(crate) use submit::{
+    AnsweredJob, SubmitBackoff, SubmitBatch, SubmitJob, SubmitUnique, SubmittedBatch, SubmittedBody,
+};
 pub(crate) use tenant::{CreateTenant, CreatedTenant, TenantBody, TenantList, UpdateTenant};
 pub(crate) use user::{CreateUser, UserBody, UserList};

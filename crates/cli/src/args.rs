@@ -5,25 +5,30 @@ mod dead_letters;
 mod endpoints;
 mod jobs;
 mod keys;
+mod kinds;
+mod queues;
 mod schedules;
+mod submit;
 mod tenants;
 mod users;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::time::{parse_duration, parse_time};
+use crate::time::parse_duration;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
 pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use jobs::{ChangeArgs, JobFilterArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
+pub(crate) use kinds::{KindsArgs, KindsCommand};
+pub(crate) use queues::{QueuesArgs, QueuesCommand};
 pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
+pub(crate) use submit::{OnConflict, SubmitArgs, UniqueArgs};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
 
@@ -50,12 +55,16 @@ pub(crate) enum Command {
     Keys(KeysArgs),
     /// Submit jobs and look after them
     Jobs(JobsArgs),
+    /// Look at what jobs can be
+    Kinds(KindsArgs),
     /// Look at jobs that failed for good, and retry or discard many at a time
     DeadLetters(DeadLettersArgs),
     /// Keep HTTP targets by name, and rotate their signing secrets; changes need a key with the scope `ops`
     Endpoints(EndpointsArgs),
     /// Make jobs by cron
     Schedules(SchedulesArgs),
+    /// See what waits in the lanes, and pause and resume them
+    Queues(QueuesArgs),
     /// Make users of the tenant and look them up; needs a key with the scope `admin`
     Users(UsersArgs),
     /// Read the log of who did what, and check that it is whole; needs a key with the scope `admin`
@@ -169,42 +178,6 @@ pub(crate) enum JobsCommand {
         /// The job's id
         id: String,
     },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SubmitArgs {
-    /// Names the handler, e.g. `http.request`
-    pub(crate) kind: String,
-    /// What the handler gets: JSON, `@file`, or `-` for standard input
-    #[arg(long, short, default_value = "null")]
-    pub(crate) payload: String,
-    /// The lane
-    #[arg(long)]
-    pub(crate) queue: Option<String>,
-    /// Start no earlier than this time (RFC 3339)
-    #[arg(long, value_parser = parse_time, conflicts_with = "delay")]
-    pub(crate) run_at: Option<DateTime<Utc>>,
-    /// Start no earlier than this from now
-    #[arg(long, value_parser = parse_duration)]
-    pub(crate) delay: Option<Duration>,
-    /// Give up when it was not started by this time (RFC 3339)
-    #[arg(long, value_parser = parse_time)]
-    pub(crate) start_by: Option<DateTime<Utc>>,
-    /// The most attempts
-    #[arg(long)]
-    pub(crate) max_attempts: Option<u32>,
-    /// How long one attempt may take
-    #[arg(long, value_parser = parse_duration)]
-    pub(crate) timeout: Option<Duration>,
-    /// A label for finding it again; may be repeated
-    #[arg(long = "tag")]
-    pub(crate) tags: Vec<String>,
-    /// Makes repeating this command harmless for a day; random, if absent
-    #[arg(long)]
-    pub(crate) idempotency_key: Option<String>,
-    /// Wait for its end, as `wait` does
-    #[arg(long)]
-    pub(crate) wait: bool,
 }
 
 #[derive(Debug, Args)]

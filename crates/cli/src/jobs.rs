@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use crate::args::{ChangeArgs, JobsArgs, JobsCommand, ListArgs, SubmitArgs};
+use crate::args::{ChangeArgs, JobsArgs, JobsCommand, ListArgs, OnConflict, SubmitArgs, UniqueArgs};
 use crate::bulk::{self, Action};
 use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
@@ -65,7 +65,6 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
             body.insert(name.to_owned(), value);
         }
     };
-    let ms = |duration: Duration| json!(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX));
     optional("queue", args.queue.map(Into::into));
     optional("run_at", args.run_at.map(|time| time.to_rfc3339().into()));
     optional("delay_ms", args.delay.map(ms));
@@ -73,6 +72,17 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     optional("max_attempts", args.max_attempts.map(Into::into));
     optional("timeout_ms", args.timeout.map(ms));
     optional("tags", (!args.tags.is_empty()).then(|| args.tags.into()));
+    let metadata: Map<String, Value> = args
+        .metadata
+        .into_iter()
+        .map(|(key, value)| (key, value.into()))
+        .collect();
+    optional("metadata", (!metadata.is_empty()).then(|| metadata.into()));
+    optional(
+        "sensitive",
+        (!args.sensitive.is_empty()).then(|| args.sensitive.into()),
+    );
+    optional("unique", unique(args.unique));
     // The payload goes in as text, so that its numbers and the order of its keys stay as they are.
     let envelope = Value::Object(body).to_string();
     Ok(format!(
@@ -80,6 +90,30 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
         &envelope[..envelope.len() - 1],
         payload.get()
     ))
+}
+
+fn unique(args: UniqueArgs) -> Option<Value> {
+    let mut unique = match (args.unique_key, args.unique_fields) {
+        (None, fields) if fields.is_empty() => return None,
+        (None, fields) => json!({ "fields": fields }),
+        (Some(key), _) => json!({ "key": key }),
+    };
+    if let Some(period) = args.unique_for {
+        unique["period_ms"] = ms(period);
+    }
+    if let Some(on_conflict) = args.on_conflict {
+        unique["on_conflict"] = match on_conflict {
+            OnConflict::Return => "return",
+            OnConflict::Replace => "replace",
+            OnConflict::Reject => "reject",
+        }
+        .into();
+    }
+    Some(unique)
+}
+
+fn ms(duration: Duration) -> Value {
+    json!(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Reads what the handler gets: the argument itself, a file, or standard input.
@@ -190,6 +224,23 @@ mod tests {
             r#"{"delay_ms":5000,"kind":"a.b","tags":["x","y"],"payload":{"z":1e400,"a":2}}"#
         );
         assert_eq!(body(&["a.b"]), r#"{"kind":"a.b","payload":null}"#);
+        let arguments = [
+            "a.b",
+            "--metadata",
+            "note=a=b",
+            "--sensitive",
+            "/card",
+            "--unique-field",
+            "/id",
+            "--unique-for",
+            "1m",
+            "--on-conflict",
+            "replace",
+        ];
+        assert_eq!(
+            body(&arguments),
+            r#"{"kind":"a.b","metadata":{"note":"a=b"},"sensitive":["/card"],"unique":{"fields":["/id"],"on_conflict":"replace","period_ms":60000},"payload":null}"#
+        );
     }
 
     #[test]

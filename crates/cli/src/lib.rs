@@ -16,8 +16,10 @@ mod endpoints;
 mod failure;
 mod jobs;
 mod keys;
+mod kinds;
 mod output;
 mod progress;
+mod queues;
 mod receive;
 mod schedules;
 mod tenants;
@@ -54,9 +56,11 @@ async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
         Command::Tenants(args) => tenants::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,
+        Command::Kinds(args) => kinds::run(args).await,
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Endpoints(args) => endpoints::run(args).await,
         Command::Schedules(args) => schedules::run(args).await,
+        Command::Queues(args) => queues::run(args).await,
         Command::Users(args) => users::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Receive(args) => receive::run(args).await,

@@ -1,5 +1,6 @@
 //! A job on its way in, and a job in a worker's hands.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -7,8 +8,10 @@ use serde_json::value::RawValue;
 
 use crate::id::{JobId, RequestId, TenantId, WorkerId};
 use crate::name::{Kind, QueueName, Tag};
+use crate::pointer::JsonPointer;
 use crate::retry::RetryPolicy;
 use crate::schedule::Fire;
+use crate::unique::Unique;
 
 /// The default `timeout` of an attempt.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -34,6 +37,12 @@ pub struct NewJob {
     pub start_by: Option<DateTime<Utc>>,
     /// Labels for finding it again.
     pub tags: Vec<Tag>,
+    /// What its owner wants to know about it; not searched.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is shown masked.
+    pub sensitive: Vec<JsonPointer>,
+    /// That no other job does the same work.
+    pub unique: Option<Unique>,
     /// The W3C trace context of the submit, passed on to the run.
     pub traceparent: Option<String>,
     /// The request that submitted it.
@@ -82,6 +91,10 @@ pub struct StartedJob {
     pub queue: QueueName,
     /// What the handler gets.
     pub payload: Box<RawValue>,
+    /// What its owner wants to know about it.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is told to nobody.
+    pub sensitive: Vec<JsonPointer>,
     /// Attempts and back-off.
     pub policy: RetryPolicy,
     /// Attempts spent, this one included.

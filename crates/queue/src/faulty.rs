@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::LaneHolds;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
@@ -145,6 +146,10 @@ impl Queue for Faulty {
 
     async fn check(&self) -> Result<(), Error> {
         self.queue.check().await
+    }
+
+    fn hold(&self, holds: &LaneHolds) {
+        self.queue.hold(holds);
     }
 
     fn is_outbox(&self) -> bool {

@@ -23,6 +23,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use domain::LaneHolds;
 
 pub use error::{EntryFailure, Error};
 pub use message::{Delivery, Envelope, MAX_DELAY, MAX_WAIT, Message, Receipt, Receive, Unreadable};
@@ -71,6 +72,12 @@ pub trait Queue: fmt::Debug + Send + Sync {
     /// # Errors
     /// When it does not.
     async fn check(&self) -> Result<(), Error>;
+
+    /// Leaves messages of these tenants where they are from now on. A backend that can't choose what it delivers does
+    /// nothing; then the claim refuses their jobs.
+    fn hold(&self, holds: &LaneHolds) {
+        tracing::trace!(?holds, "this queue delivers what it has");
+    }
 
     /// Whether the messages are the outbox rows themselves. Then a claim consumes them in its own
     /// transaction, no dispatcher runs, and the worker neither extends nor deletes the delivery of a job that

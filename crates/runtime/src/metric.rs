@@ -135,7 +135,7 @@ metrics! {
     Counter UNREADABLE_MESSAGES = "tandem_unreadable_messages_total" [] Count,
         "Messages that were not ours to read.";
     Counter CLAIMS = "tandem_claims_total" [answer] Count,
-        "Answers of the database to claims: `started`, `finished`, `held`, `not_due` or `unknown`.";
+        "Answers of the database to claims: `started`, `finished`, `held`, `not_due`, `paused`, `over_limit`, `not_started` or `unknown`.";
     Histogram PICKUP = "tandem_pickup_seconds" [] Seconds,
         "Time from when a job was due to when its attempt started.";
     Counter ATTEMPTS = "tandem_attempts_total" [kind, event] Count,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
+use crate::unique;
 use crate::watch::notify_cancel_requested;
 
 /// Which jobs a bulk command means; what is `None` does not filter.
@@ -175,7 +176,8 @@ impl Store {
         Ok(done)
     }
 
-    /// Queues up to `limit` jobs again, those that were submitted first first, as [`Store::redrive`] does with one.
+    /// Queues up to `limit` jobs again, those that were submitted first first, as [`Store::redrive`] does with one. A job
+    /// whose unique key another one holds is left where it is.
     ///
     /// # Errors
     /// When a statement failed; nothing was changed.
@@ -186,26 +188,19 @@ impl Store {
         limit: i64,
     ) -> Result<BulkRedriven, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
+        let mut chosen = choose_to_redrive(&mut tx, filter, limit).await?;
+        let taken = unique::reclaim(&mut tx, &chosen).await?;
+        chosen.retain(|id| !taken.contains_key(&JobId(*id)));
         let row = sqlx::query!(
             r#"
-            with meant as materialized (
-                select job_id, state from retryable_jobs($1, $2, $3, $4, $5, $6, $7) order by job_id limit $8
-            ), chosen as (
-                select job_id from dead_letter where job_id in (select job_id from meant where state = 'failed')
-                order by job_id for update skip locked
-            ), others as (
-                select id from job
-                where id in (select job_id from meant where state <> 'failed') and state in ('cancelled', 'expired')
-                order by id for update skip locked
-            ), token as (
-                delete from dead_letter d using chosen c where d.job_id = c.job_id returning d.job_id
+            with token as (
+                delete from dead_letter where job_id = any($1)
             ), redriven as (
-                update job j
+                update job
                 set state = 'queued', version = version + 1, attempts_spent = 0, run_at = now(), finished_at = null,
                     cancel_requested_at = null, error_code = null, error_message = null
-                from (select job_id from token union all select id from others) free
-                where j.id = free.job_id and j.state in ('failed', 'cancelled', 'expired')
-                returning j.id, j.tenant_id, j.queue, j.traceparent, j.version
+                where id = any($1) and state in ('failed', 'cancelled', 'expired')
+                returning id, tenant_id, queue, traceparent, version
             ), rung as (
                 insert into outbox (job_id, tenant_id, queue, traceparent)
                 select id, tenant_id, queue, traceparent from redriven
@@ -214,14 +209,7 @@ impl Store {
             )
             select count(*) as "jobs!", coalesce(array_agg(distinct queue), '{}') as "queues!" from redriven
             "#,
-            filter.state.map(JobState::as_str),
-            filter.kind,
-            filter.queue,
-            filter.tag,
-            filter.created_after,
-            filter.created_before,
-            filter.finished_before,
-            limit,
+            &chosen,
         )
         .fetch_one(&mut *tx)
         .await?;
@@ -233,6 +221,42 @@ impl Store {
             queues: row.queues,
         })
     }
+}
+
+/// Locks the jobs that a retry means, by their tokens where they have one, but for those that may not live again.
+async fn choose_to_redrive(
+    tx: &mut sqlx::PgTransaction<'static>,
+    filter: &BulkFilter,
+    limit: i64,
+) -> Result<Vec<Uuid>, Error> {
+    let chosen = sqlx::query_scalar!(
+        r#"
+        with meant as materialized (
+            select job_id, state from retryable_jobs($1, $2, $3, $4, $5, $6, $7)
+            where not unique_key_taken(job_id)
+            order by job_id limit $8
+        ), chosen as materialized (
+            select job_id from dead_letter where job_id in (select job_id from meant where state = 'failed')
+            order by job_id for update skip locked
+        ), others as materialized (
+            select id from job
+            where id in (select job_id from meant where state <> 'failed') and state in ('cancelled', 'expired')
+            order by id for update skip locked
+        )
+        select job_id as "job_id!" from chosen union all select id from others
+        "#,
+        filter.state.map(JobState::as_str),
+        filter.kind,
+        filter.queue,
+        filter.tag,
+        filter.created_after,
+        filter.created_before,
+        filter.finished_before,
+        limit,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(chosen)
 }
 
 /// Which jobs they were is in the history of each.

@@ -7,6 +7,7 @@ use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::parse;
+use crate::unique;
 use crate::watch::notify_cancel_requested;
 
 /// How often a cancel looks for a job that is moved whenever it looks. Each move is a worker's or a sweep's, so the
@@ -33,6 +34,11 @@ pub enum Redrive {
     Redriven {
         /// The lane to ring.
         queue: String,
+    },
+    /// Another job that lives holds the unique key of this one.
+    KeyTaken {
+        /// That job.
+        holder: JobId,
     },
     /// Only a job that failed, was cancelled or has expired can be retried; this one is in another state.
     NotRetryable(JobState),
@@ -66,6 +72,22 @@ impl Store {
     /// When a statement failed; nothing was changed.
     pub async fn redrive(&self, actor: &Actor, id: JobId) -> Result<Redrive, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
+        // The token before the job, and both before the key, as everybody takes them.
+        sqlx::query!(
+            "select job_id from dead_letter where job_id = $1 for update",
+            id.0
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "select id from job where id = $1 and state in ('failed', 'cancelled', 'expired') for update",
+            id.0
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(holder) = unique::reclaim(&mut tx, &[id.0]).await?.remove(&id) {
+            return Ok(Redrive::KeyTaken { holder });
+        }
         let queue = sqlx::query_scalar!(
             r#"
             with token as (
@@ -88,24 +110,50 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let answer = match queue {
-            Some(queue) => {
-                let change = Change {
-                    action: "job.retry",
-                    target: &id.to_string(),
-                    details: json!({}),
-                };
-                audit::append(&mut tx, actor, change).await?;
-                Redrive::Redriven { queue }
-            }
-            None => match state_of(&mut tx, id).await? {
-                Some(state) => Redrive::NotRetryable(state),
-                None => Redrive::NotFound,
-            },
+        let Some(queue) = queue else {
+            // Without a commit, since a job that is not retried must not get its key back either.
+            let state = state_of(&mut tx, id).await?;
+            return Ok(state.map_or(Redrive::NotFound, Redrive::NotRetryable));
         };
+        let change = Change {
+            action: "job.retry",
+            target: &id.to_string(),
+            details: json!({}),
+        };
+        audit::append(&mut tx, actor, change).await?;
         tx.commit().await?;
-        Ok(answer)
+        Ok(Redrive::Redriven { queue })
     }
+}
+
+/// Cancels jobs whose place others take. Their tokens are this transaction's, so nobody moves them meanwhile.
+pub(crate) async fn end_replaced(tx: &mut sqlx::PgTransaction<'static>, ids: &[JobId]) -> Result<(), Error> {
+    let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+    let ended = sqlx::query_scalar!(
+        r#"
+        with waiting as (
+            delete from outbox where job_id = any($1) returning job_id
+        ), later as (
+            delete from due where job_id = any($1) returning job_id
+        ), ended as (
+            update job j
+            set state = 'cancelled', version = version + 1, finished_at = now(), cancel_requested_at = now()
+            from (select job_id from waiting union all select job_id from later) token
+            where j.id = token.job_id and j.state in ('scheduled', 'queued')
+            returning j.id, j.tenant_id, j.version
+        ), history as (
+            insert into job_event (job_id, number, tenant_id, event) select id, version, tenant_id, 'cancelled' from ended
+        )
+        select count(*) as "count!" from ended
+        "#,
+        &uuids,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if usize::try_from(ended) == Ok(ids.len()) {
+        return Ok(());
+    }
+    Err(Error::corrupt("a job that was replaced had no token"))
 }
 
 /// Cancels a job within a transaction that sees it.

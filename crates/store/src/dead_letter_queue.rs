@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::{JobId, QueueName, TenantId};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::{count, ms};
+use crate::unique;
 
 /// What has to be said about a dead letter.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -146,13 +148,24 @@ impl Store {
     }
 
     /// Queues a dead letter again whose message somebody moved back to its lane's queue, now and with all its attempts.
-    /// `false` when it is no dead letter since this attempt any more: it was retried or discarded, and nothing is
-    /// changed.
+    /// `false` when it is no dead letter since this attempt any more, because it was retried or discarded, or when another
+    /// job holds its unique key, so that it stays one; nothing is changed.
     ///
     /// # Errors
     /// When the statement failed; nothing was changed.
     pub async fn revive(&self, id: JobId, attempt: u32) -> Result<bool, Error> {
         let mut connection = self.acquire().await?;
+        let mut tx = connection.begin().await?;
+        let token = sqlx::query_scalar!(
+            "select job_id from dead_letter where job_id = $1 and attempt = $2 for update",
+            id.0,
+            i32::try_from(attempt).unwrap_or(i32::MAX),
+        );
+        if token.fetch_optional(&mut *tx).await?.is_none()
+            || !unique::reclaim(&mut tx, &[id.0]).await?.is_empty()
+        {
+            return Ok(false);
+        }
         let revived = sqlx::query_scalar!(
             r#"
             with token as (
@@ -175,8 +188,9 @@ impl Store {
             id.0,
             i32::try_from(attempt).unwrap_or(i32::MAX),
         )
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *tx)
         .await?;
+        tx.commit().await?;
         Ok(revived > 0)
     }
 }

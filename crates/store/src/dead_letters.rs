@@ -5,12 +5,14 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::{JobId, TenantId};
 use serde_json::json;
+use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::pool::Store;
 use crate::row::count;
+use crate::unique;
 
 /// A failed job that waits for a decision.
 #[derive(Clone, Debug)]
@@ -242,7 +244,8 @@ impl Store {
     }
 
     /// Queues up to `limit` dead letters again, those that were submitted first first, each with all its attempts; one
-    /// is due now, and each further one `spacing` later. What somebody else decides about meanwhile is left to them.
+    /// is due now, and each further one `spacing` later. What somebody else decides about meanwhile is left to them, and
+    /// so is a dead letter whose unique key another job holds.
     ///
     /// # Errors
     /// When the statement failed; nothing was changed.
@@ -253,19 +256,16 @@ impl Store {
         limit: i64,
         spacing: Duration,
     ) -> Result<RedrivenDeadLetters, Error> {
-        let job_ids = filter.uuids();
         let mut tx = self.begin(actor.tenant_id).await?;
+        let mut chosen = choose_to_redrive(&mut tx, filter, limit).await?;
+        let taken = unique::reclaim(&mut tx, &chosen).await?;
+        chosen.retain(|id| !taken.contains_key(&JobId(*id)));
         let row = sqlx::query!(
             r#"
-            with chosen as (
-                select job_id from dead_letter
-                where job_id in (select job_id from matching_dead_letters($1, $2, $3, $4, $5, $6, $7, $8))
-                order by job_id limit $9
-                for update skip locked
-            ), token as (
-                delete from dead_letter d using chosen c where d.job_id = c.job_id returning d.job_id
+            with token as (
+                delete from dead_letter where job_id = any($1) returning job_id
             ), planned as (
-                select job_id, now() + (row_number() over (order by job_id) - 1) * $10::double precision
+                select job_id, now() + (row_number() over (order by job_id) - 1) * $2::double precision
                                        * interval '1 millisecond' as run_at
                 from token
             ), redriven as (
@@ -283,15 +283,7 @@ impl Store {
             )
             select count(*) as "jobs!", coalesce(array_agg(distinct queue), '{}') as "queues!" from redriven
             "#,
-            job_ids.as_deref(),
-            filter.kind,
-            filter.queue,
-            filter.tag,
-            filter.error_code,
-            filter.fingerprint,
-            filter.failed_after,
-            filter.failed_before,
-            limit,
+            &chosen,
             spacing.as_secs_f64() * 1_000.0,
         )
         .fetch_one(&mut *tx)
@@ -354,9 +346,39 @@ impl Store {
     }
 }
 
+/// Locks the dead letters that a retry means, but for those that may not live again.
+async fn choose_to_redrive(
+    tx: &mut PgTransaction<'static>,
+    filter: &DeadLetterFilter,
+    limit: i64,
+) -> Result<Vec<Uuid>, Error> {
+    let job_ids = filter.uuids();
+    let chosen = sqlx::query_scalar!(
+        r#"
+        select job_id from dead_letter
+        where job_id in (select job_id from matching_dead_letters($1, $2, $3, $4, $5, $6, $7, $8))
+          and not unique_key_taken(job_id)
+        order by job_id limit $9
+        for update skip locked
+        "#,
+        job_ids.as_deref(),
+        filter.kind,
+        filter.queue,
+        filter.tag,
+        filter.error_code,
+        filter.fingerprint,
+        filter.failed_after,
+        filter.failed_before,
+        limit,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(chosen)
+}
+
 /// Which jobs they were is in the history of each.
 async fn audit_decision(
-    tx: &mut sqlx::PgTransaction<'static>,
+    tx: &mut PgTransaction<'static>,
     actor: &Actor,
     action: &'static str,
     filter: &DeadLetterFilter,

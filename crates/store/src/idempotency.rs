@@ -8,6 +8,7 @@ use domain::TenantId;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
+use crate::answers::Told;
 use crate::error::Error;
 use crate::row::ms;
 
@@ -27,8 +28,24 @@ pub struct Idempotency {
 pub(crate) struct Bound {
     pub(crate) request_hash: Vec<u8>,
     pub(crate) job_ids: Vec<Uuid>,
+    /// Those of them that existed before that submit.
+    existing_ids: Vec<Uuid>,
     /// Whether this transaction bound it.
     pub(crate) fresh: bool,
+}
+
+impl Bound {
+    pub(crate) fn told(&self) -> Vec<Told> {
+        let told = |id: &Uuid| (*id, self.existing_ids.contains(id));
+        self.job_ids.iter().map(told).collect()
+    }
+}
+
+/// What a key is to be bound to in the end.
+pub(crate) struct Rebinding<'a> {
+    pub(crate) key: &'a str,
+    /// The jobs of the answer; nothing when the request was refused, which does not use up its key.
+    pub(crate) told: Option<Vec<Told>>,
 }
 
 /// Binds each key that is free, and answers for every key what it is bound to. Keys must be unique in the slice; they
@@ -51,7 +68,8 @@ pub(crate) async fn bind(
         select $1, w.key, w.request_hash, w.job_ids::uuid[], now() + $5::bigint * interval '1 millisecond'
         from unnest($2::text[], $3::bytea[], $4::text[]) as w (key, request_hash, job_ids)
         on conflict (tenant_id, key) do update
-            set request_hash = excluded.request_hash, job_ids = excluded.job_ids, expires_at = excluded.expires_at
+            set request_hash = excluded.request_hash, job_ids = excluded.job_ids, expires_at = excluded.expires_at,
+                existing_ids = null
             where i.expires_at <= now()
         returning key
         "#,
@@ -64,7 +82,7 @@ pub(crate) async fn bind(
     .fetch_all(&mut **tx)
     .await?;
     let bound = sqlx::query!(
-        "select key, request_hash, job_ids from idempotency where tenant_id = $1 and key = any($2)",
+        "select key, request_hash, job_ids, existing_ids from idempotency where tenant_id = $1 and key = any($2)",
         tenant_id.0,
         &keys,
     )
@@ -80,11 +98,70 @@ pub(crate) async fn bind(
                 Bound {
                     request_hash: row.request_hash,
                     job_ids: row.job_ids,
+                    existing_ids: row.existing_ids.unwrap_or_default(),
                     fresh,
                 },
             )
         })
         .collect())
+}
+
+/// Binds keys that this transaction has bound to what their requests are answered in the end.
+pub(crate) async fn rebind(
+    tx: &mut PgTransaction<'static>,
+    tenant_id: TenantId,
+    rebindings: &[Rebinding<'_>],
+) -> Result<(), Error> {
+    if rebindings.is_empty() {
+        return Ok(());
+    }
+    let literal = |only_existing: bool| -> Vec<Option<String>> {
+        let ids = |told: &Vec<Told>| {
+            let chosen = told.iter().filter(|(_, existed)| *existed || !only_existing);
+            array_literal(&chosen.map(|(id, _)| *id).collect::<Vec<_>>())
+        };
+        rebindings.iter().map(|to| to.told.as_ref().map(ids)).collect()
+    };
+    sqlx::query!(
+        r#"
+        update idempotency i
+        set job_ids = coalesce(w.job_ids::uuid[], i.job_ids), existing_ids = w.existing_ids::uuid[],
+            expires_at = case when w.job_ids is null then '-infinity' else i.expires_at end
+        from unnest($2::text[], $3::text[], $4::text[]) as w (key, job_ids, existing_ids)
+        where i.tenant_id = $1 and i.key = w.key
+        "#,
+        tenant_id.0,
+        &rebindings.iter().map(|to| to.key.to_owned()).collect::<Vec<_>>(),
+        &literal(false) as &[Option<String>],
+        &literal(true) as &[Option<String>],
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What a key is bound to, if it is.
+pub(crate) async fn find(
+    tx: &mut PgTransaction<'static>,
+    tenant_id: TenantId,
+    wish: &Idempotency,
+) -> Result<Option<Bound>, Error> {
+    let row = sqlx::query!(
+        r#"
+        select request_hash, job_ids, existing_ids from idempotency
+        where tenant_id = $1 and key = $2 and expires_at > now()
+        "#,
+        tenant_id.0,
+        wish.key,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(row.map(|row| Bound {
+        request_hash: row.request_hash,
+        job_ids: row.job_ids,
+        existing_ids: row.existing_ids.unwrap_or_default(),
+        fresh: false,
+    }))
 }
 
 /// An array of arrays can't be unnested row by row, so each row's ids travel as one Postgres array literal.

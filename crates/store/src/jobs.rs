@@ -1,7 +1,9 @@
 //! Reading jobs, their attempts and their history, as their tenant sees them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use domain::{JobId, JobState, TenantId, WorkerId};
+use domain::{JobId, JobState, JsonPointer, TenantId, WorkerId};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -29,6 +31,10 @@ pub struct Job {
     pub timeout: std::time::Duration,
     /// Labels.
     pub tags: Vec<String>,
+    /// What its owner wants to know about it; not read for lists.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is shown masked; not read for lists.
+    pub sensitive: Vec<JsonPointer>,
     /// The number of attempts ever started.
     pub attempt: u32,
     /// Attempts that count against the policy's maximum.
@@ -130,6 +136,8 @@ struct JobRow {
     backoff_max_ms: i64,
     timeout_ms: i64,
     tags: Vec<String>,
+    metadata: Option<Json<BTreeMap<String, String>>>,
+    sensitive: Option<Json<Vec<JsonPointer>>>,
     attempt: i32,
     attempts_spent: i32,
     version: i32,
@@ -165,6 +173,8 @@ impl TryFrom<JobRow> for Job {
             )?,
             timeout: duration_ms(row.timeout_ms),
             tags: row.tags,
+            metadata: row.metadata.unwrap_or_default().0,
+            sensitive: row.sensitive.unwrap_or_default().0,
             attempt: count(row.attempt)?,
             attempts_spent: count(row.attempts_spent)?,
             version: count(row.version)?,
@@ -196,7 +206,7 @@ impl Store {
             select id, kind, queue, state, payload as "payload?: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, result as "result: _", request_id,
-                   traceparent, schedule, fire_at
+                   traceparent, schedule, fire_at, metadata as "metadata: _", sensitive as "sensitive: _"
             from job where id = $1
             "#,
             id.0,
@@ -230,7 +240,7 @@ impl Store {
             select id, kind, queue, state, null::json as "payload: _", max_attempts, backoff_initial_ms, backoff_factor,
                    backoff_max_ms, timeout_ms, tags, attempt, attempts_spent, version, created_at, run_at, start_by,
                    finished_at, cancel_requested_at, error_code, error_message, null::json as "result: _", request_id,
-                   traceparent, schedule, fire_at
+                   traceparent, schedule, fire_at, null::json as "metadata: _", null::json as "sensitive: _"
             from job
             where tenant_id = $1
               and (not $2 or id = any(array(

@@ -17,6 +17,8 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod activity;
+mod answers;
 mod audit;
 mod backlog;
 mod breakers;
@@ -31,24 +33,31 @@ mod endpoint_secrets;
 mod endpoints;
 mod error;
 mod finish;
+mod holds;
 mod idempotency;
+mod insert;
 mod jobs;
 mod key_rotation;
 mod keys;
+mod kinds;
 mod leadership;
 mod lease;
 mod maintenance;
 mod migrate;
 mod outbox;
 mod pool;
+mod queues;
+mod quota;
 mod retention;
 mod row;
 mod schedules;
 mod submit;
 mod tenants;
+mod unique;
 mod users;
 mod watch;
 
+pub use activity::Activity;
 pub use audit::{Actor, AuditFilter};
 pub use backlog::{Backlog, LaneBacklog};
 pub use breakers::{BreakerKey, OpenBreaker, RestingTarget};
@@ -62,15 +71,19 @@ pub use endpoint_secrets::{EndpointSecret, NewSecret, RotateSecret};
 pub use endpoints::{DeleteEndpoint, Endpoint, EndpointSettings, EndpointTarget, PutEndpoint};
 pub use error::Error;
 pub use finish::{Ending, Finished};
+pub use holds::Holds;
 pub use idempotency::Idempotency;
 pub use jobs::{Attempt, Job, JobEvent, JobFilter};
 pub use key_rotation::{Rotation, Successor};
 pub use keys::{ApiKeyRecord, Authenticated, NewApiKey};
+pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
 pub use migrate::{MIGRATOR, Migrated, migrate};
-pub use outbox::Doorbell;
+pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};
 pub use pool::{Connections, PoolConfig, Role, Store};
+pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
+pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use schedules::{
     DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
@@ -78,5 +91,6 @@ pub use schedules::{
 };
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
+pub use unique::{PurgedUnique, UniqueCursor};
 pub use users::{NewUser, User};
 pub use watch::{JobSignals, MAX_NEWS_PER_JOB, ReadUpTo};

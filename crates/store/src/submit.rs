@@ -9,10 +9,13 @@ use futures::future::join_all;
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
+use crate::answers::{Known, StoredAs, Told};
+use crate::control::end_replaced;
 use crate::error::{Error, connection_lost};
-use crate::idempotency::{Bound, Idempotency, bind};
+use crate::idempotency::{Bound, Idempotency, bind, find, rebind};
+use crate::insert::{as_submitted, as_they_stand, insert_jobs};
 use crate::pool::Store;
-use crate::row::{ms, parse};
+use crate::unique::{self, Place, Settled};
 
 /// How many requests of a group that failed are tried alone at a time.
 const ALONE_AT_A_TIME: usize = 4;
@@ -43,6 +46,9 @@ pub struct SubmittedJob {
     pub created_at: DateTime<Utc>,
     /// When it is due.
     pub run_at: DateTime<Utc>,
+    /// Whether it is an earlier submit's job that holds the unique key; then the state and the due time are those of the
+    /// moment.
+    pub existed: bool,
 }
 
 /// What became of one request.
@@ -56,6 +62,13 @@ pub enum Submitted {
     KeyReused,
     /// The first request with this key has not ended yet.
     InProgress,
+    /// Another job holds the unique key of one of the jobs, which wants none beside it: nothing is stored.
+    UniqueConflict {
+        /// Which of the request's jobs it is, from 0.
+        index: usize,
+        /// The job that holds the key.
+        holder: JobId,
+    },
 }
 
 impl Store {
@@ -110,7 +123,7 @@ impl Store {
         if submissions.is_empty() {
             return Ok(Vec::new());
         }
-        let (tx, answers) = match self.insert_together(submissions).await {
+        let stored = match self.insert_together(submissions).await {
             // Nothing is stored before the commit, so a connection that was lost on the way costs a second try.
             Err(Error::Unavailable(error)) if connection_lost(&error) => {
                 self.insert_together(submissions).await?
@@ -118,15 +131,38 @@ impl Store {
             inserted => inserted?,
         };
         failpoint::hit("after_insert_before_commit");
+        stored.tx.commit().await?;
+        if let Err(error) = self.notify_finished(&stored.replaced).await {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            tracing::debug!(cause, "the ends of replaced jobs were not announced");
+        }
+        Ok(stored.answers)
+    }
+
+    /// What an earlier request with this key and body was answered, if there was one: without storing anything.
+    ///
+    /// # Errors
+    /// When a statement failed.
+    pub async fn replay(&self, tenant_id: TenantId, wish: &Idempotency) -> Result<Option<Submitted>, Error> {
+        let mut tx = self.begin(tenant_id).await?;
+        let Some(bound) = find(&mut tx, tenant_id, wish).await? else {
+            return Ok(None);
+        };
+        let (told, mut known) = (bound.told(), Known::default());
+        read_known(&mut tx, &told, &mut known).await?;
         tx.commit().await?;
-        Ok(answers)
+        let nothing_stored = StoredAs::of(&[], Vec::new());
+        let asked = Submission {
+            tenant_id,
+            idempotency: Some(wish.clone()),
+            jobs: Vec::new(),
+        };
+        let bound = HashMap::from([(wish.key.clone(), bound)]);
+        Ok(Some(nothing_stored.answer(&asked, &bound, &known)))
     }
 
     /// Inserts what was submitted; it is stored when the transaction commits.
-    async fn insert_together(
-        &self,
-        submissions: &[Submission],
-    ) -> Result<(PgTransaction<'static>, Vec<Submitted>), Error> {
+    async fn insert_together(&self, submissions: &[Submission]) -> Result<Stored, Error> {
         // In the order of tenants, so that two groups take their locks in one order.
         let mut tenants: BTreeMap<TenantId, Vec<usize>> = BTreeMap::new();
         for (index, submission) in submissions.iter().enumerate() {
@@ -138,18 +174,32 @@ impl Store {
             .ok_or_else(|| Error::corrupt("nothing was submitted"))?;
         let mut tx = self.begin(*first).await?;
         let mut answers: Vec<Option<Submitted>> = submissions.iter().map(|_| None).collect();
+        let mut replaced = Vec::new();
         for (number, (tenant_id, indexes)) in tenants.iter().enumerate() {
             if number > 0 {
                 name_tenant(&mut tx, *tenant_id).await?;
             }
             let group: Vec<&Submission> = indexes.iter().map(|index| &submissions[*index]).collect();
-            let group_answers = submit_tenant(&mut tx, *tenant_id, &group).await?;
+            let (group_answers, ended) = submit_tenant(&mut tx, *tenant_id, &group).await?;
+            replaced.extend(ended);
             for (index, answer) in indexes.iter().zip(group_answers) {
                 answers[*index] = Some(answer);
             }
         }
-        Ok((tx, answers.into_iter().flatten().collect()))
+        Ok(Stored {
+            tx,
+            answers: answers.into_iter().flatten().collect(),
+            replaced,
+        })
     }
+}
+
+/// A transaction with everything in it.
+struct Stored {
+    tx: PgTransaction<'static>,
+    answers: Vec<Submitted>,
+    /// The jobs that it cancels.
+    replaced: Vec<JobId>,
 }
 
 /// What an error means for a request that was tried alone: one that waits in vain for a lock waits for its key.
@@ -174,49 +224,66 @@ async fn submit_tenant(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
     group: &[&Submission],
-) -> Result<Vec<Submitted>, Error> {
+) -> Result<(Vec<Submitted>, Vec<JobId>), Error> {
     let bound = bind_keys(tx, tenant_id, group).await?;
-    let ids = |submission: &Submission| submission.jobs.iter().map(|job| job.id.0).collect::<Vec<Uuid>>();
     // Of several requests with one key, the one whose jobs the key is bound to is stored.
-    let is_stored = |submission: &&&Submission| match &submission.idempotency {
-        None => true,
-        Some(wish) => bound
-            .get(&wish.key)
-            .is_some_and(|bound| bound.fresh && bound.job_ids == ids(submission)),
-    };
-    let new: Vec<&NewJob> = group
+    let stored: Vec<&Submission> = group
         .iter()
-        .filter(is_stored)
-        .flat_map(|submission| &submission.jobs)
-        .collect();
-    let mut known = insert_jobs(tx, tenant_id, &new).await?;
-
-    let replayed: Vec<Uuid> = bound
-        .values()
-        .filter(|bound| !bound.fresh)
-        .flat_map(|b| b.job_ids.clone())
-        .collect();
-    if !replayed.is_empty() {
-        known.extend(as_submitted(tx, &replayed).await?);
-    }
-    let find =
-        |ids: &[Uuid]| -> Vec<SubmittedJob> { ids.iter().filter_map(|id| known.get(id).cloned()).collect() };
-    Ok(group
-        .iter()
-        .map(|submission| {
-            let Some(wish) = &submission.idempotency else {
-                return Submitted::Accepted(find(&ids(submission)));
-            };
-            match bound.get(&wish.key) {
-                Some(bound) if bound.request_hash != wish.request_hash => Submitted::KeyReused,
-                Some(bound) if bound.fresh && bound.job_ids == ids(submission) => {
-                    Submitted::Accepted(find(&bound.job_ids))
-                }
-                Some(bound) => Submitted::Replayed(find(&bound.job_ids)),
-                None => Submitted::InProgress,
-            }
+        .copied()
+        .filter(|submission| match &submission.idempotency {
+            None => true,
+            Some(wish) => bound
+                .get(&wish.key)
+                .is_some_and(|bound| bound.fresh && bound.job_ids == ids_of(submission)),
         })
-        .collect())
+        .collect();
+    let requests: Vec<&[NewJob]> = stored.iter().map(|submission| &submission.jobs[..]).collect();
+    let settled = unique::settle(tx, tenant_id, &requests).await?;
+    let mut known = Known {
+        accepted: insert_jobs(tx, tenant_id, &new_jobs(&requests, &settled)).await?,
+        existing: HashMap::new(),
+    };
+    if !settled.replaced.is_empty() {
+        end_replaced(tx, &settled.replaced).await?;
+    }
+    settled.record(tx, tenant_id).await?;
+
+    let stored_as = StoredAs::of(&stored, settled.answers);
+    rebind(tx, tenant_id, &stored_as.rebindings()).await?;
+    let replays = bound.values().filter(|bound| !bound.fresh);
+    let mut told: Vec<Told> = replays.flat_map(Bound::told).collect();
+    told.extend(stored_as.existing_ids().into_iter().map(|id| (id, true)));
+    read_known(tx, &told, &mut known).await?;
+    let answer = |submission: &&Submission| stored_as.answer(submission, &bound, &known);
+    Ok((group.iter().map(answer).collect(), settled.replaced))
+}
+
+/// Reads the jobs that answers tell of and this transaction has not stored.
+async fn read_known(tx: &mut PgTransaction<'static>, told: &[Told], known: &mut Known) -> Result<(), Error> {
+    let (existing, accepted): (Vec<Told>, Vec<Told>) = told.iter().partition(|(_, existed)| *existed);
+    let ids = |told: Vec<Told>| told.into_iter().map(|(id, _)| id).collect::<Vec<Uuid>>();
+    if !accepted.is_empty() {
+        known.accepted.extend(as_submitted(tx, &ids(accepted)).await?);
+    }
+    if !existing.is_empty() {
+        known.existing = as_they_stand(tx, &ids(existing)).await?;
+    }
+    Ok(())
+}
+
+pub(crate) fn ids_of(submission: &Submission) -> Vec<Uuid> {
+    submission.jobs.iter().map(|job| job.id.0).collect()
+}
+
+/// The jobs that are answered by themselves.
+fn new_jobs<'a>(requests: &[&'a [NewJob]], settled: &Settled) -> Vec<&'a NewJob> {
+    let answered = requests.iter().zip(&settled.answers);
+    let accepted = answered.filter_map(|(jobs, places)| Some(jobs.iter().zip(places.as_ref().ok()?)));
+    accepted
+        .flatten()
+        .filter(|(_, place)| **place == Place::New)
+        .map(|(job, _)| job)
+        .collect()
 }
 
 async fn bind_keys(
@@ -236,115 +303,4 @@ async fn bind_keys(
     }
     let mut wanted: Vec<_> = wanted.into_values().collect();
     bind(tx, tenant_id, &mut wanted).await
-}
-
-/// Stores jobs with their tokens: due now goes to the outbox, due later to `due`.
-async fn insert_jobs(
-    tx: &mut PgTransaction<'static>,
-    tenant_id: TenantId,
-    jobs: &[&NewJob],
-) -> Result<HashMap<Uuid, SubmittedJob>, Error> {
-    if jobs.is_empty() {
-        return Ok(HashMap::new());
-    }
-    macro_rules! column {
-        ($job:ident => $value:expr) => {
-            &jobs.iter().map(|$job| $value).collect::<Vec<_>>()[..]
-        };
-    }
-    let rows = sqlx::query!(
-        r#"
-        with accepted as (
-            insert into job (id, tenant_id, kind, queue, payload, max_attempts, backoff_initial_ms, backoff_factor,
-                             backoff_max_ms, timeout_ms, scheduled_for, start_by, traceparent, request_id, tags,
-                             run_at, state)
-            select n.id, $1, n.kind, n.queue, n.payload::json, n.max_attempts, n.backoff_initial_ms, n.backoff_factor,
-                   n.backoff_max_ms, n.timeout_ms, n.scheduled_for, n.start_by, n.traceparent, n.request_id,
-                   string_to_array(n.tags, chr(31)), greatest(n.scheduled_for, now()),
-                   case when n.scheduled_for > now() then 'scheduled' else 'queued' end
-            from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[],
-                        $8::double precision[], $9::bigint[], $10::bigint[], $11::timestamptz[], $12::timestamptz[],
-                        $13::text[], $14::text[], $15::text[])
-                as n (id, kind, queue, payload, max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms,
-                      timeout_ms, scheduled_for, start_by, traceparent, request_id, tags)
-            returning id, queue, state, created_at, run_at, start_by, traceparent
-        ), rung as (
-            insert into outbox (job_id, tenant_id, queue, traceparent, start_by)
-            select id, $1, queue, traceparent, start_by from accepted where state = 'queued'
-        ), later as (
-            insert into due (job_id, tenant_id, run_at, start_by)
-            select id, $1, run_at, start_by from accepted where state = 'scheduled'
-        )
-        select id, state, created_at, run_at from accepted
-        "#,
-        tenant_id.0,
-        column!(job => job.id.0),
-        column!(job => job.kind.to_string()),
-        column!(job => job.queue.to_string()),
-        column!(job => job.payload.get().to_owned()),
-        column!(job => i32::try_from(job.policy.max_attempts).unwrap_or(i32::MAX)),
-        column!(job => ms(job.policy.backoff.initial)),
-        column!(job => job.policy.backoff.factor),
-        column!(job => ms(job.policy.backoff.max)),
-        column!(job => ms(job.timeout)),
-        column!(job => job.run_at) as &[Option<DateTime<Utc>>],
-        column!(job => job.start_by) as &[Option<DateTime<Utc>>],
-        column!(job => job.traceparent.clone()) as &[Option<String>],
-        column!(job => job.request_id.as_ref().map(ToString::to_string)) as &[Option<String>],
-        // A tag holds no control character, so one of those parts them.
-        column!(job => job.tags.iter().map(domain::Tag::as_str).collect::<Vec<_>>().join("\u{1f}")),
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let by_id: HashMap<Uuid, &&NewJob> = jobs.iter().map(|job| (job.id.0, job)).collect();
-    rows.into_iter()
-        .filter_map(|row| by_id.get(&row.id).map(|job| (row, job)))
-        .map(|(row, job)| {
-            let submitted = SubmittedJob {
-                id: JobId(row.id),
-                kind: job.kind.to_string(),
-                queue: job.queue.to_string(),
-                state: parse(&row.state)?,
-                created_at: row.created_at,
-                run_at: row.run_at,
-            };
-            Ok((row.id, submitted))
-        })
-        .collect()
-}
-
-/// Stored jobs as they were when they were accepted: from their immutable columns.
-async fn as_submitted(
-    tx: &mut PgTransaction<'static>,
-    ids: &[Uuid],
-) -> Result<HashMap<Uuid, SubmittedJob>, Error> {
-    let rows = sqlx::query!(
-        r#"
-        select id, kind, queue, created_at, greatest(scheduled_for, created_at) as "run_at!",
-               coalesce(scheduled_for > created_at, false) as "was_scheduled!"
-        from job where id = any($1)
-        "#,
-        ids,
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let state = if row.was_scheduled {
-                JobState::Scheduled
-            } else {
-                JobState::Queued
-            };
-            let submitted = SubmittedJob {
-                id: JobId(row.id),
-                kind: row.kind,
-                queue: row.queue,
-                state,
-                created_at: row.created_at,
-                run_at: row.run_at,
-            };
-            (row.id, submitted)
-        })
-        .collect())
 }

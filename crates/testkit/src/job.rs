@@ -20,6 +20,9 @@ pub fn new_job() -> NewJob {
         run_at: None,
         start_by: None,
         tags: Vec::new(),
+        metadata: std::collections::BTreeMap::new(),
+        sensitive: Vec::new(),
+        unique: None,
         traceparent: None,
         request_id: None,
     }

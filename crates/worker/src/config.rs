@@ -22,6 +22,9 @@ pub struct Config {
     pub hand_back: Duration,
     /// How long an announced job that nobody claims waits to be announced again, for the first time.
     pub announce_again: Duration,
+    /// How many jobs of one tenant may be announced on a lane's queue and not started yet; more where workers take more
+    /// within a tenth of a second. The rest waits in the outbox.
+    pub announce_at_least: usize,
     /// How many statements that record outcomes may be under way at once.
     pub finish_statements: usize,
     /// The sweeps of the maintenance leader.
@@ -80,6 +83,7 @@ impl Default for Config {
             stop_grace: Duration::from_secs(5),
             hand_back: Duration::from_secs(15),
             announce_again: crate::dispatcher::ANNOUNCE_AGAIN,
+            announce_at_least: 20,
             finish_statements: 2,
             maintenance: MaintenanceConfig::default(),
         }
@@ -132,6 +136,10 @@ impl Config {
         must(
             self.finish_statements > 0,
             "at least one statement must be allowed to record outcomes",
+        );
+        must(
+            self.announce_at_least > 0,
+            "at least one job of a tenant must be allowed to be announced",
         );
         must(
             self.heartbeat * 2 <= self.lease,

@@ -15,10 +15,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::activity::Activity;
 use crate::backoff::{Backoff, MAX_BACKOFF, give_way};
 use crate::config::Config;
 use crate::error::{Error, within};
 use crate::finisher::Finisher;
+use crate::holds::Holds;
 use crate::identity::Identity;
 use crate::messages::Messages;
 use crate::meters::Meters;
@@ -29,6 +31,7 @@ use crate::share::{MAX_IDLE, Share};
 use crate::step::{Received, StepOutcome};
 use crate::unheard;
 use crate::visibility::Hidden;
+use crate::window::Window;
 
 /// The most messages of one receive, and jobs of one claim.
 pub(crate) const MAX_BATCH: usize = 100;
@@ -63,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) running: Arc<Running>,
     pub(crate) finisher: Finisher,
     pub(crate) meters: Meters,
+    pub(crate) holds: Arc<Holds>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) slots: Arc<Semaphore>,
 }
 
@@ -77,6 +82,8 @@ pub struct Consumer {
     pub(crate) share: Share,
     /// Whether the queue gave less than it was asked for the last time, or has a receive wait.
     pub(crate) silent: Arc<AtomicBool>,
+    /// How much of a tenant is announced at a time.
+    pub(crate) window: Arc<Window>,
 }
 
 impl std::fmt::Debug for Consumer {
@@ -275,20 +282,48 @@ impl Consumer {
             return Ok(claimed);
         };
         for (received, claim) in received.into_iter().zip(answers) {
+            self.learn(&received, &claim);
             match claim {
                 Claim::Started(_) | Claim::StartedUnreadable(_) => claimed.started.push((received, claim)),
                 Claim::Finished(_)
                 | Claim::Held { .. }
                 | Claim::NotDue { .. }
+                | Claim::Paused
+                | Claim::OverLimit
                 | Claim::NotStarted
                 | Claim::Unreadable { .. }
                 | Claim::Unknown => claimed.others.push((received, claim)),
             }
         }
+        self.window.claimed(claimed.started.len());
         if !claimed.started.is_empty() {
             failpoint::hit("after_claim");
         }
         Ok(claimed)
+    }
+
+    /// What the answer tells about others of the tenant.
+    fn learn(&self, received: &Received, claim: &Claim) {
+        let Shared { holds, activity, .. } = &*self.shared;
+        let Ok(message) = &received.delivery.message else {
+            return;
+        };
+        let (tenant_id, lane) = (message.tenant_id, &self.lane.name);
+        match claim {
+            Claim::Started(job) => {
+                holds.started(job.tenant_id);
+                activity.started(job.tenant_id, lane);
+            }
+            Claim::Paused => holds.paused(tenant_id, lane),
+            Claim::OverLimit => holds.full(tenant_id),
+            Claim::StartedUnreadable(_)
+            | Claim::Finished(_)
+            | Claim::Held { .. }
+            | Claim::NotDue { .. }
+            | Claim::NotStarted
+            | Claim::Unreadable { .. }
+            | Claim::Unknown => {}
+        }
     }
 
     /// Asks until there is an answer: what was received stays hidden from others for a while, so to give up would cost

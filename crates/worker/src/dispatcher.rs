@@ -1,18 +1,23 @@
 //! Announces queued jobs of one lane on a queue that is not the outbox itself.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::JobId;
+use domain::{JobId, LaneHolds, TenantId};
 use queue::postgres::Wakeups;
 use queue::{Envelope, Message};
 use runtime::metric;
-use store::{Doorbell, Store};
-use tokio::time::timeout;
+use store::{Doorbell, Store, TakeDoorbells};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::{Backoff, MAX_BACKOFF, around};
 use crate::consumer::Lane;
 use crate::error::{Error, within};
+use crate::holds::Holds;
+use crate::running::Running;
+use crate::window::{Capacity, Window};
 
 /// The most doorbells that are taken at once; SQS takes ten per request, and a few requests are under way together.
 const MAX_BATCH: u32 = 100;
@@ -43,6 +48,26 @@ pub struct Dispatcher {
     pub(crate) store: Store,
     /// How long an announced job waits to be announced again, for the first time.
     pub(crate) announce_again: Duration,
+    /// How many jobs of a tenant may be announced and not answered, at least.
+    pub(crate) announce_at_least: usize,
+    pub(crate) window: Arc<Window>,
+    /// How many jobs this worker runs at once.
+    pub(crate) slots: usize,
+    pub(crate) running: Arc<Running>,
+    pub(crate) holds: Arc<Holds>,
+    /// What is held in the lane.
+    pub(crate) held: watch::Receiver<LaneHolds>,
+    /// The tenant that was served last.
+    pub(crate) served: Mutex<Option<TenantId>>,
+}
+
+/// What the dispatcher can do next.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outlook {
+    /// Nothing, for some tenant, until announcements are answered.
+    full: bool,
+    /// More, at once.
+    more: bool,
 }
 
 impl Dispatcher {
@@ -52,12 +77,13 @@ impl Dispatcher {
     /// When none could be taken, or none could be sent: those that were taken are tried again a second later, or, if
     /// even that could not be written down, after the usual time.
     pub async fn run_once(&self, limit: u32) -> Result<Dispatched, Error> {
-        let taken = self
-            .store
-            .take_doorbells(&self.lane.name, limit.into(), self.announce_again);
-        let doorbells = within(PATIENCE, taken).await?;
+        self.look(limit).await.map(|(dispatched, _)| dispatched)
+    }
+
+    async fn look(&self, limit: u32) -> Result<(Dispatched, Outlook), Error> {
+        let (doorbells, outlook) = self.take(limit).await?;
         if doorbells.is_empty() {
-            return Ok(Dispatched::default());
+            return Ok((Dispatched::default(), outlook));
         }
         failpoint::hit("after_commit_before_send");
         let ids: Vec<JobId> = doorbells.iter().map(|doorbell| doorbell.job_id).collect();
@@ -80,19 +106,59 @@ impl Dispatcher {
         }
         let (sent, failed) = (ids.len() - failures.len(), failures.len());
         metric::DISPATCHED.with([]).increment(sent as u64);
-        Ok(Dispatched { sent, failed })
+        Ok((Dispatched { sent, failed }, outlook))
     }
 
-    /// Sends what there is, whenever somebody rings and every second, until `stop` is cancelled.
+    async fn take(&self, limit: u32) -> Result<(Vec<Doorbell>, Outlook), Error> {
+        let capacity = Capacity {
+            slots: self.slots,
+            running: self.running.len(),
+            workers: self.holds.workers(),
+            least: self.announce_at_least,
+        };
+        let window = self.window.size(Instant::now(), capacity);
+        let holds = self.held.borrow().clone();
+        let served = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = TakeDoorbells {
+            queue: &self.lane.name,
+            limit: limit.into(),
+            base: self.announce_again,
+            window: i64::try_from(window).unwrap_or(i64::MAX),
+            holds: &holds,
+            after: *served(),
+        };
+        let taken = within(PATIENCE, self.store.take_doorbells(wanted)).await?;
+        *served() = Some(taken.served);
+        if taken.full {
+            self.window.was_full();
+        }
+        let outlook = Outlook {
+            full: taken.full,
+            more: taken.more,
+        };
+        Ok((taken.doorbells, outlook))
+    }
+
+    /// Sends what there is, whenever somebody rings, what was held or announced gives way to more, and every second,
+    /// until `stop` is cancelled.
     pub(crate) async fn run(self, mut wakeups: Wakeups, stop: CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_millis(200), MAX_BACKOFF);
+        let mut held = self.held.clone();
         while !stop.is_cancelled() {
-            match self.run_once(MAX_BATCH).await {
-                Ok(dispatched) => {
+            held.mark_unchanged();
+            match self.look(MAX_BATCH).await {
+                Ok((dispatched, outlook)) => {
                     backoff.succeeded();
-                    if dispatched.sent < MAX_BATCH as usize {
+                    if dispatched.sent < MAX_BATCH as usize && !outlook.more {
                         let sweep = around(SWEEP, runtime::random::jitter());
-                        stop.run_until_cancelled(timeout(sweep, wakeups.wait())).await;
+                        let signal = async {
+                            tokio::select! {
+                                () = wakeups.wait() => {}
+                                Ok(()) = held.changed() => {}
+                                () = self.window.answered(), if outlook.full => {}
+                            }
+                        };
+                        stop.run_until_cancelled(timeout(sweep, signal)).await;
                     }
                 }
                 Err(error) => {

@@ -1,10 +1,12 @@
 //! What a handler is, what it gets and what it answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use domain::schedule::Fire;
 use domain::{Failure, FailureCode, JobId, Kind, QueueName, TenantId};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
@@ -22,6 +24,18 @@ pub trait Handler: Send + Sync + 'static {
     /// What it takes. A payload that does not deserialize fails the job for good, with the path of the fault.
     type Payload: DeserializeOwned + Send;
 
+    /// JSON Pointers to what of the payload is personal in every job of this kind, e.g. `/card/number`: shown as `***` to
+    /// API keys that only read, and kept out of failure messages. Handlers keep it out of their own logs.
+    const SENSITIVE: &'static [&'static str] = &[];
+
+    /// JSON Schema of the payload, which the api checks submits against: none, unless the handler has one. Derive
+    /// [`schemars::JsonSchema`] for the payload, and answer [`payload_schema`] of it. It must accept whatever
+    /// [`Handler::Payload`] does.
+    #[must_use]
+    fn payload_schema() -> Option<schemars::Schema> {
+        None
+    }
+
     /// Does the work, in a task of its own. It is dropped when it takes longer than the job's timeout, when it does not
     /// stop soon after [`JobScope::cancelled`], and at once when the lease is lost; a panic fails the attempt.
     ///
@@ -34,6 +48,12 @@ pub trait Handler: Send + Sync + 'static {
         payload: Self::Payload,
         scope: JobScope,
     ) -> impl Future<Output = Result<Done, JobError>> + Send;
+}
+
+/// The JSON Schema of a payload, for [`Handler::payload_schema`].
+#[must_use]
+pub fn payload_schema<T: JsonSchema>() -> Option<schemars::Schema> {
+    Some(schemars::schema_for!(T))
 }
 
 /// What a handler may want to know about its attempt.
@@ -66,6 +86,8 @@ pub struct JobScope {
     pub request_id: Option<String>,
     /// The schedule that made the job, and the nominal time that it was made for.
     pub fire: Option<Fire>,
+    /// What its owner said about it.
+    pub metadata: BTreeMap<String, String>,
 }
 
 impl JobScope {

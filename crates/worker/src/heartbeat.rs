@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use domain::{Failure, FailureCode, Finish, Lease, Outcome, RetryPolicy, WorkerId};
 use runtime::metric;
-use store::{Ending, HeldAttempt, Store};
+use store::{Declare, Ending, HeldAttempt, KindDeclaration, Store};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,9 @@ use crate::error::{Error, within};
 use crate::finisher::Finisher;
 use crate::identity::Identity;
 use crate::running::{Key, Running, Spending, Stop};
+
+/// How often a worker says that it still has its kinds, so that they are not forgotten.
+const DECLARED_AGAIN: Duration = Duration::from_hours(1);
 
 /// What one beat came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +54,8 @@ pub(crate) struct HeartbeatParts {
     pub(crate) running: Arc<Running>,
     pub(crate) finisher: Finisher,
     pub(crate) now: Arc<Notify>,
+    /// What the handlers of this process take.
+    pub(crate) kinds: Vec<KindDeclaration>,
 }
 
 /// Renews the lease.
@@ -60,6 +65,17 @@ pub(crate) struct Heartbeat {
     believed_until: Instant,
     /// Attempts that the last beat told of and nobody here runs. One that ended during the beat is among them once.
     suspects: HashSet<Key>,
+    declared: Declared,
+}
+
+/// When this worker's kinds were made known.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Declared {
+    /// Not yet by this process.
+    Never,
+    /// Not since this process registered under its present id.
+    Before,
+    At(Instant),
 }
 
 impl Heartbeat {
@@ -68,6 +84,7 @@ impl Heartbeat {
             parts,
             believed_until: Instant::now(),
             suspects: HashSet::new(),
+            declared: Declared::Never,
         }
     }
 
@@ -114,9 +131,32 @@ impl Heartbeat {
     /// Registers the worker, or renews its lease and stops what it should not run any more.
     pub(crate) async fn run_once(&mut self) -> Result<Beat, Error> {
         let sent = Instant::now();
-        match self.parts.identity.current() {
+        let beat = match self.parts.identity.current() {
             None => self.register(sent).await.map(Beat::Registered),
             Some(id) => self.renew(id, sent).await,
+        }?;
+        if let Some(id) = self.parts.identity.current() {
+            self.declare(id).await;
+        }
+        Ok(beat)
+    }
+
+    /// Makes known which kinds this worker has, now and then. The lease does not depend on it, so a failure is only told,
+    /// and the next beat tries again.
+    async fn declare(&mut self, id: WorkerId) {
+        let declare = match self.declared {
+            Declared::Never => Declare::Anew,
+            Declared::Before => Declare::Again,
+            Declared::At(at) if at.elapsed() >= DECLARED_AGAIN => Declare::Again,
+            Declared::At(_) => return,
+        };
+        let parts = &self.parts;
+        let declaring = parts.store.declare_kinds(id, &parts.kinds, declare);
+        match within(parts.lease / 6, declaring).await {
+            Ok(()) => self.declared = Declared::At(Instant::now()),
+            Err(error) => {
+                tracing::warn!(error.chain = %runtime::error_chain(&error), "the kinds could not be made known yet");
+            }
         }
     }
 
@@ -130,6 +170,9 @@ impl Heartbeat {
         .await?;
         self.believed_until = sent + parts.lease;
         self.suspects.clear();
+        if self.declared != Declared::Never {
+            self.declared = Declared::Before;
+        }
         parts.identity.set(Some(id));
         tracing::info!(worker.id = %id, "registered");
         Ok(id)

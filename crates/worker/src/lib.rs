@@ -21,6 +21,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+mod activity;
 mod attempt;
 mod backoff;
 mod cancel;
@@ -30,14 +31,19 @@ mod dispatcher;
 mod drain;
 mod error;
 mod finisher;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod handler;
 pub mod handlers;
 mod heartbeat;
+mod holds;
 mod identity;
 mod maintenance;
 mod messages;
 mod meters;
 mod news;
+mod parts;
 pub mod process;
 mod quiet;
 mod redriven;
@@ -50,6 +56,7 @@ mod step;
 mod unheard;
 mod visibility;
 mod vital;
+mod window;
 mod worker;
 
 pub use config::{Config, DeadLetterConfig, MaintenanceConfig};
@@ -57,9 +64,12 @@ pub use consumer::{Consumer, Lane};
 pub use dispatcher::{Dispatched, Dispatcher};
 pub use drain::Drained;
 pub use error::Error;
-pub use handler::{Done, Handler, JobError, JobScope};
+pub use handler::{Done, Handler, JobError, JobScope, payload_schema};
 pub use heartbeat::Beat;
 pub use maintenance::{Counts, Pass};
+pub use parts::Parts;
 pub use registry::Registry;
+/// For the schemas of payloads: what [`Handler::payload_schema`] answers.
+pub use schemars;
 pub use step::{Received, StepOutcome};
-pub use worker::{Handle, Parts, Status, Worker};
+pub use worker::{Handle, Status, Worker};

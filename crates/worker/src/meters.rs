@@ -21,6 +21,8 @@ pub(crate) struct ClaimMeters {
     pub(crate) finished: Counter,
     pub(crate) held: Counter,
     pub(crate) not_due: Counter,
+    pub(crate) paused: Counter,
+    pub(crate) over_limit: Counter,
     pub(crate) not_started: Counter,
     pub(crate) unknown: Counter,
 }
@@ -38,6 +40,8 @@ impl Meters {
                 finished: claims("finished"),
                 held: claims("held"),
                 not_due: claims("not_due"),
+                paused: claims("paused"),
+                over_limit: claims("over_limit"),
                 not_started: claims("not_started"),
                 unknown: claims("unknown"),
             },

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use domain::{FailureCode, Kind};
+use domain::{FailureCode, JsonPointer, Kind, Secrets, StartedJob};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
+use store::KindDeclaration;
 
 use crate::handler::{Done, Handler, JobError, JobScope};
 use crate::meters::KindMeters;
@@ -18,12 +19,20 @@ type Run = Box<dyn Fn(Box<RawValue>, JobScope) -> BoxFuture<'static, Result<Done
 /// The handlers that a worker has.
 #[derive(Default)]
 pub struct Registry {
-    handlers: HashMap<&'static str, Run>,
+    handlers: HashMap<&'static str, Known>,
+}
+
+/// A handler without its types, and what it says about its payload.
+struct Known {
+    run: Run,
+    declaration: KindDeclaration,
 }
 
 /// A handler without its types.
 pub(crate) struct Registered {
     run: Run,
+    /// What of the payload is told to nobody.
+    pub(crate) sensitive: Vec<JsonPointer>,
     pub(crate) meters: KindMeters,
 }
 
@@ -37,13 +46,12 @@ impl Registry {
     /// Adds a handler.
     ///
     /// # Panics
-    /// When its kind is not a valid name or has a handler already: a defect of the program that is told at its start.
+    /// When its kind is not a valid name or has a handler already, or one of [`Handler::SENSITIVE`] is no JSON Pointer: a
+    /// defect of the program that is told at its start.
     #[must_use]
     pub fn register<H: Handler>(mut self, handler: H) -> Self {
         let kind = H::KIND;
-        if let Err(error) = kind.parse::<Kind>() {
-            panic!("{kind:?} is no name for a kind of job: it {error}");
-        }
+        let declaration = declaration::<H>();
         let handler = Arc::new(handler);
         let run: Run = Box::new(move |payload, scope| {
             let handler = Arc::clone(&handler);
@@ -53,7 +61,7 @@ impl Registry {
             }
             .boxed()
         });
-        let taken = self.handlers.insert(kind, run).is_some();
+        let taken = self.handlers.insert(kind, Known { run, declaration }).is_some();
         assert!(!taken, "two handlers are registered for {kind:?}");
         self
     }
@@ -63,11 +71,23 @@ impl Registry {
         self.handlers.keys().copied()
     }
 
+    /// What the handlers say about their payloads, by kind.
+    pub(crate) fn declarations(&self) -> Vec<KindDeclaration> {
+        let known = self.handlers.values();
+        let mut declarations: Vec<_> = known.map(|known| known.declaration.clone()).collect();
+        declarations.sort_by(|a, b| a.name.cmp(&b.name));
+        declarations
+    }
+
     /// With the series of each kind, which exist from here on.
     pub(crate) fn into_handlers(self) -> Handlers {
-        let with_meters = |(kind, run)| {
-            let meters = KindMeters::new(kind);
-            (kind, Registered { run, meters })
+        let with_meters = |(kind, known): (&'static str, Known)| {
+            let registered = Registered {
+                run: known.run,
+                sensitive: known.declaration.sensitive,
+                meters: KindMeters::new(kind),
+            };
+            (kind, registered)
         };
         Handlers {
             by_kind: self.handlers.into_iter().map(with_meters).collect(),
@@ -93,6 +113,17 @@ impl Handlers {
         self.by_kind.get(kind.as_str())
     }
 
+    /// What of a job's payload is told to nobody: what its submit says, and what its handler says.
+    pub(crate) fn secrets(&self, job: &StartedJob) -> Secrets {
+        let of_kind = self
+            .find(&job.kind)
+            .map_or(&[][..], |registered| &registered.sensitive);
+        if job.sensitive.is_empty() && of_kind.is_empty() {
+            return Secrets::default();
+        }
+        Secrets::of(&job.payload, &[&job.sensitive, of_kind].concat())
+    }
+
     /// The series of a kind. What has no handler shares one, because clients choose those names.
     pub(crate) fn meters(&self, kind: &Kind) -> &KindMeters {
         self.find(kind)
@@ -107,6 +138,24 @@ impl Registered {
         scope: JobScope,
     ) -> BoxFuture<'static, Result<Done, JobError>> {
         (self.run)(payload, scope)
+    }
+}
+
+fn declaration<H: Handler>() -> KindDeclaration {
+    let kind = H::KIND;
+    let name = match kind.parse() {
+        Ok(name) => name,
+        Err(error) => panic!("{kind:?} is no name for a kind of job: it {error}"),
+    };
+    let pointer = |text: &&str| match text.parse() {
+        Ok(pointer) => pointer,
+        Err(error) => panic!("{text:?} of {kind} does not point to anything: it {error}"),
+    };
+    let schema = H::payload_schema().map(|schema| to_raw_value(&schema).expect("a schema is JSON"));
+    KindDeclaration {
+        name,
+        schema,
+        sensitive: H::SENSITIVE.iter().map(pointer).collect(),
     }
 }
 

@@ -235,6 +235,8 @@ mod tests {
             kind: "test.echo".parse().unwrap(),
             queue: domain::QueueName::default_lane(),
             payload: serde_json::value::to_raw_value(&()).unwrap(),
+            metadata: std::collections::BTreeMap::new(),
+            sensitive: Vec::new(),
             policy: RetryPolicy::default(),
             spent: 1,
             timeout: std::time::Duration::from_secs(1),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Event, Failure, FailureCode, Finish, JobId, JobState, Lease, Outcome, RetryPolicy, StartedJob};
+use domain::{
+    Event, Failure, FailureCode, Finish, JobId, JobState, Lease, Outcome, RetryPolicy, Secrets, StartedJob,
+};
 use queue::Receipt;
 use serde_json::value::RawValue;
 use store::{Ending, UnreadableJob};
@@ -56,8 +58,9 @@ impl Consumer {
         let slot = Arc::new(slot);
         let hidden = self.hidden.as_ref().map(|hidden| hidden.keep(receipt.clone()));
         let began = Instant::now();
-        let (policy, spent) = (job.policy, job.spent);
+        let (policy, spent, tenant_id) = (job.policy, job.spent, job.tenant_id);
         let meters = shared.handlers.meters(&job.kind);
+        let secrets = shared.handlers.secrets(&job);
         let work = Attempt {
             handlers: &shared.handlers,
             control: entry.control(),
@@ -67,7 +70,10 @@ impl Consumer {
         };
         let (lease, payload, scope) = take_apart(job, began + work.timeout, entry.control());
         failpoint::hit("before_effect");
-        let outcome = work.run(payload, scope).await;
+        let outcome = work
+            .run(payload, scope)
+            .await
+            .map(|outcome| keep(&secrets, outcome));
         failpoint::hit("after_effect");
         let mut end = End {
             job_id: lease.job_id,
@@ -98,6 +104,8 @@ impl Consumer {
                 failpoint::hit("after_commit_before_delete");
                 end.event = recorded_event(end.event, state);
                 meters.ended(end.event);
+                shared.holds.ended(tenant_id);
+                shared.activity.ended(tenant_id, &self.lane.name, end.event);
                 shared.meters.recorded.increment(1);
                 self.after_record(state, released, receipt);
             }
@@ -170,6 +178,22 @@ fn trace_id(traceparent: &str) -> Option<&str> {
     (id.len() == 32).then_some(id)
 }
 
+/// Keeps personal data out of what is recorded and logged about a failure.
+fn keep(secrets: &Secrets, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed { failure, retry_after } => Outcome::Failed {
+            failure: secrets.keep(failure),
+            retry_after,
+        },
+        Outcome::Aborted(failure) => Outcome::Aborted(secrets.keep(failure)),
+        other @ (Outcome::Succeeded(_)
+        | Outcome::Snoozed(_)
+        | Outcome::Released
+        | Outcome::Cancelled
+        | Outcome::LeaseExpired) => other,
+    }
+}
+
 /// Takes a started job apart: the right to finish it, what the handler takes, and what it may want to know.
 fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, Box<RawValue>, JobScope) {
     let scope = JobScope {
@@ -186,6 +210,7 @@ fn take_apart(job: StartedJob, deadline: Instant, control: &Control) -> (Lease, 
         traceparent: job.traceparent,
         request_id: job.request_id,
         fire: job.fire,
+        metadata: job.metadata,
     };
     (job.lease, job.payload, scope)
 }

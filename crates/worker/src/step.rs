@@ -53,6 +53,10 @@ pub enum StepOutcome {
         /// Then.
         run_at: DateTime<Utc>,
     },
+    /// The job's lane is paused.
+    Paused,
+    /// The job's tenant runs all that it may.
+    OverLimit,
     /// The job could not be started just now.
     NotStarted,
     /// The message of a dead letter was moved back: its job is queued again.
@@ -114,6 +118,16 @@ impl Consumer {
                 self.messages.delete(receipt);
                 StepOutcome::NotDue { run_at }
             }
+            Claim::Paused => {
+                claims.paused.increment(1);
+                self.delete_beside_outbox(receipt);
+                StepOutcome::Paused
+            }
+            Claim::OverLimit => {
+                claims.over_limit.increment(1);
+                self.delete_beside_outbox(receipt);
+                StepOutcome::OverLimit
+            }
             Claim::NotStarted => {
                 claims.not_started.increment(1);
                 self.not_started(receipt)
@@ -132,6 +146,13 @@ impl Consumer {
                 self.messages.delete(receipt);
                 StepOutcome::Unknown
             }
+        }
+    }
+
+    /// Deletes the message of a job that waits in the outbox; not where the outbox' row is the message.
+    fn delete_beside_outbox(&self, receipt: Receipt) {
+        if self.hidden.is_some() {
+            self.messages.delete(receipt);
         }
     }
 

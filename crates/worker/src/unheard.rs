@@ -46,6 +46,7 @@ impl Consumer {
             hidden: None,
             share: self.share,
             silent: Arc::clone(&self.silent),
+            window: Arc::clone(&self.window),
         }))
     }
 
@@ -90,7 +91,8 @@ impl Consumer {
     ) -> Result<usize, Error> {
         let limit = i64::try_from(slots.num_permits()).unwrap_or(i64::MAX);
         let store = &self.shared.store;
-        let taken = store.take_unheard_doorbells(&self.lane.name, AGE, limit);
+        let holds = self.shared.holds.watch(&self.lane.name).borrow().clone();
+        let taken = store.take_unheard_doorbells(&self.lane.name, AGE, limit, &holds);
         let doorbells = within(PATIENCE, taken).await?;
         if doorbells.is_empty() {
             return Ok(0);

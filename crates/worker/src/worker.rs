@@ -4,51 +4,32 @@ use std::sync::Arc;
 
 use domain::{QueueName, WorkerId};
 use queue::Queue;
-use queue::postgres::{Bell, Listener};
+use queue::postgres::Listener;
 use runtime::Shutdown;
-use store::Store;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::cancel;
-use crate::config::Config;
 use crate::consumer::{Consumer, Lane, Shared};
 use crate::dispatcher::{Dispatched, Dispatcher};
 use crate::drain::{Drained, Draining};
 use crate::error::Error;
 use crate::finisher::{Finisher, FinisherParts};
 use crate::heartbeat::{Beat, Heartbeat, HeartbeatParts};
+use crate::holds::Holds;
 use crate::identity::Identity;
 use crate::maintenance::{Counts, Maintenance};
 use crate::messages::Messages;
 use crate::meters::Meters;
 use crate::news::News;
-use crate::registry::Registry;
+use crate::parts::Parts;
 use crate::running::Running;
 use crate::share::Share;
 use crate::step::StepOutcome;
 use crate::visibility::Hidden;
 use crate::vital::Vital;
-
-/// What a worker is made of.
-#[derive(Debug)]
-pub struct Parts {
-    /// The database, as [`store::Role::Worker`].
-    pub store: Store,
-    /// Tells that jobs are queued.
-    pub bell: Bell,
-    /// Hears that jobs are queued.
-    pub listener: Listener,
-    /// The lanes to take jobs from.
-    pub lanes: Vec<Lane>,
-    /// The handlers.
-    pub registry: Registry,
-    /// The settings.
-    pub config: Config,
-    /// Where this process runs, for people.
-    pub host: String,
-}
+use crate::window::Window;
 
 /// A worker that is ready to run.
 pub struct Worker {
@@ -121,7 +102,7 @@ impl Worker {
     /// # Errors
     /// [`Error::Config`] with everything that does not go together.
     pub fn build(parts: Parts) -> Result<Self, Error> {
-        let problems = problems(&parts);
+        let problems = parts.problems();
         if !problems.is_empty() {
             return Err(Error::Config(problems));
         }
@@ -152,6 +133,7 @@ impl Worker {
             running: Arc::clone(&running),
             finisher: finisher.clone(),
             now: Arc::clone(&beat),
+            kinds: parts.registry.declarations(),
         });
         let maintenance = Maintenance::new(
             &store,
@@ -174,6 +156,8 @@ impl Worker {
         };
         let shared = Arc::new(Shared {
             slots: Arc::new(Semaphore::new(config.concurrency)),
+            holds: Arc::new(Holds::new(&parts.lanes)),
+            activity: Arc::default(),
             config,
             store,
             bell: parts.bell,
@@ -239,6 +223,7 @@ impl Worker {
         if self.handle.status().worker_id.is_none() {
             self.beat().await?;
         }
+        self.shared.holds.refresh(&self.shared.store).await?;
         match self.consumer(lane) {
             Some(consumer) => consumer.run_once(max).await,
             None => Ok(Vec::new()),
@@ -250,8 +235,8 @@ impl Worker {
     /// # Errors
     /// As [`Dispatcher::run_once`].
     pub async fn dispatch_once(&self, lane: &QueueName, limit: u32) -> Result<Dispatched, Error> {
-        let lane = self.consumer(lane).map(|consumer| &consumer.lane);
-        match lane.and_then(|lane| self.dispatcher(lane)) {
+        self.shared.holds.refresh(&self.shared.store).await?;
+        match self.consumer(lane).and_then(|consumer| self.dispatcher(consumer)) {
             Some(dispatcher) => dispatcher.run_once(limit).await,
             None => Ok(Dispatched::default()),
         }
@@ -270,16 +255,24 @@ impl Worker {
         }
     }
 
-    fn dispatcher(&self, lane: &Lane) -> Option<Dispatcher> {
+    fn dispatcher(&self, consumer: &Consumer) -> Option<Dispatcher> {
+        let (lane, shared) = (&consumer.lane, &self.shared);
         (!lane.queue.is_outbox()).then(|| Dispatcher {
             lane: lane.clone(),
-            store: self.shared.store.clone(),
-            announce_again: self.shared.config.announce_again,
+            store: shared.store.clone(),
+            announce_again: shared.config.announce_again,
+            announce_at_least: shared.config.announce_at_least,
+            window: Arc::clone(&consumer.window),
+            slots: shared.config.concurrency,
+            running: Arc::clone(&shared.running),
+            held: shared.holds.watch(&lane.name),
+            holds: Arc::clone(&shared.holds),
+            served: std::sync::Mutex::default(),
         })
     }
 
     /// Runs until the process drains: then takes nothing new, lets attempts end until `shutdown` says to abort, hands
-    /// back the rest, and answers. That comes within [`Config::hand_back`] after the abort, also when the database is
+    /// back the rest, and answers. That comes within [`crate::Config::hand_back`] after the abort, also when the database is
     /// down. Should a part of the worker fail for good, it begins the shutdown itself.
     pub async fn run(self, shutdown: Shutdown) -> Drained {
         let (takers, attempts, beating) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
@@ -294,11 +287,18 @@ impl Worker {
                 let looking = consumer.run_unheard(attempts.clone(), stop.clone());
                 vital.spawn(&takers, "unheard", looking);
             }
-            if let Some(dispatcher) = self.dispatcher(&consumer.lane) {
+            if let Some(dispatcher) = self.dispatcher(consumer) {
                 let wakeups = self.listener.subscribe(&consumer.lane.name);
                 vital.spawn(&takers, "dispatcher", dispatcher.run(wakeups, stop.clone()));
             }
         }
+        let bells = self
+            .consumers
+            .iter()
+            .map(|consumer| self.listener.subscribe(&consumer.lane.name));
+        let holds =
+            Arc::clone(&self.shared.holds).run(self.shared.store.clone(), bells.collect(), stop.clone());
+        vital.spawn(&takers, "holds", holds);
         vital.spawn(
             &takers,
             "maintenance",
@@ -322,6 +322,12 @@ impl Worker {
         );
         self.services
             .spawn(beating.clone().run_until_cancelled_owned(listening));
+        self.services.spawn(Arc::clone(&self.shared.activity).run(
+            self.shared.store.clone(),
+            self.shared.identity.clone(),
+            self.shared.config.heartbeat,
+            beating.clone(),
+        ));
         let mut heartbeat = self.heartbeat.into_inner();
         let beats = beating.clone();
         vital.spawn(
@@ -345,25 +351,6 @@ impl Worker {
     }
 }
 
-fn problems(parts: &Parts) -> Vec<String> {
-    let mut problems = parts.config.problems();
-    if parts.lanes.is_empty() {
-        problems.push("a worker needs at least one lane".to_owned());
-    }
-    for (index, lane) in parts.lanes.iter().enumerate() {
-        if parts.lanes[..index].iter().any(|other| other.name == lane.name) {
-            problems.push(format!("the lane {} is given twice", lane.name));
-        }
-        if lane.dead_letters.as_ref().is_some_and(|queue| queue.is_outbox()) {
-            problems.push(format!(
-                "the dead letters of the lane {} can't go to an outbox",
-                lane.name
-            ));
-        }
-    }
-    problems
-}
-
 fn consumers(
     shared: &Arc<Shared>,
     lanes: Vec<Lane>,
@@ -383,6 +370,7 @@ fn consumers(
             shared: Arc::clone(shared),
             hidden,
             silent: Arc::default(),
+            window: Arc::<Window>::default(),
         })
     };
     lanes.into_iter().map(consumer).collect()

@@ -11,6 +11,7 @@ use local_postgres::{Config, LocalPostgres};
 use super::arguments::Profile;
 use super::programs::Programs;
 use super::{CHAOS, Chaos, FEATURES, PRODUCT};
+use crate::programs::built;
 use crate::sqlx::scratch::Scratch;
 use crate::tidy::files::listed_by_git;
 
@@ -144,7 +145,7 @@ impl Chaos<'_> {
             .env("CARGO_TARGET_DIR", mutants.join("target"))
             .env("SQLX_OFFLINE", "false")
             .env("DATABASE_URL", scratch.url());
-        self.built(cargo, &PRODUCT)
+        built(self.interrupts, cargo, &PRODUCT)
     }
 }
 

@@ -34,7 +34,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("xtask", &["local-postgres"]),
+    // No part of the product: it shows the product's parsers what strangers may send.
+    ("fuzz", &["api", "domain", "runtime", "worker"]),
+    ("xtask", &["domain", "local-postgres"]),
     // Nothing but tests, whose dependencies are free.
     ("system-tests", &[]),
 ];

@@ -5,14 +5,19 @@ use http::{HeaderMap, HeaderValue};
 use store::Job;
 
 /// The version of a job. A cancel request changes what a client reads without being an event, so it is told
-/// apart.
-pub(crate) fn of_job(job: &Job) -> HeaderValue {
+/// apart; so is what a key reads that may not see personal data.
+pub(crate) fn of_job(job: &Job, in_full: bool) -> HeaderValue {
     let requested = if job.cancel_requested_at.is_some() {
         "-cancel"
     } else {
         ""
     };
-    HeaderValue::try_from(format!("\"{}{requested}\"", job.version))
+    let masked = if in_full || job.sensitive.is_empty() {
+        ""
+    } else {
+        "-masked"
+    };
+    HeaderValue::try_from(format!("\"{}{requested}{masked}\"", job.version))
         .expect("digits and letters are a header value")
 }
 

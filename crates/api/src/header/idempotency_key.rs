@@ -10,11 +10,27 @@ use http::HeaderValue;
 use http::request::Parts;
 use sha2::{Digest, Sha256};
 use store::Idempotency;
+use utoipa::IntoParams;
 
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 
 const NAME: &str = "Idempotency-Key";
 const MAX_LEN: usize = 255;
+
+/// The header, as the documentation shows it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what is taken from the headers")]
+pub(crate) struct IdempotencyKeyHeader {
+    /// Makes repeating the request harmless: 1 to 255 visible ASCII characters, also as a quoted string.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 512,
+        pattern = "^([!#-~][!-~]{0,254}|\"([!#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\")$"
+    )]
+    key: Option<String>,
+}
 
 /// The key of a request, if it has one. Checked by [`IdempotencyKey::bind`], when the body is known too.
 #[derive(Debug)]
@@ -62,7 +78,7 @@ impl IdempotencyKey {
     }
 }
 
-fn parse(value: &[u8]) -> Option<String> {
+pub(crate) fn parse(value: &[u8]) -> Option<String> {
     let key = match value {
         [b'"', quoted @ ..] => unquote(quoted.strip_suffix(b"\"")?)?,
         plain => plain.to_vec(),

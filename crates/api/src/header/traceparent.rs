@@ -36,7 +36,7 @@ impl fmt::Display for Traceparent {
 }
 
 /// Reads `version-trace-span-flags`. A later version may have more after the flags, which is left out.
-fn parse(value: &[u8]) -> Option<Traceparent> {
+pub(crate) fn parse(value: &[u8]) -> Option<Traceparent> {
     let (known, more) = value.split_at_checked(55)?;
     let mut fields = known.split(|byte| *byte == b'-');
     let mut hex = |len: usize| {

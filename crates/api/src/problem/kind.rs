@@ -62,6 +62,8 @@ problem_types! {
     ScheduleNotFound = NOT_FOUND "schedule_not_found" "There is no such schedule",
     /// The tenant has no such API key.
     KeyNotFound = NOT_FOUND "key_not_found" "There is no such API key",
+    /// No lane has this name.
+    QueueNotFound = NOT_FOUND "queue_not_found" "There is no such queue",
     /// There is no such tenant, or it is not the caller's to see.
     TenantNotFound = NOT_FOUND "tenant_not_found" "There is no such tenant",
     /// The route exists, but not for this method.
@@ -76,6 +78,8 @@ problem_types! {
     NotRetryable = CONFLICT "not_retryable" "The job can't be retried",
     /// A user of the tenant has this e-mail address already.
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
+    /// Another job holds the unique key.
+    UniqueConflict = CONFLICT "unique_conflict" "Another job does the same work",
     /// The tenant has as many schedules as it may have.
     TooManySchedules = CONFLICT "too_many_schedules" "There are too many schedules",
     /// The schedule's previous job has not ended, and its jobs must not overlap.
@@ -100,6 +104,8 @@ problem_types! {
     IdempotencyKeyReused = UNPROCESSABLE_ENTITY "idempotency_key_reused" "The key belongs to another request",
     /// The key asks more often than it may.
     RateLimited = TOO_MANY_REQUESTS "rate_limited" "Too many requests",
+    /// The tenant may not have more jobs waiting.
+    QuotaExceeded = TOO_MANY_REQUESTS "quota_exceeded" "Too many jobs are waiting",
     /// A defect of ours.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something failed",
     /// The database does not answer.
@@ -142,6 +148,7 @@ impl ProblemType {
         match self {
             Self::IdempotencyInProgress
             | Self::RateLimited
+            | Self::QuotaExceeded
             | Self::Unavailable
             | Self::Overloaded
             | Self::TimedOut => true,
@@ -158,12 +165,14 @@ impl ProblemType {
             | Self::UserNotFound
             | Self::ScheduleNotFound
             | Self::KeyNotFound
+            | Self::QueueNotFound
             | Self::TenantNotFound
             | Self::MethodNotAllowed
             | Self::BodyTimeout
             | Self::AlreadyFinished
             | Self::NotRetryable
             | Self::EmailTaken
+            | Self::UniqueConflict
             | Self::TooManySchedules
             | Self::PreviousJobLives
             | Self::ScheduleUnreadable

@@ -45,6 +45,9 @@ pub(crate) struct ProblemBody {
     /// Each value that is not valid.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// The job that stands in the way, for `unique_conflict`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<uuid::Uuid>,
 }
 
 /// Writes the bodies of errors.
@@ -69,6 +72,7 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
         code: problem.kind.code(),
         request_id: context.request_id.to_string(),
         errors: problem.errors,
+        job_id: problem.job_id.map(|id| id.0),
     });
     // The head stays: it has Allow, Retry-After, RateLimit and the like.
     *response.status_mut() = problem.kind.status();

@@ -15,7 +15,7 @@ use crate::openapi::{CommonProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::values;
-use crate::wire::AuditList;
+use crate::wire::{self, AuditList};
 
 /// Longer than any action or target is.
 const MAX_CHARS: usize = 256;
@@ -26,14 +26,14 @@ const MAX_CHARS: usize = 256;
 #[expect(dead_code, reason = "it describes what is taken from the query")]
 pub(crate) struct ListAudit {
     /// Of this action, such as `key.create`.
-    #[param(max_length = 256)]
-    action: Option<String>,
+    #[param(inline)]
+    action: Option<wire::text::AuditText>,
     /// About this: an id or a name.
-    #[param(max_length = 256)]
-    target: Option<String>,
+    #[param(inline)]
+    target: Option<wire::text::AuditText>,
     /// By this key.
-    #[param(min_length = 16, max_length = 16)]
-    key_id: Option<String>,
+    #[param(inline)]
+    key_id: Option<wire::text::KeyName>,
     /// Done at or after this.
     after: Option<DateTime<Utc>>,
     /// Done before this.

@@ -50,7 +50,8 @@ pub(crate) async fn cancel_job(
 
 /// Retry a job
 ///
-/// A job that failed, was cancelled or has expired is queued again, now and with all its attempts.
+/// A job that failed, was cancelled or has expired is queued again, now and with all its attempts; not while another job
+/// holds its `unique` key.
 #[utoipa::path(
     post, path = "/api/jobs/{id}/retry", tag = "jobs",
     params(("id" = uuid::Uuid, Path, description = "The job.")),
@@ -72,6 +73,10 @@ pub(crate) async fn retry_job(
             );
             return Err(Problem::new(ProblemType::NotRetryable, detail));
         }
+        Redrive::KeyTaken { holder } => {
+            let detail = format!("The job {holder} holds the unique key of this one, and lives.");
+            return Err(Problem::unique_conflict(holder, detail));
+        }
         Redrive::NotFound => return Err(Problem::no_such_job(id)),
     }
     Ok((StatusCode::ACCEPTED, job(&app, caller.tenant_id, id).await?))
@@ -88,7 +93,7 @@ async fn job(app: &AppState, tenant_id: TenantId, id: JobId) -> Result<Json<JobB
         .job(tenant_id, id)
         .await?
         .ok_or_else(|| Problem::no_such_job(id))?;
-    Ok(Json(job.into()))
+    Ok(Json(JobBody::in_full(job)))
 }
 
 /// Wakes whoever waits for the jobs' ends, in all processes; failing that, they find out by looking.

@@ -20,7 +20,8 @@ use crate::query::Query;
 use crate::validate::{Discard, Retry};
 use crate::values;
 use crate::wire::{
-    DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, RetriedBody, RetryDeadLetters,
+    self, DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, RetriedBody,
+    RetryDeadLetters, text,
 };
 
 /// The filters, as the documentation shows them.
@@ -29,15 +30,15 @@ use crate::wire::{
 #[expect(dead_code, reason = "it describes what is taken from the query")]
 pub(crate) struct DeadLetterFilters {
     /// Of this kind.
-    kind: Option<String>,
+    kind: Option<text::KindName>,
     /// In this lane.
-    queue: Option<String>,
+    queue: Option<text::QueueName>,
     /// With this label.
-    tag: Option<String>,
+    tag: Option<text::Tag>,
     /// With a failure of this class.
-    error_code: Option<String>,
+    error_code: Option<wire::FailureCode>,
     /// With this cause.
-    fingerprint: Option<String>,
+    fingerprint: Option<text::Fingerprint>,
     /// Failed at or after this.
     failed_after: Option<DateTime<Utc>>,
     /// Failed before this.

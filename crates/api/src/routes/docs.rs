@@ -8,6 +8,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::app::AppState;
+use crate::openapi::UnknownProblem;
 use crate::problem::{Problem, ProblemType};
 
 /// A type of problem.
@@ -27,8 +28,8 @@ pub(crate) struct ProblemDescription {
 /// Where the `type` of each problem leads.
 #[utoipa::path(
     get, path = "/problems/{code}", tag = "documentation", security(()),
-    params(("code" = String, Path, description = "The `code` of a problem.")),
-    responses((status = 200, description = "The type of problem.", body = ProblemDescription)),
+    params(("code" = String, Path, example = "not_found", description = "The `code` of a problem.")),
+    responses((status = 200, description = "The type of problem.", body = ProblemDescription), UnknownProblem),
 )]
 pub(crate) async fn get_problem(Path(code): Path<String>) -> Result<Json<ProblemDescription>, Problem> {
     let kind = ProblemType::by_code(&code);

@@ -21,7 +21,7 @@ use crate::wire::{self, RotatedSecret, SecretList};
 /// Those that sign now, newest first, without the secrets themselves.
 #[utoipa::path(
     get, path = "/api/endpoints/{name}/secrets", tag = "endpoints",
-    params(("name" = String, Path, max_length = 40, description = "The endpoint.")),
+    params(("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint.")),
     responses(
         (status = 200, description = "The secrets that sign.", body = SecretList),
         NameProblems, CommonProblems,
@@ -45,7 +45,7 @@ pub(crate) async fn list_endpoint_secrets(
 /// request carries one signature for each. Three secrets sign at once at most. Should the answer be lost, rotate again.
 #[utoipa::path(
     post, path = "/api/endpoints/{name}/rotate-secret", tag = "endpoints",
-    params(("name" = String, Path, max_length = 40, description = "The endpoint.")),
+    params(("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint.")),
     request_body = wire::RotateSecret,
     responses(
         (status = 200, description = "Rotated; the new secret can't be read again.", body = RotatedSecret),

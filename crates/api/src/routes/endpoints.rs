@@ -76,7 +76,7 @@ pub(crate) async fn list_endpoints(
 #[utoipa::path(
     get, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
-        ("name" = String, Path, max_length = 40, description = "The endpoint."),
+        ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
         ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
     ),
     responses(
@@ -111,7 +111,7 @@ pub(crate) async fn get_endpoint(
 #[utoipa::path(
     put, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
-        ("name" = String, Path, max_length = 40,
+        ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$",
             description = "The endpoint: a-z, 0-9, `_` and `-`, beginning with a letter."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to change, or `*`."),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only make."),
@@ -163,7 +163,7 @@ pub(crate) async fn put_endpoint(
 #[utoipa::path(
     delete, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
-        ("name" = String, Path, max_length = 40, description = "The endpoint."),
+        ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version to delete, or `*`."),
     ),
     responses(

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use domain::{JobId, Kind, QueueName, Tag, TenantId};
+use domain::{JobId, Kind, QueueName, Scope, Tag, TenantId};
 use http::header::{CACHE_CONTROL, ETAG, LINK};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use store::{Job, JobFilter};
@@ -20,7 +20,7 @@ use crate::openapi::{CommonProblems, JobProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
 use crate::values;
-use crate::wire::{self, JobBody, JobList};
+use crate::wire::{self, JobBody, JobList, text};
 
 /// Tells which preference was followed.
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -36,11 +36,11 @@ pub(crate) struct ListJobs {
     /// In this state.
     state: Option<wire::State>,
     /// Of this kind.
-    kind: Option<String>,
+    kind: Option<text::KindName>,
     /// In this lane.
-    queue: Option<String>,
+    queue: Option<text::QueueName>,
     /// With this label.
-    tag: Option<String>,
+    tag: Option<text::Tag>,
     /// Accepted at or after this.
     created_after: Option<DateTime<Utc>>,
     /// Accepted before this.
@@ -117,7 +117,8 @@ fn pairs(filter: &JobFilter) -> [(&'static str, Option<String>); 6] {
 /// Read a job
 ///
 /// With `Prefer: wait=20` the answer comes as soon as the job has ended, or after 20 seconds with the job as
-/// it stands then. With `If-None-Match` an unchanged job is answered by 304.
+/// it stands then. With `If-None-Match` an unchanged job is answered by 304. A key without the scope `jobs:write` reads
+/// `***` in place of personal data: in the payload what `sensitive` points to, and these values in the result.
 #[utoipa::path(
     get, path = "/api/jobs/{id}", tag = "jobs",
     params(
@@ -141,7 +142,8 @@ pub(crate) async fn get_job(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (job, waited) = read(&app, caller.tenant_id, id, &headers).await?;
-    let etag = etag::of_job(&job);
+    let in_full = caller.key.scopes.contains(Scope::JobsWrite);
+    let etag = etag::of_job(&job, in_full);
     let unchanged = etag::matches(&headers, &etag);
     let head = (
         [(ETAG, etag), (CACHE_CONTROL, PRIVATE)],
@@ -150,7 +152,14 @@ pub(crate) async fn get_job(
     if unchanged {
         return Ok((StatusCode::NOT_MODIFIED, head.0, head.1, ()).into_response());
     }
-    Ok((head.0, head.1, Json(JobBody::from(job))).into_response())
+    let body = if in_full {
+        JobBody::in_full(job)
+    } else {
+        let kinds = app.kinds.book().await;
+        let of_kind = kinds.sensitive(&job.kind);
+        JobBody::masked(job, of_kind)
+    };
+    Ok((head.0, head.1, Json(body)).into_response())
 }
 
 /// Reads the job, at its end if the client would rather wait and there is a place for it to; also tells which

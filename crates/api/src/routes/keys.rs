@@ -92,7 +92,7 @@ pub(crate) async fn create_key(
 /// Read an API key
 #[utoipa::path(
     get, path = "/api/keys/{id}", tag = "keys",
-    params(("id" = String, Path, min_length = 16, max_length = 16, description = "The third part of the key.")),
+    params(("id" = String, Path, min_length = 16, max_length = 16, pattern = "^[0-9A-Za-z]*$", description = "The third part of the key.")),
     responses(
         (status = 200, description = "The key, without its secret.", body = KeyBody),
         (status = 400, description = "The id can't be one.", body = ProblemBody,
@@ -117,7 +117,7 @@ pub(crate) async fn get_key(
 /// so that every program can be given the new one in the meantime.
 #[utoipa::path(
     post, path = "/api/keys/{id}/rotate", tag = "keys",
-    params(("id" = String, Path, min_length = 16, max_length = 16, description = "The third part of the key.")),
+    params(("id" = String, Path, min_length = 16, max_length = 16, pattern = "^[0-9A-Za-z]*$", description = "The third part of the key.")),
     request_body = RotateKey,
     responses(
         (status = 201, description = "The new key.", body = CreatedKey,
@@ -163,7 +163,7 @@ pub(crate) async fn rotate_key(
 /// Once and for all; every process refuses it within five seconds. Harmless to repeat. A key may revoke itself.
 #[utoipa::path(
     post, path = "/api/keys/{id}/revoke", tag = "keys",
-    params(("id" = String, Path, min_length = 16, max_length = 16, description = "The third part of the key.")),
+    params(("id" = String, Path, min_length = 16, max_length = 16, pattern = "^[0-9A-Za-z]*$", description = "The third part of the key.")),
     responses(
         (status = 200, description = "The key is revoked.", body = KeyBody),
         (status = 400, description = "The id can't be one.", body = ProblemBody,

@@ -1,5 +1,7 @@
 //! A page of a list that begins with the newest entry: how long it is, and where the next one begins.
 
+use std::convert::Infallible;
+
 use http::HeaderValue;
 use url::form_urlencoded::Serializer;
 use utoipa::IntoParams;
@@ -55,9 +57,15 @@ impl<K: Key> Page<K> {
         list.extend_pairs(set);
         let list = list.finish();
         let limit = limit(query);
-        let before = query.take("cursor", |text| {
-            cursor::read(text, &list).ok_or("is damaged, or was given for other filters")
-        });
+        let cursor = query.take("cursor", |text| Ok::<_, Infallible>(text.to_owned()));
+        let before = cursor.as_deref().and_then(|text| cursor::read(text, &list));
+        if cursor.is_some() && before.is_none() {
+            query.refuse(
+                "cursor",
+                "invalid_cursor",
+                "is damaged, or was given for other filters",
+            );
+        }
         Self { list, limit, before }
     }
 

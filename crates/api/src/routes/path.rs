@@ -3,9 +3,10 @@
 use std::fmt::Display;
 
 use axum::extract::{FromRequestParts, Path};
-use domain::{EndpointName, JobId, KeyId, NameError, ScheduleName, TenantId, UserId};
+use domain::{EndpointName, JobId, KeyId, NameError, QueueName, ScheduleName, TenantId, UserId};
 use http::request::Parts;
 
+use crate::app::AppState;
 use crate::problem::{FieldError, Place, Problem, ProblemType};
 use crate::values;
 
@@ -32,6 +33,25 @@ pub(crate) struct KeyPath(pub(crate) KeyId);
 /// The tenant that the `{id}` of a path names.
 #[derive(Debug)]
 pub(crate) struct TenantPath(pub(crate) TenantId);
+
+/// The lane that the `{name}` of a path names: one that jobs can be submitted to.
+#[derive(Debug)]
+pub(crate) struct QueuePath(pub(crate) QueueName);
+
+impl FromRequestParts<AppState> for QueuePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let name = Path::<String>::from_request_parts(parts, app).await;
+        let name = name.map(|Path(name)| name).unwrap_or_default();
+        let lane = app.lanes.iter().find(|lane| lane.as_str() == name);
+        lane.cloned().map(Self).ok_or_else(|| {
+            let lanes: Vec<&str> = app.lanes.iter().map(QueueName::as_str).collect();
+            let detail = format!("There is no such queue; there are: {}.", lanes.join(", "));
+            Problem::new(ProblemType::QueueNotFound, detail)
+        })
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for KeyPath {
     type Rejection = Problem;

@@ -114,7 +114,8 @@ pub(crate) async fn put_schedule(
     (SchedulePath(name), Conditions(precondition)): (SchedulePath, Conditions),
     body: JsonBody<PutSchedule>,
 ) -> Result<Response, Problem> {
-    let change = rules(&app, &context).schedule(name, body.value)?;
+    let kinds = app.kinds.book().await;
+    let change = rules(&app, &kinds, &context).schedule(name, body.value)?;
     let put = app
         .store
         .put_schedule(&caller.actor(), &change, &precondition)

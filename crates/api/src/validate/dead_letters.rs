@@ -105,15 +105,14 @@ fn meant(body: &FilterBody, found: &mut Findings) {
         &body.failed_before,
     ];
     let narrowed = body.job_ids.is_some() || narrows.iter().any(|field| field.is_some());
-    match (body.all, narrowed) {
-        (Some(true), false) | (None, true) => {}
-        (None, false) => found.add(
+    match (body.all == Some(true), narrowed) {
+        (true, false) | (false, true) => {}
+        (false, false) => found.add(
             "filter",
             "empty_filter",
             "must say which dead letters are meant; send {\"all\": true} for all of them",
         ),
-        (Some(true), true) => found.add("filter/all", "conflict", "must be sent alone"),
-        (Some(false), _) => found.add("filter/all", "invalid_value", "must be true, or left out"),
+        (true, true) => found.add("filter/all", "conflict", "must be sent alone"),
     }
 }
 

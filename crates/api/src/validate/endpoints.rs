@@ -62,7 +62,7 @@ fn target_url(text: &str) -> Result<String, String> {
 fn headers(given: &BTreeMap<String, String>, found: &mut Findings) -> Vec<(String, String)> {
     if given.len() > MAX_HEADERS {
         let message = format!("must have at most {MAX_HEADERS} entries");
-        found.add("headers", "out_of_range", message);
+        found.add("headers", "too_large", message);
     }
     let mut seen = HashSet::new();
     let mut headers = Vec::with_capacity(given.len().min(MAX_HEADERS));
@@ -71,6 +71,9 @@ fn headers(given: &BTreeMap<String, String>, found: &mut Findings) -> Vec<(Strin
         let Some(header) = found.read(&field, name, |name| header(name, value)) else {
             continue;
         };
+        if header_is_reserved(&header.0) {
+            found.add(&field, "reserved", "can't be set");
+        }
         if !seen.insert(header.0.clone()) {
             found.add(&field, "duplicate", "is there in another spelling too");
         }
@@ -84,9 +87,6 @@ fn header(name: &str, value: &str) -> Result<(String, String), String> {
     let parsed = parsed
         .filter(|_| name.len() <= MAX_HEADER_NAME_BYTES)
         .ok_or_else(|| format!("must be named as headers are, with at most {MAX_HEADER_NAME_BYTES} bytes"))?;
-    if header_is_reserved(parsed.as_str()) {
-        return Err("can't be set".to_owned());
-    }
     let is_valid = HeaderValue::from_str(value).is_ok() && value.len() <= MAX_HEADER_VALUE_BYTES;
     if !is_valid || value.trim() != value {
         return Err(format!(
@@ -127,15 +127,7 @@ mod tests {
     fn headers_are_what_can_be_sent_and_nothing_of_ours() {
         let name = |name: &str| header(name, "x").map(|(name, _)| name);
         assert_eq!(name("Authorization").as_deref(), Ok("authorization"));
-        for wrong in [
-            "",
-            "a b",
-            "é",
-            "Host",
-            "Webhook-Signature",
-            "tandem-x",
-            &"x".repeat(101),
-        ] {
+        for wrong in ["", "a b", "é", &"x".repeat(101)] {
             assert!(name(wrong).is_err(), "{wrong}");
         }
         for wrong in ["a\nb", "nul\0", " padded", &"x".repeat(4_097)] {

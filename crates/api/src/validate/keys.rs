@@ -78,9 +78,9 @@ fn scopes(texts: &[String], found: &mut Findings) -> Scopes {
 fn expires_at(text: Option<&str>, now: DateTime<Utc>, found: &mut Findings) -> Option<DateTime<Utc>> {
     let expires_at = found.time("expires_at", text?)?;
     if expires_at <= now {
-        found.add("expires_at", "out_of_range", "must be in the future");
+        found.add("expires_at", "too_early", "must be in the future");
     } else if expires_at > now + MAX_LIFE {
-        found.add("expires_at", "out_of_range", "must be at most 10 years ahead");
+        found.add("expires_at", "too_late", "must be at most 10 years ahead");
     }
     Some(expires_at)
 }

@@ -1,6 +1,7 @@
 //! The rules one by one.
 
-use domain::RequestId;
+use domain::unique::Window;
+use domain::{OnConflict, RequestId};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
@@ -25,7 +26,9 @@ fn check(body: &Value) -> Result<NewJob, String> {
         traceparent: Traceparent::of(&HeaderMap::new(), id),
     };
     let lanes = [QueueName::default_lane(), "slow".parse().unwrap()];
+    let kinds = KindBook::default();
     let rules = Rules {
+        kinds: &kinds,
         lanes: &lanes,
         context: &context,
         now: now(),
@@ -122,15 +125,10 @@ fn each_rule_names_its_field() {
             "/run_at",
             "invalid_value",
         ),
-        ("run_at", json!("9999-01-01T00:00:00Z"), "/run_at", "out_of_range"),
+        ("run_at", json!("9999-01-01T00:00:00Z"), "/run_at", "too_late"),
         ("delay_ms", json!(u64::MAX), "/delay_ms", "out_of_range"),
-        ("start_by", json!(after(0)), "/start_by", "out_of_range"),
-        (
-            "start_by",
-            json!("9999-01-01T00:00:00Z"),
-            "/start_by",
-            "out_of_range",
-        ),
+        ("start_by", json!(after(0)), "/start_by", "too_early"),
+        ("start_by", json!("9999-01-01T00:00:00Z"), "/start_by", "too_late"),
         ("max_attempts", json!(0), "/max_attempts", "out_of_range"),
         ("max_attempts", json!(1001), "/max_attempts", "out_of_range"),
         ("timeout_ms", json!(999), "/timeout_ms", "out_of_range"),
@@ -157,7 +155,7 @@ fn each_rule_names_its_field() {
             "backoff",
             json!({ "initial_ms": 10, "max_ms": 9 }),
             "/backoff/max_ms",
-            "out_of_range",
+            "conflict",
         ),
         ("tags", json!(many), "/tags", "out_of_range"),
         ("tags", json!(["fine", "nul\0"]), "/tags/1", "invalid_value"),
@@ -195,4 +193,27 @@ fn all_that_is_wrong_is_told_at_once() {
             "{pointer}: {told}"
         );
     }
+}
+
+#[test]
+fn what_a_job_is_unique_by_is_taken() {
+    let unique = |unique: Value| {
+        let body = json!({ "kind": "k", "payload": { "a": 1, "b": [2] }, "unique": unique });
+        check(&body).unwrap().unique.unwrap()
+    };
+    let by_key = unique(json!({ "key": "x" }));
+    assert_eq!(
+        (by_key.window, by_key.on_conflict),
+        (Window::Live, OnConflict::Return)
+    );
+    assert_eq!(
+        by_key.key,
+        unique(json!({ "key": "x", "while": "live", "on_conflict": "reject" })).key
+    );
+    let period = unique(json!({ "key": "x", "period_ms": 5, "on_conflict": "replace" }));
+    assert_eq!(period.window, Window::Period(Duration::from_millis(5)));
+    assert_eq!(period.on_conflict, OnConflict::Replace);
+    let by_fields = unique(json!({ "fields": ["/a", "/b/0"] })).key;
+    assert_eq!(by_fields, unique(json!({ "fields": ["/b/0", "/a"] })).key);
+    assert_ne!(by_fields, unique(json!({ "fields": ["/a"] })).key);
 }

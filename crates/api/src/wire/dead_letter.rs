@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::ErrorBody;
+use super::{ErrorBody, FailureCode, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -77,22 +77,26 @@ pub(crate) struct DeadLetterGroupList {
 #[serde(deny_unknown_fields)]
 #[schema(as = DeadLetterFilter)]
 pub(crate) struct FilterBody {
-    /// All of them; sent alone.
+    /// All of them; sent alone, and `false` as if it were left out.
     pub(crate) all: Option<bool>,
     /// These jobs.
     #[schema(min_items = 1, max_items = 1000, value_type = Option<Vec<Uuid>>)]
     #[validate(length(min = 1, max = 1000))]
     pub(crate) job_ids: Option<Vec<String>>,
     /// Of this kind.
+    #[schema(value_type = Option<text::KindName>)]
     pub(crate) kind: Option<String>,
     /// In this lane.
+    #[schema(value_type = Option<text::QueueName>)]
     pub(crate) queue: Option<String>,
     /// With this label.
+    #[schema(value_type = Option<text::Tag>)]
     pub(crate) tag: Option<String>,
     /// With a failure of this class.
-    #[schema(example = "timed_out")]
+    #[schema(example = "timed_out", value_type = Option<FailureCode>)]
     pub(crate) error_code: Option<String>,
     /// With this cause.
+    #[schema(value_type = Option<text::Fingerprint>)]
     pub(crate) fingerprint: Option<String>,
     /// Failed at or after this.
     #[schema(value_type = Option<DateTime<Utc>>)]

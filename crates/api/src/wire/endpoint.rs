@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
+use super::text;
 use crate::body::Document;
 
 /// What an endpoint is to be. What is left out has its default, but for `headers`.
@@ -17,11 +18,11 @@ use crate::body::Document;
 pub(crate) struct PutEndpoint {
     /// Where it is: `http` or `https`, without user, password and fragment. It is shown to whoever may read jobs, so
     /// credentials belong into `headers`.
-    #[schema(example = "https://example.com/hooks/tandem", max_length = 2048)]
+    #[schema(example = "https://example.com/hooks/tandem", value_type = text::HttpUrl)]
     pub(crate) url: String,
-    /// Headers that every request carries, and that jobs can't replace. Their values can't be read back: left out, those
+    /// Headers that every request carries, at most 20, and that jobs can't replace. Their values can't be read back: left out, those
     /// that are there stay; `{}` removes them.
-    #[schema(value_type = Option<std::collections::HashMap<String, String>>, example = json!({ "Authorization": "Bearer …" }))]
+    #[schema(value_type = Option<std::collections::HashMap<text::HeaderName, text::HeaderValue>>, example = json!({ "Authorization": "Bearer abc" }))]
     pub(crate) headers: Option<BTreeMap<String, String>>,
     /// How long an exchange may take, where the job does not say; the job's timeout by default.
     #[schema(minimum = 1, maximum = 86_400_000)]

@@ -1,9 +1,10 @@
 //! Jobs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::{Backoff, JobState};
+use domain::{Backoff, JobState, JsonPointer, Secrets, mask};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use store::Job;
@@ -52,11 +53,15 @@ pub(crate) struct JobBody {
     #[serde(flatten)]
     summary: JobSummary,
     /// What the handler gets, byte for byte as it was submitted.
+    /// For a key that only reads, with `***` in place of what `sensitive` points to.
     #[schema(value_type = serde_json::Value)]
     payload: Box<RawValue>,
     /// What the handler returned.
     #[schema(value_type = Option<serde_json::Value>)]
     result: Option<Box<RawValue>>,
+    metadata: BTreeMap<String, String>,
+    /// JSON Pointers to what of the payload is personal.
+    sensitive: Vec<String>,
     backoff: BackoffBody,
     /// How long one attempt may take.
     timeout_ms: u64,
@@ -66,7 +71,7 @@ pub(crate) struct JobBody {
     traceparent: Option<String>,
 }
 
-/// A job as lists show it: without payload and result, which may be long.
+/// A job as lists show it: without payload, result and metadata, which may be long.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct JobSummary {
     id: Uuid,
@@ -103,6 +108,34 @@ pub(crate) struct BackoffBody {
     initial_ms: u64,
     factor: f64,
     max_ms: u64,
+}
+
+/// The class of a failure.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    dead_code,
+    reason = "it describes what is a text here and `domain::FailureCode` below"
+)]
+pub(crate) enum FailureCode {
+    /// The handler reported an error.
+    HandlerError,
+    /// The payload is not what the handler of this kind takes.
+    PayloadInvalid,
+    /// The handler panicked.
+    Panicked,
+    /// The attempt ran longer than the job's `timeout_ms`.
+    TimedOut,
+    /// The worker died, hung or lost the database.
+    WorkerLost,
+    /// No handler is registered for the job's kind.
+    UnknownKind,
+    /// The worker's version can't read the job.
+    JobUnreadable,
+    /// The target could not be reached, or the exchange broke off.
+    TargetUnreachable,
+    /// The target answered with something else than success.
+    TargetRefused,
 }
 
 /// Why an attempt did not succeed.
@@ -172,11 +205,36 @@ impl From<Job> for JobSummary {
     }
 }
 
+/// As who only reads sees it.
 impl From<Job> for JobBody {
-    fn from(mut job: Job) -> Self {
+    fn from(job: Job) -> Self {
+        Self::masked(job, &[])
+    }
+}
+
+impl JobBody {
+    /// Without personal data: what the job says of it, and what its kind says.
+    pub(crate) fn masked(mut job: Job, of_kind: &[JsonPointer]) -> Self {
+        let pointers = [&job.sensitive, of_kind].concat();
+        if let (Some(payload), false) = (&job.payload, pointers.is_empty()) {
+            let secrets = Secrets::of(payload, &pointers);
+            job.result = job.result.map(|result| secrets.redacted_json(&result));
+            job.error_message = job.error_message.map(|message| secrets.redacted(&message));
+            job.payload = Some(mask::masked(payload, &pointers));
+        }
+        Self::in_full(job)
+    }
+
+    /// With everything, for who may submit.
+    pub(crate) fn in_full(mut job: Job) -> Self {
         Self {
             payload: job.payload.take().unwrap_or_default(),
             result: job.result.take(),
+            metadata: std::mem::take(&mut job.metadata),
+            sensitive: std::mem::take(&mut job.sensitive)
+                .into_iter()
+                .map(Into::into)
+                .collect(),
             backoff: job.policy.backoff.into(),
             timeout_ms: ms(job.timeout),
             request_id: job.request_id.take(),

@@ -7,6 +7,7 @@ use store::ApiKeyRecord;
 use utoipa::ToSchema;
 use validator::Validate;
 
+use super::text;
 use crate::body::Document;
 
 /// What an API key may do.
@@ -32,10 +33,10 @@ pub(crate) enum Scope {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateKey {
     /// What it is for. Not blank, and without control characters.
-    #[schema(example = "nightly import", min_length = 1, max_length = 100)]
+    #[schema(example = "nightly import", value_type = text::Name)]
     pub(crate) name: String,
     /// What it may do; no scope implies another.
-    #[schema(value_type = Vec<Scope>, min_items = 1, max_items = 4)]
+    #[schema(value_type = std::collections::BTreeSet<Scope>, min_items = 1, max_items = 4)]
     pub(crate) scopes: Vec<String>,
     /// The user whose key it is, if it is a person's.
     #[schema(minimum = 1)]

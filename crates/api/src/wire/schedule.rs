@@ -133,6 +133,9 @@ impl From<ScheduledJob> for SubmitJob {
             backoff: job.backoff,
             timeout_ms: job.timeout_ms,
             tags: job.tags,
+            metadata: None,
+            sensitive: None,
+            unique: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Submits.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -8,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
-use super::State;
+use super::{JobBody, State, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -17,13 +19,13 @@ use crate::json::Object;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SubmitJob {
     /// Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
-    #[schema(example = "http.request", max_length = 100)]
+    #[schema(example = "http.request", value_type = text::KindName)]
     pub(crate) kind: String,
     /// What the handler gets, byte for byte. Any JSON; `null` by default.
     #[schema(value_type = Option<serde_json::Value>)]
     pub(crate) payload: Option<Box<RawValue>>,
     /// The lane that it waits in; `default` by default.
-    #[schema(example = "default", max_length = 40)]
+    #[schema(example = "default", value_type = Option<text::QueueName>)]
     pub(crate) queue: Option<String>,
     /// When it is due, at most 100 years ahead. Now by default; a time that has passed means now.
     #[schema(value_type = Option<DateTime<Utc>>)]
@@ -47,9 +49,44 @@ pub(crate) struct SubmitJob {
     #[validate(range(min = 1000, max = 86_400_000))]
     pub(crate) timeout_ms: Option<u64>,
     /// Labels for finding it again.
-    #[schema(max_items = 20)]
+    #[schema(max_items = 20, value_type = Option<Vec<text::Tag>>)]
     #[validate(length(max = 20))]
     pub(crate) tags: Option<Vec<String>>,
+    /// What you want to know about it, kept with it and passed to its handler: at most 20 texts of at most 500 bytes, each
+    /// by a key of at most 64 characters.
+    pub(crate) metadata: Option<BTreeMap<String, String>>,
+    /// JSON Pointers to what of the payload is personal: masked for keys that only read, and kept out of what is told about
+    /// failures. What its kind declares is added.
+    #[schema(max_items = 20, example = json!(["/card/number"]))]
+    pub(crate) sensitive: Option<Vec<String>>,
+    /// That no other job does the same work.
+    #[schema(value_type = Option<SubmitUnique>)]
+    pub(crate) unique: Option<Object<SubmitUnique>>,
+}
+
+/// What makes a job unique: `key`, or `fields` of the payload, and always the kind.
+#[derive(Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SubmitUnique {
+    /// The work that it does, in your words.
+    #[schema(min_length = 1, max_length = 255)]
+    pub(crate) key: Option<String>,
+    /// JSON Pointers into the payload, in place of `key`: jobs with equal values there do the same work.
+    #[schema(min_items = 1, max_items = 20, example = json!(["/customer/id"]))]
+    pub(crate) fields: Option<Vec<String>>,
+    /// `live`, the default: the job keeps others away until it ends.
+    #[serde(rename = "while")]
+    #[schema(example = "live")]
+    pub(crate) while_: Option<String>,
+    /// In place of `while`: the job keeps others away for so long from its submit on, unless it fails, is cancelled or
+    /// expires.
+    #[schema(minimum = 1, maximum = 2_592_000_000_u64)]
+    #[validate(range(min = 1, max = 2_592_000_000_u64))]
+    pub(crate) period_ms: Option<u64>,
+    /// What to do when there is another one: `return` it (the default), `replace` it unless it has started, or `reject` this
+    /// submit.
+    #[schema(example = "return")]
+    pub(crate) on_conflict: Option<String>,
 }
 
 /// The wait after the n-th failed attempt is drawn between 0 and `initial_ms` × `factor`ⁿ⁻¹, at most
@@ -99,6 +136,20 @@ pub(crate) struct SubmittedBody {
     created_at: DateTime<Utc>,
     /// When it is due.
     run_at: DateTime<Utc>,
+    /// Whether it is an earlier submit's job, which holds the `unique` key; `state` and `run_at` are those of the moment
+    /// then.
+    existed: bool,
+}
+
+/// What a submit is answered that made no job, or waited for its end.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes answers")]
+pub(crate) enum AnsweredJob {
+    /// The job at its end.
+    Ended(Box<JobBody>),
+    /// The job as it stands.
+    Existing(SubmittedBody),
 }
 
 /// The accepted jobs, in the order of the request.
@@ -116,6 +167,7 @@ impl From<SubmittedJob> for SubmittedBody {
             state: job.state.into(),
             created_at: job.created_at,
             run_at: job.run_at,
+            existed: job.existed,
         }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
+use super::text;
 use crate::body::Document;
 
 /// A tenant to be made.
@@ -14,7 +15,7 @@ use crate::body::Document;
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateTenant {
     /// Its name, unique. Not blank, and without control characters.
-    #[schema(example = "Acme", min_length = 1, max_length = 100)]
+    #[schema(example = "Acme", value_type = text::Name)]
     pub(crate) name: String,
     /// Requests per second and key; the platform's default, if absent.
     #[schema(minimum = 1, maximum = 1_000_000)]
@@ -39,7 +40,7 @@ pub(crate) struct CreateTenant {
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpdateTenant {
     /// Its name, unique. Not blank, and without control characters.
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(value_type = Option<text::Name>)]
     pub(crate) name: Option<String>,
     /// Requests per second and key.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]

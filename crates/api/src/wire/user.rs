@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::User;
 use utoipa::ToSchema;
 
+use super::text;
 use crate::body::Document;
 
 /// A person to be made a user.
@@ -12,7 +13,7 @@ use crate::body::Document;
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateUser {
     /// What they are called. Not blank, and without control characters.
-    #[schema(example = "Ann Onymous", min_length = 1, max_length = 100)]
+    #[schema(example = "Ann Onymous", value_type = text::Name)]
     pub(crate) name: String,
     /// Their e-mail address, unique within the tenant, whatever its case.
     #[schema(example = "ann@example.com", format = Email, max_length = 255)]

@@ -43,7 +43,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 /// A job with any value in any field.
 fn any_job() -> impl Strategy<Value = Value> {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 16] = [
         "kind",
         "payload",
         "queue",
@@ -54,6 +54,12 @@ fn any_job() -> impl Strategy<Value = Value> {
         "backoff",
         "timeout_ms",
         "tags",
+        "metadata",
+        "sensitive",
+        "unique",
+        "unique/key",
+        "unique/fields",
+        "unique/period_ms",
     ];
     let value = prop_oneof![
         any_json(),
@@ -62,11 +68,16 @@ fn any_job() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::from),
         (0_u64..2_000).prop_map(Value::from),
         Just(json!(["a", "b"])),
+        Just(json!(["", "/"])),
+        Just(json!({ "key": "a" })),
     ];
     prop::collection::hash_map(prop::sample::select(FIELDS.to_vec()), value, 0..4).prop_map(|fields| {
         let mut job = json!({ "kind": "k" });
         for (field, value) in fields {
-            job[field] = value;
+            match field.strip_prefix("unique/") {
+                Some(field) => job["unique"] = json!({ field: value }),
+                None => job[field] = value,
+            }
         }
         job
     })

@@ -80,7 +80,11 @@ async fn the_answers_are_what_the_document_says() {
     let job = user.get(&format!("/api/jobs/{id}")).await.ok(200);
     assert_documented(&document, "Job", &job);
 
-    app.worker().await.fail(&id).await;
+    let worker = app.worker().await;
+    crate::kinds::declare_sensitive(&user, &worker, "k", &[]).await;
+    let kinds = user.get("/api/kinds").await.ok(200);
+    assert_documented(&document, "Kind", &kinds["kinds"][0]);
+    worker.fail(&id).await;
     let letters = user.get("/api/dead-letters").await.ok(200);
     assert_documented(&document, "DeadLetter", &letters["dead_letters"][0]);
     let groups = user.get("/api/dead-letters/groups").await.ok(200);

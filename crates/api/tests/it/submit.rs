@@ -58,7 +58,8 @@ async fn everything_that_is_sent_is_kept() {
                 "kind": "k", "queue": "slow", "payload": { "a": [1, "é\u{0}"] }, "delay_ms": 60_000,
                 "start_by": format!("{}-01-01T00:00:00Z", next_year()), "max_attempts": 7,
                 "backoff": { "initial_ms": 5, "factor": 1.5, "max_ms": 50 }, "timeout_ms": 1_000,
-                "tags": ["x", "y z"],
+                "tags": ["x", "y z"], "metadata": { "b": "é\u{0}", "a": "" }, "sensitive": ["/a/1", "/b"],
+                "unique": { "fields": ["/a"], "period_ms": 1 },
             })
             .to_string()
             .into(),
@@ -78,6 +79,7 @@ async fn everything_that_is_sent_is_kept() {
         "created_at": accepted["created_at"], "run_at": accepted["run_at"],
         "start_by": format!("{}-01-01T00:00:00Z", next_year()),
         "finished_at": null, "cancel_requested_at": null,
+        "metadata": { "b": "é\u{0}", "a": "" }, "sensitive": ["/a/1", "/b"],
         "error": null, "result": null, "request_id": "req-7",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     });

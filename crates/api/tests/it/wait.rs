@@ -186,6 +186,20 @@ async fn nobody_waits_while_the_process_drains() {
     assert_eq!(answer.ok(200)["state"], "queued");
 }
 
+#[tokio::test]
+async fn a_job_whose_place_another_takes_is_announced_too() {
+    let app = without_sweep().await;
+    let user = app.user().await;
+    let body = json!({ "kind": "k", "unique": { "key": "a", "on_conflict": "replace" } });
+    let id = user.submit(&body).await;
+    listening(&app).await;
+    let mut waiting = pin!(wait(&user, &id, "wait=60"));
+    goes_on(&mut waiting).await;
+    user.submit(&body).await;
+    let answer = timeout(SOON, waiting).await.expect("it is woken");
+    assert_eq!(answer.ok(200)["state"], "cancelled");
+}
+
 async fn submit_and_wait(user: &User<'_>, preference: &str, key: &str) -> Answer {
     let request = user
         .json_request("/api/jobs")

@@ -21,6 +21,10 @@ impl Worker {
         Self { store, id }
     }
 
+    pub(crate) fn id(&self) -> WorkerId {
+        self.id
+    }
+
     pub(crate) async fn start(&self, id: &str) -> StartedJob {
         let id: JobId = id.parse().unwrap();
         match self.store.claim(self.id, &[id]).await.unwrap().remove(0) {

@@ -7,6 +7,8 @@ mod dead_letters;
 mod endpoints;
 mod jobs;
 mod keys;
+mod queues;
 mod schedules;
+mod submit;
 mod users;
 mod world;

@@ -12,7 +12,7 @@ use domain::{
 use queue::postgres::Bell;
 use runtime::credential::{ApiKey, KeyHasher};
 use runtime::{Secret, Shutdown, clock, random};
-use store::{Claim, Ending, NewApiKey, Role, Store, Submission};
+use store::{Claim, Declare, Ending, KindDeclaration, NewApiKey, Role, Store, Submission};
 use testkit::{TestDb, new_job};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -77,6 +77,18 @@ impl World {
             key,
             shutdown,
         }
+    }
+
+    /// Makes a kind known, as a worker does.
+    pub(crate) async fn declare(&self, name: &str, schema: &str) {
+        let kind = KindDeclaration {
+            name: name.parse().unwrap(),
+            schema: Some(serde_json::from_str(schema).unwrap()),
+            sensitive: Vec::new(),
+        };
+        let kinds = [kind];
+        let declaring = self.worker.declare_kinds(self.worker_id, &kinds, Declare::Anew);
+        declaring.await.unwrap();
     }
 
     /// Runs `tandem` as a script does: without a terminal.

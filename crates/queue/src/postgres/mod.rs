@@ -5,18 +5,23 @@
 //! transaction that makes a job queued; who did so rings the [`Bell`], and a [`Listener`] wakes the
 //! receivers. That is a hint for speed only: a receiver also looks when the next hidden row becomes visible,
 //! and every few seconds.
+//!
+//! Receivers are fair: a look takes from one tenant after the other, and the next look goes on where it ended.
 
 mod bell;
 mod failure;
 mod listener;
 mod receipt;
 mod rows;
+mod take;
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::QueueName;
+use domain::{LaneHolds, QueueName, TenantId};
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::message::{self, Delivery, Envelope, Receipt, Receive};
@@ -36,6 +41,9 @@ pub struct PostgresQueue {
     lane: QueueName,
     listener: Listener,
     dead_letters: Option<DeadLetters>,
+    holds: Arc<watch::Sender<LaneHolds>>,
+    /// The tenant that was served last: the next look begins behind it.
+    served: Arc<Mutex<TenantId>>,
 }
 
 /// What becomes of a message that nobody deletes.
@@ -57,6 +65,8 @@ impl PostgresQueue {
             lane,
             listener,
             dead_letters: None,
+            holds: Arc::new(watch::Sender::new(LaneHolds::default())),
+            served: Arc::new(Mutex::new(TenantId(uuid::Uuid::nil()))),
         }
     }
 
@@ -72,12 +82,22 @@ impl PostgresQueue {
         }
     }
 
-    /// Takes what is visible now.
-    async fn take(&self, receive: &Receive) -> Result<rows::Taken, Error> {
+    /// Takes what is visible now, and not held.
+    async fn take(&self, receive: &Receive, holds: &LaneHolds) -> Result<take::Taken, Error> {
+        if holds.everyone {
+            return Ok(take::Taken::default());
+        }
         if let Some(dead_letters) = &self.dead_letters {
             rows::move_dead(&self.pool, &self.lane, dead_letters).await?;
         }
-        rows::take(&self.pool, &self.lane, receive).await
+        let served = || self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = take::Turn {
+            after: *served(),
+            holds,
+        };
+        let taken = take::take(&self.pool, &self.lane, receive, &turn).await?;
+        *served() = taken.served;
+        Ok(taken)
     }
 
     /// Tells the lane's receivers in all processes to look. Failing that they look by themselves, so a caller
@@ -110,14 +130,23 @@ impl Queue for PostgresQueue {
         let deadline = Instant::now() + receive.wait.min(MAX_WAIT);
         // Before the first look, so that no signal falls between a look and the wait.
         let mut wakeups = self.listener.subscribe(&self.lane);
+        let mut holds = self.holds.subscribe();
         loop {
-            let taken = self.take(&receive).await?;
+            let held = holds.borrow_and_update().clone();
+            let taken = self.take(&receive, &held).await?;
             let now = Instant::now();
             if !taken.deliveries.is_empty() || now >= deadline {
                 return Ok(taken.deliveries);
             }
             let next_look = now + taken.next_visible_in.map_or(FALLBACK, |next| next.min(FALLBACK));
-            let woken = timeout_at(next_look.min(deadline), wakeups.wait()).await.is_ok();
+            let wakeup = async {
+                tokio::select! {
+                    () = wakeups.wait() => {}
+                    // The sender is this queue's own, so it is there.
+                    _ = holds.changed() => {}
+                }
+            };
+            let woken = timeout_at(next_look.min(deadline), wakeup).await.is_ok();
             if !woken && deadline <= next_look {
                 return Ok(Vec::new());
             }
@@ -151,6 +180,14 @@ impl Queue for PostgresQueue {
     /// A lane exists by being named, so this tells whether the outbox can be read.
     async fn check(&self) -> Result<(), Error> {
         rows::check(&self.pool, &self.lane).await
+    }
+
+    fn hold(&self, holds: &LaneHolds) {
+        self.holds.send_if_modified(|held| {
+            let changed = held != holds;
+            held.clone_from(holds);
+            changed
+        });
     }
 
     fn is_outbox(&self) -> bool {

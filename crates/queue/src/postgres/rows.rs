@@ -1,34 +1,20 @@
-//! The statements on the outbox: one per operation.
+//! The statements on the outbox but for the one that takes rows: one per operation.
 //!
 //! The outbox is nearly empty until, suddenly, it is not. Neither its statistics nor a plan that was made a
 //! minute ago then say what it holds, and a call that reads all of it costs a hundred times what it may.
-//! Therefore:
-//! - Two series of one row each are part of the statements by which rows are taken, extended and deleted. As
-//!   the length of the series is a parameter, a plan for any parameters looks dear (two of unknown length
-//!   make a million rows), and Postgres plans each call anew, by the outbox' size of that moment. That costs
-//!   a third of a millisecond.
-//! - The range of visible rows is compared as a pair. Without statistics the planner expects a pair to match
-//!   many rows, and walks the index in order; of the two plain comparisons it expects few, reads them all and
-//!   sorts.
+//! Therefore two series of one row each are part of the statements by which rows are extended and deleted. As the
+//! length of the series is a parameter, a plan for any parameters looks dear (two of unknown length make a million
+//! rows), and Postgres plans each call anew, by the outbox' size of that moment. That costs a third of a millisecond.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use domain::{JobId, QueueName, TenantId};
+use domain::QueueName;
 use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{DeadLetters, receipt};
-use crate::message::{Delivery, Envelope, Message, Receipt, Receive};
+use crate::message::{Envelope, Receipt};
 use crate::{EntryFailure, Error};
-
-/// What a look at the lane found.
-#[derive(Debug, Default)]
-pub(super) struct Taken {
-    pub(super) deliveries: Vec<Delivery>,
-    /// When nothing was taken: how long until the next hidden row becomes visible.
-    pub(super) next_visible_in: Option<Duration>,
-}
 
 pub(super) async fn upsert(
     pool: &PgPool,
@@ -65,69 +51,6 @@ pub(super) async fn upsert(
     .execute(pool)
     .await?;
     Ok(())
-}
-
-/// Takes up to `max` visible rows. Rows that another receiver is taking at this moment are skipped, so nobody
-/// waits for anybody. The series also make the answer have a row when nothing was taken: without a job, but
-/// with the wait.
-pub(super) async fn take(pool: &PgPool, lane: &QueueName, receive: &Receive) -> Result<Taken, Error> {
-    let rows = sqlx::query!(
-        r#"
-        with visible as (
-            select job_id from outbox
-            where (queue, visible_at) between ($1, '-infinity') and ($1, now())
-            order by queue, visible_at limit $2
-            for update skip locked
-        ), taken as (
-            update outbox o
-            set visible_at = now() + make_interval(secs => $3), receive_count = o.receive_count + 1
-            from visible where o.job_id = visible.job_id
-            returning o.job_id, o.tenant_id, o.traceparent, o.enqueued_at, o.receive_count
-        )
-        select taken.job_id as "job_id?", taken.tenant_id as "tenant_id?", taken.traceparent,
-               taken.enqueued_at as "enqueued_at?", taken.receive_count as "receive_count?",
-               case when taken.job_id is null then (
-                   select extract(epoch from min(visible_at) - now())::float8 from outbox
-                   where queue = $1 and visible_at > now()
-               ) end as next_visible_in_secs
-        from generate_series(1, $4) as one cross join generate_series(1, $4) as same left join taken on true
-        "#,
-        lane.as_str(),
-        i64::try_from(receive.max).unwrap_or(i64::MAX),
-        receive.visibility.as_secs_f64(),
-        1,
-    )
-    .fetch_all(pool)
-    .await?;
-
-    let mut found = Taken::default();
-    for row in rows {
-        found.next_visible_in = row
-            .next_visible_in_secs
-            .and_then(|secs| Duration::try_from_secs_f64(secs).ok());
-        if let (Some(job_id), Some(tenant_id), Some(enqueued_at), Some(receive_count)) =
-            (row.job_id, row.tenant_id, row.enqueued_at, row.receive_count)
-        {
-            let message = Message {
-                job_id: JobId(job_id),
-                tenant_id: TenantId(tenant_id),
-                traceparent: row.traceparent,
-                dead_letter: None,
-            };
-            found
-                .deliveries
-                .push(delivery(message, enqueued_at, receive_count));
-        }
-    }
-    Ok(found)
-}
-
-fn delivery(message: Message, enqueued_at: DateTime<Utc>, receive_count: i32) -> Delivery {
-    Delivery {
-        receipt: receipt::write(message.job_id.0, enqueued_at, receive_count),
-        receive_count: receive_count.unsigned_abs(),
-        message: Ok(message),
-    }
 }
 
 pub(super) async fn extend(

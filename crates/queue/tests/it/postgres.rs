@@ -1,6 +1,7 @@
 //! The Postgres backend: the suite, and what only Postgres has.
 
 mod bell;
+mod fair;
 mod listener;
 mod receive;
 mod rows;

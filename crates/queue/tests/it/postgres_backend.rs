@@ -15,6 +15,13 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+/// What the store's connections have too, as far as it matters here.
+const WORKER_OPTIONS: [(&str, &str); 3] = [
+    ("role", "tandem_worker"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+];
+
 /// A migrated database with the queue on it.
 pub(crate) struct PostgresBackend {
     /// As the database's owner: may do everything.
@@ -33,7 +40,7 @@ impl PostgresBackend {
         let pool =
             |options: PgConnectOptions| PgPoolOptions::new().max_connections(8).connect_lazy_with(options);
         let admin = pool(database.clone());
-        let pool = pool(database.clone().options([("role", "tandem_worker")]));
+        let pool = pool(database.clone().options(WORKER_OPTIONS));
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let listener = Listener::start(pool.clone(), &tasks, stop.clone());
         let queue = |lane: &str| PostgresQueue::new(pool.clone(), lane.parse().unwrap(), listener.clone());

@@ -208,7 +208,7 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets fire times that are so many days past, at most `limit`; answers how many.
+    /// Forgets fire times whose jobs were made so many days ago, at most `limit`; answers how many.
     ///
     /// # Errors
     /// When the statement failed.
@@ -219,8 +219,8 @@ impl Store {
             delete from schedule_fire
             where (tenant_id, schedule, fire_at) in (
                 select tenant_id, schedule, fire_at from schedule_fire
-                where fire_at < now() - make_interval(days => $1)
-                order by fire_at
+                where fired_at < now() - make_interval(days => $1)
+                order by fired_at
                 limit $2
             )
             "#,

@@ -125,5 +125,6 @@ async fn make_job(
         state: JobState::Queued,
         created_at: row.created_at,
         run_at: row.run_at,
+        existed: false,
     })
 }

@@ -162,11 +162,7 @@ async fn a_bulk_retry_queues_jobs_at_the_pace_that_was_asked_for() {
     assert_eq!((second.run_at - first.run_at).num_seconds(), 60);
 
     // The second one waits its turn: only the first is there to be taken.
-    let taken = world
-        .worker
-        .take_doorbells(&default_lane(), 10, Duration::from_secs(25))
-        .await
-        .unwrap();
+    let taken = world.take_doorbells(Duration::from_secs(25)).await;
     let taken: Vec<JobId> = taken.into_iter().map(|doorbell| doorbell.job_id).collect();
     assert_eq!(taken, [ids[0]]);
     world.start(ids[0]).await;

@@ -16,7 +16,7 @@ const ANY: Precondition = Precondition {
     matches_none: None,
 };
 
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "job",
     "attempt",
     "job_event",
@@ -25,12 +25,15 @@ const TABLES: [&str; 14] = [
     "claim",
     "dead_letter",
     "idempotency",
+    "unique_job",
     "users",
     "endpoint",
     "endpoint_secret",
     "breaker",
     "schedule",
     "schedule_fire",
+    "queue_pause",
+    "queue_activity",
 ];
 
 async fn as_api(world: &World, tenant_id: Option<TenantId>) -> PgConnection {
@@ -104,12 +107,23 @@ async fn the_api_sees_the_tenant_that_it_names_and_nothing_without_one() {
     let id = world.submit(new_job()).await.id;
     world.start(id).await;
     world.submit(new_job()).await;
+    let unique = domain::Unique {
+        key: [7; 32].into(),
+        window: domain::unique::Window::Live,
+        on_conflict: domain::OnConflict::Return,
+    };
+    let unique = domain::NewJob {
+        unique: Some(unique),
+        ..new_job()
+    };
+    world.submit(unique).await;
     let ann = make_ann(&world).await;
     let billing = make_endpoint(&world).await;
     let other = world.db.tenant().await;
 
     let mut owner = as_api(&world, Some(world.tenant_id)).await;
-    assert_eq!(count(&mut owner, "job").await, 2);
+    assert_eq!(count(&mut owner, "job").await, 3);
+    assert_eq!(count(&mut owner, "unique_job").await, 1);
     assert_eq!(count(&mut owner, "claim").await, 1);
     assert_eq!(count(&mut owner, "users").await, 1);
     for table in ["endpoint", "endpoint_secret", "breaker"] {
@@ -157,6 +171,7 @@ async fn the_api_writes_nothing_for_another_tenant() {
     }
     for forged in [
         "outbox (job_id, tenant_id, queue) values (gen_random_uuid(), '{}', 'default')",
+        "queue_pause (tenant_id, queue) values ('{}', 'default')",
         "users (tenant_id, name, email) values ('{}', 'Eve', 'eve@example.com')",
     ] {
         let forged = forged.replace("{}", &world.tenant_id.to_string());
@@ -197,8 +212,20 @@ async fn neither_role_does_what_is_not_its_work() {
             "update endpoint set url = 'https://example.org/'",
         ),
         ("tandem_worker", "delete from endpoint_secret"),
+        (
+            "tandem_api",
+            "insert into queue_activity select * from queue_activity",
+        ),
+        ("tandem_worker", "delete from queue_pause"),
+        (
+            "tandem_worker",
+            "insert into lane_pause (queue) values ('default')",
+        ),
+        ("tandem_worker", "select reason from queue_pause"),
         ("tandem_api", "select * from job_rest"),
         ("tandem_api", "select drop_oldest_partition(0)"),
+        ("tandem_api", "update kind set schema = 'true'"),
+        ("tandem_api", "delete from kind"),
         ("tandem_worker", "select * from api_key"),
         ("tandem_worker", "select name from tenant"),
         ("tandem_worker", "select * from users"),

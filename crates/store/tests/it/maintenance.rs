@@ -6,6 +6,7 @@ use domain::{JobId, JobState, NewJob, Outcome};
 use testkit::new_job;
 
 use crate::retention::days_ago;
+use crate::world::NOTHING_HELD;
 use crate::world::World;
 
 #[tokio::test]
@@ -135,18 +136,22 @@ async fn doorbells_are_taken_once_and_rung_again_when_nobody_answers() {
     let world = World::new().await;
     let id = world.submit(new_job()).await.id;
     let queue = domain::QueueName::default_lane();
-    let take = || world.worker.take_doorbells(&queue, 10, Duration::from_secs(25));
-    assert_eq!(take().await.unwrap()[0].job_id, id);
-    assert!(take().await.unwrap().is_empty());
+    let take = || world.take_doorbells(Duration::from_secs(25));
+    assert_eq!(take().await[0].job_id, id);
+    assert!(take().await.is_empty());
     world
         .worker
         .return_doorbells(&[id], Duration::ZERO)
         .await
         .unwrap();
-    assert_eq!(take().await.unwrap().len(), 1);
+    assert_eq!(take().await.len(), 1);
     world.sql("update outbox set visible_at = now()").await;
-    assert_eq!(take().await.unwrap().len(), 1);
-    let unheard = |age| world.worker.take_unheard_doorbells(&queue, age, 10);
+    assert_eq!(take().await.len(), 1);
+    let unheard = |age| {
+        world
+            .worker
+            .take_unheard_doorbells(&queue, age, 10, &NOTHING_HELD)
+    };
     assert!(unheard(Duration::from_secs(60)).await.unwrap().is_empty());
     assert_eq!(unheard(Duration::ZERO).await.unwrap()[0].job_id, id);
     // Another worker that looks a moment later leaves it to the first.
@@ -159,7 +164,7 @@ async fn doorbells_are_taken_once_and_rung_again_when_nobody_answers() {
     world.start(id).await;
     assert!(unheard(Duration::ZERO).await.unwrap().is_empty());
     world.sql("update outbox set visible_at = now()").await;
-    assert!(take().await.unwrap().is_empty());
+    assert!(take().await.is_empty());
 }
 
 #[tokio::test]
@@ -167,15 +172,17 @@ async fn an_unheard_doorbell_is_found_behind_many_that_wait_for_their_turn() {
     let world = World::new().await;
     let queue = domain::QueueName::default_lane();
     let id = world.submit(new_job()).await.id;
-    let take = || world.worker.take_doorbells(&queue, 10, Duration::from_hours(1));
-    assert_eq!(take().await.unwrap().len(), 1);
+    let take = || world.take_doorbells(Duration::from_hours(1));
+    assert_eq!(take().await.len(), 1);
     // As a slow retry makes them: each due a moment after the one before, none announced.
     let paced = "insert into outbox (job_id, tenant_id, queue, enqueued_at, visible_at)
         select gen_random_uuid(), tenant_id, queue, now() + n * interval '1 second', now() + n * interval '1 second'
         from outbox, generate_series(10, 1000) n";
     world.sql(paced).await;
-    assert!(take().await.unwrap().is_empty());
-    let unheard = world.worker.take_unheard_doorbells(&queue, Duration::ZERO, 10);
+    assert!(take().await.is_empty());
+    let unheard = world
+        .worker
+        .take_unheard_doorbells(&queue, Duration::ZERO, 10, &NOTHING_HELD);
     let unheard: Vec<JobId> = unheard.await.unwrap().into_iter().map(|it| it.job_id).collect();
     assert_eq!(unheard, [id]);
 }
@@ -185,11 +192,13 @@ async fn a_doorbell_that_could_not_be_sent_is_not_unheard() {
     let world = World::new().await;
     let queue = domain::QueueName::default_lane();
     let id = world.submit(new_job()).await.id;
-    let taken = world.worker.take_doorbells(&queue, 10, Duration::from_secs(25));
-    assert_eq!(taken.await.unwrap().len(), 1);
+    let taken = world.take_doorbells(Duration::from_secs(25));
+    assert_eq!(taken.await.len(), 1);
     let wait = Duration::from_secs(60);
     world.worker.return_doorbells(&[id], wait).await.unwrap();
-    let unheard = world.worker.take_unheard_doorbells(&queue, Duration::ZERO, 10);
+    let unheard = world
+        .worker
+        .take_unheard_doorbells(&queue, Duration::ZERO, 10, &NOTHING_HELD);
     assert!(unheard.await.unwrap().is_empty());
 }
 

@@ -1,12 +1,19 @@
 //! A database with a tenant, an api and a worker.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use domain::{Finish, JobId, NewJob, Outcome, StartedJob, TenantId, WorkerId};
-use store::{Claim, Ending, Finished, Job, Role, Store, Submission, Submitted, SubmittedJob};
+use domain::{Finish, JobId, LaneHolds, NewJob, Outcome, QueueName, StartedJob, TenantId, WorkerId};
+use store::{
+    Claim, Doorbell, Ending, Finished, Job, Role, Store, Submission, Submitted, SubmittedJob, TakeDoorbells,
+};
 use testkit::TestDb;
 use uuid::Uuid;
 
+pub(crate) static NOTHING_HELD: LaneHolds = LaneHolds {
+    everyone: false,
+    rooms: BTreeMap::new(),
+};
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 pub(crate) struct World {
@@ -66,6 +73,19 @@ impl World {
             .await
             .unwrap()
             .remove(0)
+    }
+
+    /// Takes up to ten doorbells of the default lane for announcement.
+    pub(crate) async fn take_doorbells(&self, base: Duration) -> Vec<Doorbell> {
+        let wanted = TakeDoorbells {
+            queue: &QueueName::default_lane(),
+            limit: 10,
+            base,
+            window: 1_000,
+            holds: &NOTHING_HELD,
+            after: None,
+        };
+        self.worker.take_doorbells(wanted).await.unwrap().doorbells
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Job {

@@ -157,6 +157,23 @@ impl System {
         self.client.clone()
     }
 
+    /// A client with a key of its own.
+    pub(crate) fn client_with(&self, scopes: &str) -> Client {
+        let create_key = [
+            "keys", "create", "--tenant", "acme", "--name", "more", "--scopes", scopes,
+        ];
+        Client {
+            api_key: tandem(&create_key, &self.environment).trim().to_owned(),
+            ..self.client()
+        }
+    }
+
+    /// Does something to the database, as the superuser who may everything.
+    pub(crate) async fn sql(&self, statement: &'static str) {
+        let mut superuser = self.db.superuser().await;
+        sqlx::raw_sql(statement).execute(&mut superuser).await.unwrap();
+    }
+
     /// Asks the database, as the superuser who sees everything.
     pub(crate) async fn count(&self, query: &'static str) -> i64 {
         let mut superuser = self.db.superuser().await;

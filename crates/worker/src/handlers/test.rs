@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::handler::{Done, Handler, JobError, JobScope};
+use crate::handler::{Done, Handler, JobError, JobScope, payload_schema};
 use crate::registry::Registry;
 
 /// Adds `test.echo`, `test.sleep` and `test.fail`.
@@ -22,6 +23,11 @@ impl Handler for Echo {
     const KIND: &'static str = "test.echo";
     type Payload = Box<RawValue>;
 
+    /// Whatever there is.
+    fn payload_schema() -> Option<Schema> {
+        Some(true.into())
+    }
+
     async fn run(&self, payload: Box<RawValue>, _scope: JobScope) -> Result<Done, JobError> {
         Ok(Done::raw(payload))
     }
@@ -32,15 +38,20 @@ impl Handler for Echo {
 pub struct Sleep;
 
 /// What `test.sleep` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SleepPayload {
+    /// How long.
     ms: u64,
 }
 
 impl Handler for Sleep {
     const KIND: &'static str = "test.sleep";
     type Payload = SleepPayload;
+
+    fn payload_schema() -> Option<Schema> {
+        payload_schema::<SleepPayload>()
+    }
 
     async fn run(&self, payload: SleepPayload, scope: JobScope) -> Result<Done, JobError> {
         let sleeping = tokio::time::sleep(Duration::from_millis(payload.ms));
@@ -56,7 +67,7 @@ impl Handler for Sleep {
 pub struct Fail;
 
 /// What `test.fail` takes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailPayload {
     /// The error.
@@ -74,6 +85,10 @@ pub struct FailPayload {
 impl Handler for Fail {
     const KIND: &'static str = "test.fail";
     type Payload = FailPayload;
+
+    fn payload_schema() -> Option<Schema> {
+        payload_schema::<FailPayload>()
+    }
 
     async fn run(&self, payload: FailPayload, scope: JobScope) -> Result<Done, JobError> {
         if payload.times.is_some_and(|times| scope.spent > times) {

@@ -4,6 +4,7 @@
 //! They are the truth behind every signal: what was announced and not heard is found here. Should two workers lead for a
 //! moment, nothing breaks, because every change is fenced; it is only done in vain.
 
+mod activity;
 mod backlog;
 mod dead_letters;
 mod expire;
@@ -47,6 +48,7 @@ impl Maintenance {
         let names: Vec<_> = lanes.iter().map(|lane| lane.name.clone()).collect();
         let passes: Vec<Box<dyn Pass>> = vec![
             Box::new(backlog::CountBacklog::new(store, &names, config.backlog)),
+            Box::new(activity::PurgeActivity { store: store.clone() }),
             Box::new(promote::Promote {
                 store: store.clone(),
                 bell: bell.clone(),

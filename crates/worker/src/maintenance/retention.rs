@@ -33,8 +33,8 @@ pub(crate) struct Drop {
     pub(crate) interval: Duration,
 }
 
-/// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, workers, breakers of
-/// targets that nobody calls any more, and the fire times of schedules.
+/// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, unique keys, workers,
+/// kinds, breakers of targets that nobody calls any more, and the fire times of schedules.
 pub(crate) struct Purge {
     pub(crate) store: Store,
     pub(crate) keep_days: i32,
@@ -159,6 +159,8 @@ impl Pass for Purge {
     async fn run_once(&self, limit: i32) -> Result<Counts, Error> {
         let keys = self.store.purge_idempotency(limit.into()).await?;
         let workers = self.store.purge_workers(limit.into()).await?;
+        let kinds = self.store.purge_kinds(limit.into()).await?;
+        let unique = self.purge_unique(limit).await?;
         let breakers = self.store.purge_breakers(limit.into()).await?;
         let fires = self
             .store
@@ -176,11 +178,26 @@ impl Pass for Purge {
         }
         let full = u64::from(limit.unsigned_abs());
         Ok(Counts {
-            changed: jobs + keys + workers + breakers + fires,
+            changed: jobs + keys + unique + workers + kinds + breakers + fires,
             more: [keys, workers, breakers, fires]
                 .iter()
                 .any(|purged| *purged >= full),
             next_in: None,
         })
+    }
+}
+
+impl Purge {
+    /// Page by page, past the keys that are held: most of them are.
+    async fn purge_unique(&self, page: i32) -> Result<u64, Error> {
+        let (mut purged, mut after) = (0, None);
+        loop {
+            let read = self.store.purge_unique(after.as_ref(), page.into()).await?;
+            purged += read.purged;
+            if read.last_read.is_none() {
+                return Ok(purged);
+            }
+            after = read.last_read;
+        }
     }
 }

@@ -62,7 +62,8 @@ const TEST_HANDLERS: Setting = Setting::with_default(
 const HTTP_TARGETS: Setting = Setting::with_default(
     "TANDEM_HTTP_TARGETS",
     "public",
-    "Where http.request may send: public, or any, which reaches this network too (metadata services, databases).",
+    "Where http.request may send: public; any, which reaches this network too (metadata services, databases); or local, \
+     which is this machine alone.",
 );
 const BREAKER_FAILURES: Setting = Setting::with_default(
     "TANDEM_BREAKER_FAILURES",
@@ -131,7 +132,12 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let drain = read_drain(env);
     let test_handlers = env.get(&TEST_HANDLERS);
     let targets = env.get_with(&HTTP_TARGETS, |text| {
-        one_of(text, &[("public", Targets::Public), ("any", Targets::Any)])
+        let known = [
+            ("public", Targets::Public),
+            ("any", Targets::Any),
+            ("local", Targets::Local),
+        ];
+        one_of(text, &known)
     });
     let breaker_failures: Option<u32> = env.get(&BREAKER_FAILURES);
     let ops_addr = env.get(&OPS_ADDR);

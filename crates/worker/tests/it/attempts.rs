@@ -41,6 +41,7 @@ async fn a_handler_is_told_about_its_attempt() {
     let expected = json!({
         "job_id": id, "tenant_id": world.tenant_id, "kind": "test.scope", "queue": "default", "attempt": 1,
         "spent": 1, "max_attempts": 3, "traceparent": traceparent, "request_id": "req-7", "remaining_secs": 99,
+        "metadata": {},
     });
     assert_eq!(told, expected);
 }

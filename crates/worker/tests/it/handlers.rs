@@ -138,7 +138,7 @@ impl Handler for Scope {
             "job_id": scope.job_id, "tenant_id": scope.tenant_id, "kind": scope.kind, "queue": scope.queue,
             "attempt": scope.attempt, "spent": scope.spent, "max_attempts": scope.max_attempts,
             "traceparent": scope.traceparent, "request_id": scope.request_id,
-            "remaining_secs": scope.remaining().as_secs(),
+            "remaining_secs": scope.remaining().as_secs(), "metadata": scope.metadata,
         });
         Ok(Done::json(&told)?)
     }

@@ -13,9 +13,16 @@ const BATCH: u32 = 500;
 
 /// Submits and announces jobs, a while ago.
 async fn announced(sqs: &SqsWorld, jobs: usize) {
-    let jobs = (0..jobs).map(|number| job("test.echo", &json!(number), 1));
-    sqs.world.submit_all(jobs.collect()).await;
-    let announcer = sqs.worker(test_handlers(), config()).await;
+    let jobs: Vec<_> = (0..jobs)
+        .map(|number| job("test.echo", &json!(number), 1))
+        .collect();
+    let announce_at_least = jobs.len();
+    sqs.world.submit_all(jobs).await;
+    let config = worker::Config {
+        announce_at_least,
+        ..config()
+    };
+    let announcer = sqs.worker(test_handlers(), config).await;
     while announcer.dispatch_once(&lane(), BATCH).await.unwrap().sent > 0 {}
     let aged = "update outbox set announced_at = now() - interval '1 minute', visible_at = now() + interval '1 hour'";
     sqs.world.sql(aged).await;

@@ -136,8 +136,12 @@ impl World {
     }
 
     pub(crate) async fn submit_all(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
+        self.submit_for(self.tenant_id, jobs).await
+    }
+
+    pub(crate) async fn submit_for(&self, tenant_id: TenantId, jobs: Vec<NewJob>) -> Vec<JobId> {
         let submission = Submission {
-            tenant_id: self.tenant_id,
+            tenant_id,
             idempotency: None,
             jobs,
         };

@@ -60,7 +60,7 @@ async fn every_wrong_decision_about_dead_letters_is_told_where_it_is_wrong() {
         (all(",\"limit\":-1"), at("/limit")),
         (all(",\"dry_run\":null"), at("/dry_run")),
         (all(",\"dry_run\":\"true\""), at("/dry_run")),
-        (filter("\"all\":false"), at("/filter/all")),
+        (filter("\"all\":false"), at("/filter")),
         (filter("\"all\":true,\"kind\":\"k\""), at("/filter/all")),
         (filter("\"state\":\"failed\""), at("/filter/state")),
         (filter("\"kind\":\"K\""), at("/filter/kind")),

@@ -64,6 +64,7 @@ pub(super) fn row(operation: &str, things: &Things) -> Option<Row> {
         .or_else(|| dead_letters(operation, things))
         .or_else(|| endpoints(operation, things))
         .or_else(|| schedules(operation, things))
+        .or_else(|| queues(operation, things))
         .or_else(|| people(operation, things))
 }
 
@@ -85,6 +86,7 @@ fn jobs(operation: &str, things: &Things) -> Option<Row> {
             .with(json!({ "action": "retry", "filter": { "kind": "k" } })),
         "list_jobs" => Row::get(JobsRead, format!("/api/jobs?tag={unique}"), Other::Empty("jobs")),
         "get_job" => Row::get(JobsRead, format!("/api/jobs/{job}"), Other::NotFound),
+        "list_kinds" => Row::get(JobsRead, "/api/kinds", own()),
         "list_attempts" => Row::get(JobsRead, format!("/api/jobs/{job}/attempts"), Other::NotFound),
         "list_events" => Row::get(JobsRead, format!("/api/jobs/{job}/events"), Other::NotFound),
         "cancel_job" => Row::post(JobsWrite, format!("/api/jobs/{job}/cancel"), 200, Other::NotFound),
@@ -155,6 +157,19 @@ fn schedules(operation: &str, things: &Things) -> Option<Row> {
         "preview_expression" => {
             Row::post(JobsRead, "/api/schedules/preview", 200, own()).with(json!({ "cron": "@daily" }))
         }
+        _ => return None,
+    })
+}
+
+fn queues(operation: &str, things: &Things) -> Option<Row> {
+    use Scope::{JobsRead, Ops};
+    let own = || Other::Own(things.unique.clone());
+    let verb = |verb| Row::post(Ops, format!("/api/queues/default/{verb}"), 200, own()).with(json!({}));
+    Some(match operation {
+        "list_queues" => Row::get(JobsRead, "/api/queues", own()),
+        "get_queue" => Row::get(JobsRead, "/api/queues/default", own()),
+        "pause_queue" => verb("pause"),
+        "resume_queue" => verb("resume"),
         _ => return None,
     })
 }

@@ -41,6 +41,9 @@ impl Things {
             .put(&format!("/api/schedules/{schedule}"), &daily)
             .await
             .ok(201);
+        // Seen in whatever shows the lane.
+        let pause = json!({ "reason": unique });
+        maker.post("/api/queues/default/pause", &pause).await.ok(200);
         let email = format!("{unique}@example.com");
         let user = maker
             .post("/api/users", &json!({ "name": unique, "email": email }))

@@ -20,37 +20,64 @@ pub enum Targets {
     Public,
     /// Anywhere that this process can reach: for development, and where only trusted people submit jobs.
     Any,
+    /// To this machine only: for tests whose URLs nobody has chosen.
+    Local,
 }
 
-/// Refuses a URL that names a private address outright; names are checked when they are resolved.
+impl Targets {
+    fn allow(self, ip: IpAddr) -> bool {
+        match self {
+            Self::Public => is_public(ip),
+            Self::Any => true,
+            Self::Local => ip.is_loopback(),
+        }
+    }
+
+    /// What an address is not when it is not allowed.
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Any => "reachable",
+            Self::Local => "local",
+        }
+    }
+}
+
+/// Refuses a URL that names a forbidden address outright; names are checked when they are resolved.
 pub(super) fn check(targets: Targets, url: &Url) -> Result<(), JobError> {
     let ip = match url.host() {
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
         Some(Host::Ipv6(ip)) => IpAddr::V6(ip),
         Some(Host::Domain(_)) | None => return Ok(()),
     };
-    if targets == Targets::Public && !is_public(ip) {
+    if !targets.allow(ip) {
         return Err(JobError::abort_as(
             FailureCode::TargetRefused,
-            format!("{ip} is not a public address"),
+            format!("{ip} is not a {} address", targets.in_words()),
         ));
     }
     Ok(())
 }
 
-/// Resolves names to public addresses.
+/// Resolves names to allowed addresses.
 #[derive(Debug)]
-pub(super) struct PublicOnly;
+pub(super) struct AllowedOnly(pub(super) Targets);
 
-impl Resolve for PublicOnly {
+impl Resolve for AllowedOnly {
     fn resolve(&self, name: Name) -> Resolving {
+        let targets = self.0;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let public: Vec<_> = found.filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() {
-                return Err(io::Error::other("the name has no public address").into());
+            // Whoever may reach this machine only does not ask others about names either.
+            if targets == Targets::Local && name.as_str() != "localhost" {
+                return Err(io::Error::other("the name is not that of this machine").into());
             }
-            Ok(Box::new(public.into_iter()) as Addrs)
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<_> = found.filter(|address| targets.allow(address.ip())).collect();
+            if allowed.is_empty() {
+                let message = format!("the name has no {} address", targets.in_words());
+                return Err(io::Error::other(message).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
         })
     }
 }
@@ -153,11 +180,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_for_a_private_address_is_not_resolved() {
-        let refusal = PublicOnly
+        let refusal = AllowedOnly(Targets::Public)
             .resolve("localhost".parse().unwrap())
             .await
             .err()
             .unwrap();
         assert_eq!(refusal.to_string(), "the name has no public address");
+    }
+
+    #[tokio::test]
+    async fn what_may_reach_this_machine_only_leaves_it_neither_by_address_nor_by_name() {
+        for url in [
+            "http://1.1.1.1/",
+            "http://10.0.0.1/",
+            "http://[2606:4700::1111]/",
+            "http://0.0.0.0/",
+        ] {
+            assert!(check(Targets::Local, &Url::parse(url).unwrap()).is_err(), "{url}");
+        }
+        for url in ["http://127.0.0.1/", "http://[::1]/", "http://localhost/"] {
+            assert!(check(Targets::Local, &Url::parse(url).unwrap()).is_ok(), "{url}");
+        }
+        let resolve = |name: &str| AllowedOnly(Targets::Local).resolve(name.parse().unwrap());
+        assert!(resolve("localhost").await.is_ok());
+        let refusal = resolve("example.com").await.err().unwrap();
+        assert_eq!(refusal.to_string(), "the name is not that of this machine");
     }
 }

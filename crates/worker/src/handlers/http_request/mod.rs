@@ -12,7 +12,7 @@ mod answer;
 mod breakers;
 mod guard;
 mod payload;
-mod retry_after;
+pub(crate) mod retry_after;
 mod sign;
 mod target;
 
@@ -77,8 +77,8 @@ impl HttpRequest {
             .no_proxy()
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_max_idle_per_host(MAX_IDLE_PER_HOST);
-        if targets == Targets::Public {
-            client = client.dns_resolver(Arc::new(guard::PublicOnly));
+        if targets != Targets::Any {
+            client = client.dns_resolver(Arc::new(guard::AllowedOnly(targets)));
         }
         Ok(Self {
             client: client.build().map_err(Error::HttpClient)?,
@@ -125,6 +125,10 @@ impl Exchanged {
 impl Handler for HttpRequest {
     const KIND: &'static str = "http.request";
     type Payload = HttpRequestPayload;
+
+    fn payload_schema() -> Option<schemars::Schema> {
+        payload::schema()
+    }
 
     async fn run(&self, payload: HttpRequestPayload, scope: JobScope) -> Result<Done, JobError> {
         let target = self.finder.find(payload.destination.clone(), &scope).await?;

@@ -1,5 +1,6 @@
 //! What `http.request` takes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
@@ -8,12 +9,14 @@ use domain::endpoint::header_is_reserved;
 use domain::{EndpointName, FailureCode};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::Method;
+use schemars::{JsonSchema, Schema};
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::handler::JobError;
+use crate::handler::{JobError, payload_schema};
 
 /// The methods that make sense for a push.
 const METHODS: [Method; 7] = [
@@ -47,17 +50,32 @@ pub(super) enum Destination {
 }
 
 /// The fields as they are written: `url` or `endpoint`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(
+    title = "The request to be sent",
+    extend("anyOf" = [{ "required": ["url"] }, { "required": ["endpoint"] }])
+)]
 struct Fields {
+    /// POST, PUT, PATCH, DELETE, GET, HEAD or OPTIONS, in any case; POST by default.
     #[serde(default = "post", deserialize_with = "method")]
+    #[schemars(with = "String")]
     method: Method,
+    /// Where to: `http://` or `https://`.
     #[serde(default, deserialize_with = "http_url")]
+    #[schemars(with = "Option<String>", regex(pattern = r"^\s*[Hh][Tt][Tt][Pp][Ss]?:"))]
     url: Option<Url>,
+    /// One of the tenant's endpoints, in place of `url`.
+    #[schemars(with = "Option<String>")]
     endpoint: Option<EndpointName>,
+    /// Headers by name, but for those that belong to the connection, to the body's framing, or to us.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>")]
     headers: Headers,
+    /// Any JSON, sent byte for byte; a text whose `content-type` is not JSON is sent as that text.
+    #[schemars(with = "Option<Value>")]
     body: Option<Box<RawValue>>,
+    /// How long the exchange may take, if less than the job's timeout.
     timeout_ms: Option<NonZeroU64>,
 }
 
@@ -79,6 +97,11 @@ impl TryFrom<Fields> for HttpRequestPayload {
             timeout_ms: fields.timeout_ms,
         })
     }
+}
+
+/// What the fields look like.
+pub(super) fn schema() -> Option<Schema> {
+    payload_schema::<Fields>()
 }
 
 /// Headers that a client may set.

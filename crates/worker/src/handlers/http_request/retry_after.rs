@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use http::header::HeaderValue;
 
 /// The wait that a receiver asks for: a number of seconds, or a date. `None` when it is neither.
-pub(super) fn parse(value: &HeaderValue, now: DateTime<Utc>) -> Option<Duration> {
+pub(crate) fn parse(value: &HeaderValue, now: DateTime<Utc>) -> Option<Duration> {
     let text = value.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
