@@ -66,17 +66,21 @@ revoke execute on function cancellable_jobs(text, text, text, text, timestamptz,
 grant execute on function cancellable_jobs(text, text, text, text, timestamptz, timestamptz),
     retryable_jobs(text, text, text, text, timestamptz, timestamptz, timestamptz) to tandem_api;
 
--- Nobody moves a token to another job or another tenant: what a token may change is everything else.
+-- Nobody moves a row to another tenant, or a token to another job: the worker, which serves all tenants, may update
+-- everything else of the tables that it was granted as a whole.
 do $$
 declare
-    token text;
+    granted regclass;
     columns text;
 begin
-    foreach token in array array['outbox', 'due'] loop
+    for granted in
+        select c.oid from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'
+        where c.relnamespace = 'public'::regnamespace and has_table_privilege('tandem_worker', c.oid, 'update')
+    loop
         select string_agg(quote_ident(attname), ', ') into columns from pg_attribute
-        where attrelid = token::regclass and attnum > 0 and not attisdropped and attname not in ('job_id', 'tenant_id');
-        execute format('revoke update on %I from tandem_api, tandem_worker', token);
-        execute format('grant update (%s) on %I to tandem_api, tandem_worker', columns, token);
+        where attrelid = granted and attnum > 0 and not attisdropped and attname not in ('job_id', 'tenant_id');
+        execute format('revoke update on %s from tandem_worker', granted);
+        execute format('grant update (%s) on %s to tandem_worker', columns, granted);
     end loop;
 end
 $$;
