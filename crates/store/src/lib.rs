@@ -26,6 +26,7 @@ mod bulk;
 mod claim;
 mod control;
 mod credentials;
+mod dead_letter_decisions;
 mod dead_letter_queue;
 mod dead_letters;
 mod endpoint_changes;

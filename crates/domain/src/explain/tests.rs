@@ -53,7 +53,8 @@ fn what_keeps_longest_comes_first() {
         waiting.announced = Some(false);
         waiting.ahead = 5;
     });
-    let removals: [(&str, fn(&mut Waiting)); 7] = [
+    type Remove = fn(&mut Waiting);
+    let removals: [(&str, Remove); 7] = [
         ("queue_paused", |waiting| waiting.pause = None),
         ("no_worker", |waiting| waiting.workers = 1),
         ("no_worker_for_kind", |waiting| waiting.workers_of_kind = 1),

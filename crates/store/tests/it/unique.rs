@@ -1,5 +1,8 @@
 //! One job per unique key, whoever submits when.
 
+mod again;
+mod at_once;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -280,148 +283,6 @@ async fn an_idempotency_key_comes_first() {
     assert!(matches!(second, Submitted::Accepted(_)), "{second:?}");
 }
 
-/// Rounds of submits at once, each round with a key of its own; answers how many made no job or more than one.
-async fn rounds(world: &World, rounds: usize, submission: impl Fn(usize) -> Submission) -> usize {
-    let mut wrong = 0;
-    for round in 0..rounds {
-        let submits = (0..50).map(|_| async { world.api.submit(&[submission(round)]).await.remove(0) });
-        let answers = join_all(submits).await;
-        let told: Vec<SubmittedJob> = answers
-            .into_iter()
-            .flat_map(|answer| jobs(answer.unwrap()))
-            .collect();
-        let ids: HashSet<JobId> = told.iter().map(|job| job.id).collect();
-        wrong += usize::from(told.len() != 50 || ids.len() != 1);
-    }
-    let mut superuser = world.db.superuser().await;
-    let stored: i64 = sqlx::query_scalar("select count(*) from job")
-        .fetch_one(&mut superuser)
-        .await
-        .unwrap();
-    assert_eq!(stored, i64::try_from(rounds).unwrap());
-    wrong
-}
-
-async fn one_job_per_unique_key(count: usize) {
-    let world = World::new().await;
-    let by_key = |round: usize| request(&world, vec![job(&format!("key {round}"), RETURN)]);
-    assert_eq!(rounds(&world, count, by_key).await, 0);
-}
-
-async fn one_job_per_idempotency_key(count: usize) {
-    let world = World::new().await;
-    let by_key = |round: usize| Submission {
-        idempotency: Some(Idempotency {
-            key: format!("key {round}"),
-            request_hash: [1; 32],
-        }),
-        ..request(&world, vec![new_job()])
-    };
-    assert_eq!(rounds(&world, count, by_key).await, 0);
-}
-
-#[tokio::test]
-async fn fifty_submits_at_once_make_one_job_per_unique_key() {
-    one_job_per_unique_key(100).await;
-}
-
-#[tokio::test]
-async fn fifty_submits_at_once_make_one_job_per_idempotency_key() {
-    one_job_per_idempotency_key(100).await;
-}
-
-#[tokio::test]
-#[ignore = "takes minutes: 100,000 submits each; run it by hand when the way submits are stored changes"]
-async fn two_thousand_rounds_make_one_job_each() {
-    one_job_per_unique_key(2_000).await;
-    one_job_per_idempotency_key(2_000).await;
-}
-
-#[tokio::test]
-async fn batches_with_the_same_keys_in_any_order_do_not_wait_in_a_circle() {
-    let world = World::new().await;
-    let batch = |shift: usize| {
-        let key = |at: usize| format!("key {}", (at * 7 + shift) % 20);
-        let conflict = [OnConflict::Return, OnConflict::Replace][shift % 2];
-        request(&world, (0..20).map(|at| job(&key(at), conflict)).collect())
-    };
-    let submits = (0..100).map(|shift| {
-        let submission = batch(shift);
-        async { world.api.submit(&[submission]).await.remove(0) }
-    });
-    let answers = join_all(submits);
-    for answer in answers.await {
-        assert_eq!(jobs(answer.unwrap()).len(), 20);
-    }
-    let mut superuser = world.db.superuser().await;
-    let live: i64 = sqlx::query_scalar("select count(*) from job where state = 'queued'")
-        .fetch_one(&mut superuser)
-        .await
-        .unwrap();
-    assert_eq!(live, 20, "one for each key");
-}
-
-#[tokio::test]
-async fn a_job_lives_again_only_while_nobody_holds_its_key() {
-    let world = World::new().await;
-    let (first, _) = one(submit(&world, job("a", RETURN)).await);
-    let started = world.start(first).await;
-    world.end(started, no_luck()).await;
-    let (second, existed) = one(submit(&world, job("a", RETURN)).await);
-    assert!(!existed);
-    let redrive = async |id| world.api.redrive(&actor(world.tenant_id), id).await.unwrap();
-    assert_eq!(redrive(first).await, Redrive::KeyTaken { holder: second });
-    assert!(!world.worker.revive(first, 1).await.unwrap());
-    let everything = DeadLetterFilter::default();
-    let by = actor(world.tenant_id);
-    let all = async || {
-        let redriven = world
-            .api
-            .redrive_dead_letters(&by, &everything, 10, Duration::ZERO);
-        redriven.await.unwrap().jobs
-    };
-    assert_eq!(all().await, 0);
-    assert_eq!(world.tokens(first).await, ["dead_letter"]);
-
-    assert_eq!(
-        world.api.cancel(&actor(world.tenant_id), second).await.unwrap(),
-        Cancel::Cancelled
-    );
-    assert_eq!(all().await, 1);
-    assert_eq!(redrive(second).await, Redrive::KeyTaken { holder: first });
-    assert_eq!(
-        one(submit(&world, job("a", RETURN)).await),
-        (first, true),
-        "it has its key back"
-    );
-    let started = world.start(first).await;
-    world.end(started, no_luck()).await;
-    assert!(world.worker.revive(first, 2).await.unwrap());
-    assert_eq!(one(submit(&world, job("a", RETURN)).await), (first, true));
-}
-
-#[tokio::test]
-async fn of_several_dead_letters_with_one_key_one_is_retried() {
-    let world = World::new().await;
-    let mut failed = Vec::new();
-    for _ in 0..3 {
-        let (id, existed) = one(submit(&world, job("a", RETURN)).await);
-        assert!(!existed);
-        let started = world.start(id).await;
-        world.end(started, no_luck()).await;
-        failed.push(id);
-    }
-    let everything = DeadLetterFilter::default();
-    let redriven = world
-        .api
-        .redrive_dead_letters(&actor(world.tenant_id), &everything, 10, Duration::ZERO)
-        .await
-        .unwrap();
-    assert_eq!(redriven.jobs, 1);
-    assert_eq!(world.tokens(failed[0]).await, ["outbox"]);
-    assert_eq!(one(submit(&world, job("a", RETURN)).await), (failed[0], true));
-}
-
 #[tokio::test]
 async fn keys_that_nobody_holds_are_purged_and_others_are_not() {
     let world = World::new().await;
@@ -480,30 +341,4 @@ async fn a_key_that_somebody_holds_on_to_is_waited_for_and_told() {
         matches!(answers[1], Ok(Submitted::Accepted(_))),
         "the others do not wait for it"
     );
-}
-
-#[tokio::test]
-async fn a_bulk_retry_leaves_jobs_whose_key_another_holds() {
-    let world = World::new().await;
-    let by = actor(world.tenant_id);
-    let mut cancelled = Vec::new();
-    for key in ["a", "a", "b"] {
-        let (id, existed) = one(submit(&world, job(key, RETURN)).await);
-        assert!(!existed);
-        assert_eq!(world.api.cancel(&by, id).await.unwrap(), Cancel::Cancelled);
-        cancelled.push(id);
-    }
-    let (holder, _) = one(submit(&world, job("b", RETURN)).await);
-    let redriven = world
-        .api
-        .redrive_jobs(&by, &store::BulkFilter::default(), 10)
-        .await
-        .unwrap();
-    assert_eq!(
-        redriven.jobs, 1,
-        "of two with one key one, and none whose key is taken"
-    );
-    assert_eq!(world.tokens(cancelled[0]).await, ["outbox"]);
-    assert_eq!(one(submit(&world, job("a", RETURN)).await), (cancelled[0], true));
-    assert_eq!(one(submit(&world, job("b", RETURN)).await), (holder, true));
 }
