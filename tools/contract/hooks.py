@@ -40,18 +40,24 @@ OF_VALUES = {
     "conflict",
     # The same header twice, in capitals and in small letters.
     "duplicate",
-    # A filter whose fields are all null.
+    # An object whose fields are all null.
     "empty_filter",
+    "incomplete",
     # A cursor that no answer has given.
     "invalid_cursor",
+    # A pointer to where the payload has nothing.
+    "missing_value",
     # Headers that are not the client's to set, of which the description tells in words.
     "reserved",
     # Compared with the time when the request comes.
     "too_early",
     "too_late",
-    # More entries of an object than it may have, which the description tells in words.
+    # More bytes of a text, or entries of an object, than there may be, which the description tells in words.
     "too_large",
 }
+# What a payload may be, its kind says, which is data and no part of the description.
+OF_A_PAYLOAD = re.compile(r"(^|/)payload(/|$)")
+
 # Other codes that begin so name what is not there at the moment, such as a lane or a user.
 OF_SCHEMAS = {"unknown_field", "unknown_parameter"}
 
@@ -106,10 +112,13 @@ def is_foretellable(response):
     if problem.get("code") in BY_WHAT_HAPPENED_BEFORE:
         return False
     errors = problem.get("errors", [])
-    return not errors or any(is_of_schemas(error["code"]) for error in errors)
+    return not errors or any(is_of_schemas(error) for error in errors)
 
 
-def is_of_schemas(code):
+def is_of_schemas(error):
+    code = error["code"]
+    if OF_A_PAYLOAD.search(error.get("pointer", "")):
+        return False
     return code in OF_SCHEMAS or not (code in OF_VALUES or code.startswith("unknown_"))
 
 

@@ -16,7 +16,7 @@ pub struct JsonPointer(String);
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum PointerError {
     /// The text is too long.
-    #[error("must have at most {} bytes", JsonPointer::MAX_LEN)]
+    #[error("must have at most {} characters", JsonPointer::MAX_LEN)]
     Length,
     /// The text does not begin with a slash.
     #[error("must be a JSON Pointer such as /customer/id: empty, or beginning with a slash")]
@@ -30,7 +30,7 @@ pub enum PointerError {
 }
 
 impl JsonPointer {
-    /// The longest accepted text, in bytes.
+    /// The longest accepted text, in characters.
     pub const MAX_LEN: usize = 500;
 
     /// The pointer as text.
@@ -76,7 +76,7 @@ impl FromStr for JsonPointer {
     type Err = PointerError;
 
     fn from_str(text: &str) -> Result<Self, PointerError> {
-        if text.len() > Self::MAX_LEN {
+        if text.chars().count() > Self::MAX_LEN {
             return Err(PointerError::Length);
         }
         if text.contains('\0') {

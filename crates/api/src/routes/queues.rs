@@ -38,7 +38,7 @@ pub(crate) async fn list_queues(
 /// Read a queue
 #[utoipa::path(
     get, path = "/api/queues/{name}", tag = "queues",
-    params(("name" = String, Path, description = "The lane.")),
+    params(("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The lane.")),
     responses(
         (status = 200, description = "The lane, with your tenant's numbers.", body = QueueBody),
         (status = 404, description = "There is no such lane.", body = ProblemBody,
@@ -61,7 +61,7 @@ pub(crate) async fn get_queue(
 /// starts.
 #[utoipa::path(
     post, path = "/api/queues/{name}/pause", tag = "queues",
-    params(("name" = String, Path, description = "The lane.")),
+    params(("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The lane.")),
     request_body = PauseQueue,
     responses(
         (status = 200, description = "The lane is paused.", body = QueueBody),
@@ -91,7 +91,7 @@ pub(crate) async fn pause_queue(
 /// for everyone end separately.
 #[utoipa::path(
     post, path = "/api/queues/{name}/resume", tag = "queues",
-    params(("name" = String, Path, description = "The lane.")),
+    params(("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The lane.")),
     request_body = ResumeQueue,
     responses(
         (status = 200, description = "The lane, which may be paused by somebody else still.", body = QueueBody),

@@ -102,7 +102,7 @@ pub(super) fn metadata(metadata: BTreeMap<String, String>, found: &mut Findings)
     if metadata.len() > MAX_METADATA {
         found.add(
             "metadata",
-            "out_of_range",
+            "too_large",
             format!("must have at most {MAX_METADATA} entries"),
         );
     }
@@ -114,7 +114,7 @@ pub(super) fn metadata(metadata: BTreeMap<String, String>, found: &mut Findings)
         }
         if value.len() > MAX_METADATA_VALUE_BYTES {
             let message = format!("must have at most {MAX_METADATA_VALUE_BYTES} bytes");
-            found.add(&field, "out_of_range", message);
+            found.add(&field, "too_large", message);
         }
     }
     metadata

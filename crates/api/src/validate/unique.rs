@@ -34,7 +34,7 @@ pub(super) fn unique(body: Object<SubmitUnique>, job: &Keyed<'_>, found: &mut Fi
             None
         }
         (None, None) => {
-            found.add("unique", "missing_field", "must have key or fields");
+            found.add("unique", "incomplete", "must have key or fields");
             None
         }
     };

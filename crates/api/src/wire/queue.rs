@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::{Pause, QueueStatus, RATES_OVER, Rates};
 use utoipa::ToSchema;
 
+use super::text;
 use crate::body::Document;
 
 /// How to pause a lane.
@@ -12,7 +13,7 @@ use crate::body::Document;
 #[serde(deny_unknown_fields)]
 pub(crate) struct PauseQueue {
     /// Why, for whoever looks. Not blank, and without control characters.
-    #[schema(example = "the target is being migrated", min_length = 1, max_length = 500)]
+    #[schema(example = "the target is being migrated", value_type = Option<text::Reason>)]
     pub(crate) reason: Option<String>,
     /// For all tenants instead of yours: operators only.
     pub(crate) everyone: Option<bool>,

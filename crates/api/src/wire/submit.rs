@@ -54,10 +54,11 @@ pub(crate) struct SubmitJob {
     pub(crate) tags: Option<Vec<String>>,
     /// What you want to know about it, kept with it and passed to its handler: at most 20 texts of at most 500 bytes, each
     /// by a key of at most 64 characters.
+    #[schema(value_type = Option<std::collections::HashMap<text::MetadataKey, text::MetadataValue>>)]
     pub(crate) metadata: Option<BTreeMap<String, String>>,
     /// JSON Pointers to what of the payload is personal: masked for keys that only read, and kept out of what is told about
     /// failures. What its kind declares is added.
-    #[schema(max_items = 20, example = json!(["/card/number"]))]
+    #[schema(max_items = 20, value_type = Option<Vec<text::Pointer>>, example = json!(["/card/number"]))]
     pub(crate) sensitive: Option<Vec<String>>,
     /// That no other job does the same work.
     #[schema(value_type = Option<SubmitUnique>)]
@@ -72,11 +73,11 @@ pub(crate) struct SubmitUnique {
     #[schema(min_length = 1, max_length = 255)]
     pub(crate) key: Option<String>,
     /// JSON Pointers into the payload, in place of `key`: jobs with equal values there do the same work.
-    #[schema(min_items = 1, max_items = 20, example = json!(["/customer/id"]))]
+    #[schema(min_items = 1, max_items = 20, value_type = Option<Vec<text::Pointer>>, example = json!(["/customer/id"]))]
     pub(crate) fields: Option<Vec<String>>,
     /// `live`, the default: the job keeps others away until it ends.
     #[serde(rename = "while")]
-    #[schema(example = "live")]
+    #[schema(example = "live", value_type = Option<While>)]
     pub(crate) while_: Option<String>,
     /// In place of `while`: the job keeps others away for so long from its submit on, unless it fails, is cancelled or
     /// expires.
@@ -85,8 +86,32 @@ pub(crate) struct SubmitUnique {
     pub(crate) period_ms: Option<u64>,
     /// What to do when there is another one: `return` it (the default), `replace` it unless it has started, or `reject` this
     /// submit.
-    #[schema(example = "return")]
+    #[schema(example = "return", value_type = Option<OnConflict>)]
     pub(crate) on_conflict: Option<String>,
+}
+
+/// Until when a job keeps others away.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UniqueWhile)]
+#[expect(dead_code, reason = "it describes what is read as text")]
+pub(crate) enum While {
+    /// Until it ends.
+    Live,
+}
+
+/// What a submit does that another job keeps away.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UniqueOnConflict)]
+#[expect(dead_code, reason = "it describes what is read as text")]
+pub(crate) enum OnConflict {
+    /// It answers with that job.
+    Return,
+    /// It takes that job's place, unless that has started.
+    Replace,
+    /// It is refused.
+    Reject,
 }
 
 /// The wait after the n-th failed attempt is drawn between 0 and `initial_ms` × `factor`ⁿ⁻¹, at most

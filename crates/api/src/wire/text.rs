@@ -73,3 +73,27 @@ pub(crate) struct Cron(String);
 #[derive(ToSchema)]
 #[schema(min_length = 1, max_length = 64, format = "time-zone")]
 pub(crate) struct TimeZone(String);
+
+/// Why something was done. No control characters, and not white space alone.
+#[derive(ToSchema)]
+#[schema(
+    min_length = 1,
+    max_length = 500,
+    pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*[^\\u0000-\\u0020\\u007f-\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000][^\\u0000-\\u001f\\u007f-\\u009f]*$"
+)]
+pub(crate) struct Reason(String);
+
+/// A JSON Pointer (RFC 6901).
+#[derive(ToSchema)]
+#[schema(max_length = 500, pattern = "^(/([^/~\\u0000]|~[01])*)*$")]
+pub(crate) struct Pointer(String);
+
+/// A key of metadata.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 64)]
+pub(crate) struct MetadataKey(String);
+
+/// A value of metadata.
+#[derive(ToSchema)]
+#[schema(max_length = 500)]
+pub(crate) struct MetadataValue(String);
