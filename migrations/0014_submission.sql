@@ -23,7 +23,8 @@ create table unique_job (
     constraint unique_job_pkey primary key (tenant_id, key_hash)
 );
 call protect('unique_job');
-grant select, insert, update, delete on unique_job to tandem_api, tandem_worker;
+-- Not its tenant: no row changes its owner.
+grant select, insert, delete, update (job_id, expires_at) on unique_job to tandem_api, tandem_worker;
 
 -- Whether a job in this state, NULL if it is gone, holds its key. Within a period an ended job holds it too, unless it
 -- ended without having done its work.

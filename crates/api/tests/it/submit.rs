@@ -80,7 +80,7 @@ async fn everything_that_is_sent_is_kept() {
         "start_by": format!("{}-01-01T00:00:00Z", next_year()),
         "finished_at": null, "cancel_requested_at": null,
         "metadata": { "b": "é\u{0}", "a": "" }, "sensitive": ["/a/1", "/b"],
-        "error": null, "result": null, "request_id": "req-7",
+        "error": null, "result": null, "request_id": "req-7", "schedule": null, "fire_at": null,
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     });
     assert_eq!(job, expected);
