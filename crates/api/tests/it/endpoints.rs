@@ -111,10 +111,12 @@ async fn a_change_meets_the_version_that_it_was_made_for_or_nothing() {
         .await
         .ok(201);
     unmet(put_if(&user, BILLING, &wanted(), &[("if-none-match", "*")]).await);
-    for stale in ["\"2\"", "W/\"1\"", "1", "\"x\""] {
+    for stale in ["\"2\"", "W/\"1\"", "\"x\""] {
         unmet(put_if(&user, BILLING, &wanted(), &[("if-match", stale)]).await);
         unmet(delete(&user, BILLING, Some(stale)).await);
     }
+    let no_tag = delete(&user, BILLING, Some("1")).await;
+    no_tag.problem(400, "invalid_header");
     let version = put_if(&user, BILLING, &wanted(), &[("if-match", "\"1\"")])
         .await
         .ok(200);

@@ -36,7 +36,7 @@ async fn every_wrong_command_is_told_where_it_is_wrong() {
         (all(",\"limit\":1.5"), at("/limit")),
         (all(",\"dry_run\":null"), at("/dry_run")),
         (all(",\"dry_run\":1"), at("/dry_run")),
-        (filter("\"all\":false"), at("/filter/all")),
+        (filter("\"all\":false"), at("/filter")),
         (filter("\"all\":true,\"kind\":\"k\""), at("/filter/all")),
         (filter("\"job_ids\":[]"), at("/filter/job_ids")),
         (filter("\"state\":\"done\""), at("/filter/state")),
