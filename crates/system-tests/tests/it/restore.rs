@@ -12,8 +12,9 @@ use crate::process::Process;
 use crate::system::{Setup, System};
 use crate::worker::Worker;
 
-const BEFORE: i64 = 30;
-const AFTER: i64 = 50;
+/// With [`AFTER`] as many as are announced for a tenant at least, however busy the workers are.
+const BEFORE: i64 = 8;
+const AFTER: i64 = 12;
 
 /// Workers with free places look every second; nobody waits until a lost message is sent again, which is after a minute.
 const FOUND_WITHIN: Duration = Duration::from_secs(20);
