@@ -161,20 +161,17 @@ impl Store {
     pub async fn fire(&self, firings: &[Firing]) -> Result<Vec<Fired>, Error> {
         self.in_time(async {
             let mut tx = self.begin_for_all().await?;
-            let held = hold(&mut tx, firings).await?;
-            if held.is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut fired = make_jobs(&mut tx, &held).await?;
-            for (schedule, previous) in &mut fired {
-                if let Some(previous) = previous
-                    && cancel(&mut tx, *previous).await? == Cancel::Cancelled
-                {
-                    schedule.cancelled = Some(*previous);
+            match fire_in(&mut tx, firings).await {
+                Ok(fired) => {
+                    tx.commit().await?;
+                    Ok(fired)
+                }
+                Err(error) => {
+                    // At once, not when the connection is used again: who then fires each alone must not find them held.
+                    tx.rollback().await?;
+                    Err(error)
                 }
             }
-            tx.commit().await?;
-            Ok(fired.into_iter().map(|(schedule, _)| schedule).collect())
         })
         .await
     }
@@ -231,6 +228,22 @@ impl Store {
         .await?;
         Ok(purged.rows_affected())
     }
+}
+
+async fn fire_in(tx: &mut PgTransaction<'static>, firings: &[Firing]) -> Result<Vec<Fired>, Error> {
+    let held = hold(tx, firings).await?;
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut fired = make_jobs(tx, &held).await?;
+    for (schedule, previous) in &mut fired {
+        if let Some(previous) = previous
+            && cancel(tx, *previous).await? == Cancel::Cancelled
+        {
+            schedule.cancelled = Some(*previous);
+        }
+    }
+    Ok(fired.into_iter().map(|(schedule, _)| schedule).collect())
 }
 
 /// Those of the schedules that are still to be fired; nobody else changes them until the transaction ends. In a statement
