@@ -81,7 +81,8 @@ try {
 
   const body = JSON.stringify({ kind: "test.echo", payload: { from: "the page" } });
   const submitted = await tryOut("jobs", "submit_job", body);
-  expect(`a submit shows ${submitted.status} ${submitted.text}`, submitted.status.startsWith("202"));
+  // The page fills in the example of `Prefer`, so it may wait for the job's end.
+  expect(`a submit shows ${submitted.status} ${submitted.text}`, /^20[02]/.test(submitted.status));
   const listed = await tryOut("jobs", "list_jobs");
   expect(`a list shows ${listed.status}`, listed.status.startsWith("200"));
   const id = /"id":\s*"([^"]+)"/.exec(submitted.text)?.[1];
@@ -93,8 +94,13 @@ try {
   await browser.close();
 }
 
-// The first list was asked for without a key on purpose; browsers put every refusal into the console.
-const unexpected = complaints.filter((it) => !/^console: Failed to load resource: .* 401 /.test(it));
+// The first list was asked for without a key on purpose; browsers put every refusal into the console. And the style that
+// the page's logo brings along is refused on purpose, by its hash: another inline style would be a defect.
+const EXPECTED = [
+  /^console: Failed to load resource: .* 401 /,
+  /^console: Applying inline style .*sha256-RL3ie0nH\+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w=/,
+];
+const unexpected = complaints.filter((it) => !EXPECTED.some((expected) => expected.test(it)));
 for (const complaint of unexpected) console.log(`docs page: ${complaint}`);
 console.log(`docs page: ${unexpected.length === 0 ? "ok" : "FAILED"}`);
 process.exitCode = unexpected.length === 0 ? 0 : 1;
