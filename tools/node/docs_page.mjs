@@ -15,10 +15,6 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] }
 const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } });
 page.setDefaultTimeout(TIMEOUT_MS);
 
-// What the page must be able to live with, whether the api demands it or not: no script but its own files.
-const STRICT =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
-
 const complaints = [];
 page.on("console", (message) => {
   if (message.type() === "error") complaints.push(`console: ${message.text()}`);
@@ -26,17 +22,10 @@ page.on("console", (message) => {
 page.on("pageerror", (error) => complaints.push(`page: ${error.message}`));
 await page.route("**/*", (route) => {
   const asked = route.request().url();
-  if (asked.startsWith(`${url}/docs`)) return continueUnderPolicy(route);
   if (asked.startsWith(`${url}/`) || asked.startsWith("data:")) return route.continue();
   complaints.push(`it asks ${asked}`);
   return route.abort();
 });
-
-async function continueUnderPolicy(route) {
-  const answer = await route.fetch();
-  const headers = { "content-security-policy": STRICT, ...answer.headers() };
-  return route.fulfill({ response: answer, headers });
-}
 
 /** Tries an operation out, and gives the status and the body that the page shows. */
 async function tryOut(tag, id, body) {
@@ -62,7 +51,9 @@ function expect(what, holds) {
 
 try {
   const opened = await page.goto(`${url}/docs/`);
-  console.log(`docs page: Content-Security-Policy: ${opened.headers()["content-security-policy"] ?? "none"}`);
+  const policy = opened.headers()["content-security-policy"] ?? "none";
+  console.log(`docs page: Content-Security-Policy: ${policy}`);
+  expect("it runs under no strict policy", policy.startsWith("default-src 'none'; script-src 'self'; style-src 'self';"));
   await page.locator(".opblock").first().waitFor();
   const shown = await page.locator(".opblock").count();
   const document = await (await fetch(`${url}/openapi.json`)).json();
@@ -91,6 +82,7 @@ try {
   complaints.push(error.message);
   await page.screenshot({ path: join(folder, "failed.png"), fullPage: true });
 } finally {
+  await page.unrouteAll({ behavior: "ignoreErrors" });
   await browser.close();
 }
 
