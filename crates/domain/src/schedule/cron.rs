@@ -44,11 +44,28 @@ pub enum CronError {
     #[error("must be @yearly, @monthly, @weekly, @daily or @hourly, or have five fields")]
     Nickname,
     /// A field has something that it can't have.
-    #[error("is no cron expression: {0}")]
-    Syntax(String),
+    #[error("has a wrong {0}")]
+    Syntax(&'static str),
     /// There is no such day.
     #[error("never matches: there is no such day in any year")]
     NeverMatches,
+}
+
+/// The fields as people call them, in their order.
+const FIELDS: [&str; 5] = ["minute", "hour", "day of month", "month", "day of week"];
+
+/// The first field that is wrong by itself.
+fn wrong_field(parser: &CronParser, fields: &[&str]) -> &'static str {
+    let alone = |place: usize| {
+        let mut expression = ["*"; 5];
+        expression[place] = fields[place];
+        parser.parse(&expression.join(" "))
+    };
+    let wrong = FIELDS
+        .iter()
+        .enumerate()
+        .find(|(place, _)| alone(*place).is_err());
+    wrong.map_or("field", |(_, name)| name)
 }
 
 impl Cron {
@@ -111,7 +128,7 @@ impl FromStr for Cron {
             .build();
         let pattern = parser
             .parse(expression)
-            .map_err(|error| CronError::Syntax(error.to_string()))?;
+            .map_err(|_| CronError::Syntax(wrong_field(&parser, &fields)))?;
         let cron = Self {
             follows_elapsed_time: [minute, hour].iter().any(|field| field.contains(['*', '/'])),
             pattern,
@@ -192,22 +209,18 @@ mod tests {
         for wrong in ["@", "@reboot", "@every 5m", "@hourly 5"] {
             assert_eq!(cron(wrong), Err(CronError::Nickname), "{wrong}");
         }
-        for wrong in [
-            "60 * * * *",
-            "* 24 * * *",
-            "* * 0 * *",
-            "* * * 13 *",
-            "* * * * 8",
-            "5-1 * * * *",
-            "*/0 * * * *",
-            "a b c d e",
-            "1- * * * *",
+        for (wrong, field) in [
+            ("60 * * * *", "minute"),
+            ("* 24 * * *", "hour"),
+            ("* * 0 * *", "day of month"),
+            ("* * * 13 *", "month"),
+            ("* * * * 8", "day of week"),
+            ("5-1 * * * *", "minute"),
+            ("*/0 * * * *", "minute"),
+            ("a b c d e", "minute"),
+            ("1- * * * *", "minute"),
         ] {
-            assert!(
-                matches!(cron(wrong), Err(CronError::Syntax(_))),
-                "{wrong}: {:?}",
-                cron(wrong)
-            );
+            assert_eq!(cron(wrong), Err(CronError::Syntax(field)), "{wrong}");
         }
         for wrong in ["0 0 31 2 *", "0 0 30 FEB *", "0 0 31 4,6,9,11 *", "* * 30-31 2 *"] {
             assert_eq!(cron(wrong), Err(CronError::NeverMatches), "{wrong}");
