@@ -128,11 +128,11 @@ pub(crate) enum SubmitProblems {
     InvalidBody(ProblemBody),
 }
 
-/// What routes that take a body, and no `Idempotency-Key`, may answer besides.
+/// What routes that take a body may answer besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes answers")]
 pub(crate) enum BodyProblems {
-    /// The body is not JSON.
+    /// The body is not JSON, or a header is not valid.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
     /// The body did not arrive in time.
@@ -144,7 +144,7 @@ pub(crate) enum BodyProblems {
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody),
-    /// The body is not valid.
+    /// The body is not valid; or, where the route takes one, the `Idempotency-Key` belongs to another request.
     #[response(status = 422, content_type = "application/problem+json")]
     InvalidBody(ProblemBody),
 }
