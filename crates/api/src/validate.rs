@@ -123,6 +123,7 @@ impl Rules<'_> {
             unique,
             traceparent: Some(self.context.traceparent.to_string()),
             request_id: Some(self.context.request_id.clone()),
+            fire: None,
         })
     }
 

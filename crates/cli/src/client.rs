@@ -160,6 +160,15 @@ impl Client {
         .await
     }
 
+    /// Asks for something to be done under a key, so that repeating it is harmless.
+    pub(crate) async fn post_once(&self, path: &str, idempotency_key: &str) -> Result<Value, Failure> {
+        self.send(|| {
+            self.request(Method::POST, path)
+                .header("idempotency-key", idempotency_key)
+        })
+        .await
+    }
+
     /// Puts JSON, if what is there is what is expected. The body goes as it is: a payload's bytes are kept.
     pub(crate) async fn put(&self, path: &str, body: &str, expected: Expected) -> Result<Value, Failure> {
         self.send(|| {

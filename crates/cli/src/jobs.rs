@@ -73,12 +73,7 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     optional("max_attempts", args.max_attempts.map(Into::into));
     optional("timeout_ms", args.timeout.map(ms));
     optional("tags", (!args.tags.is_empty()).then(|| args.tags.into()));
-    let metadata: Map<String, Value> = args
-        .metadata
-        .into_iter()
-        .map(|(key, value)| (key, value.into()))
-        .collect();
-    optional("metadata", (!metadata.is_empty()).then(|| metadata.into()));
+    optional("metadata", metadata(&args.metadata));
     optional(
         "sensitive",
         (!args.sensitive.is_empty()).then(|| args.sensitive.into()),
@@ -93,7 +88,17 @@ fn submit_body(args: SubmitArgs) -> Result<String, Failure> {
     ))
 }
 
-fn unique(args: UniqueArgs) -> Option<Value> {
+/// What is known about a job, if anything is.
+pub(crate) fn metadata(pairs: &[(String, String)]) -> Option<Value> {
+    let metadata: Map<String, Value> = pairs
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone().into()))
+        .collect();
+    (!metadata.is_empty()).then(|| metadata.into())
+}
+
+/// How a job is unique, if it is.
+pub(crate) fn unique(args: UniqueArgs) -> Option<Value> {
     let mut unique = match (args.unique_key, args.unique_fields) {
         (None, fields) if fields.is_empty() => return None,
         (None, fields) => json!({ "fields": fields }),

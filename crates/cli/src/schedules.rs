@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::args::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 use crate::client::{Client, Expected};
 use crate::failure::{ExitStatus, Failure};
-use crate::jobs::read_payload;
+use crate::jobs::{metadata, read_payload, unique};
 use crate::output;
 use crate::output::plain;
 
@@ -43,9 +43,12 @@ pub(crate) async fn run(args: SchedulesArgs) -> Result<ExitStatus, Failure> {
         }
         SchedulesCommand::Pause { name } => print(client.post(&route(&name, "/pause")).await?, json),
         SchedulesCommand::Resume { name } => print(client.post(&route(&name, "/resume")).await?, json),
-        SchedulesCommand::Fire { name } => {
-            // Tried again only where nothing has been done: a request that was refused, or did not get there.
-            let job = client.post(&route(&name, "/fire")).await?;
+        SchedulesCommand::Fire {
+            name,
+            idempotency_key,
+        } => {
+            let key = idempotency_key.unwrap_or_else(|| runtime::random::id().to_string());
+            let job = client.post_once(&route(&name, "/fire"), &key).await?;
             if json {
                 output::json(&job);
             } else {
@@ -86,6 +89,14 @@ fn body(args: &PutArgs) -> Result<String, Failure> {
         "tags",
         (!args.tags.is_empty()).then(|| args.tags.clone().into()),
     );
+    optional(&mut job, "start_within_ms", args.start_within.map(ms));
+    optional(&mut job, "metadata", metadata(&args.metadata));
+    optional(
+        &mut job,
+        "sensitive",
+        (!args.sensitive.is_empty()).then(|| args.sensitive.clone().into()),
+    );
+    optional(&mut job, "unique", unique(args.unique.clone()));
     // The payload goes in as text, so that its numbers and the order of its keys stay as they are.
     let (schedule, job) = (
         Value::Object(schedule).to_string(),
@@ -143,6 +154,8 @@ fn print_table(schedules: &[Value]) {
         "next_fire_at",
         "last_fired_at",
         "paused_at",
+        "last_skipped_at",
+        "last_skip_reason",
         "last_error",
         "version",
     ];

@@ -20,6 +20,24 @@ use crate::row::ms;
 pub(crate) use again::reclaim;
 pub use purge::{PurgedUnique, UniqueCursor};
 
+/// A job that is to be stored, as far as its key matters.
+pub(crate) trait Wish {
+    /// The job's id.
+    fn id(&self) -> JobId;
+    /// That no other job does the same work.
+    fn unique(&self) -> Option<&Unique>;
+}
+
+impl Wish for NewJob {
+    fn id(&self) -> JobId {
+        self.id
+    }
+
+    fn unique(&self) -> Option<&Unique> {
+        self.unique.as_ref()
+    }
+}
+
 /// How one job of a request is answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Place {
@@ -43,8 +61,9 @@ pub(crate) struct Refusal {
 pub(crate) struct Settled {
     /// One per request.
     pub(crate) answers: Vec<Result<Vec<Place>, Refusal>>,
-    /// Jobs to be cancelled, because others take their place. Nobody can start them before this transaction ends.
-    pub(crate) replaced: Vec<JobId>,
+    /// Jobs to be cancelled, because others take their place, and the keys that they held. Nobody can start them before
+    /// this transaction ends.
+    pub(crate) replaced: Vec<(UniqueKey, JobId)>,
     /// The rows that must change, each to the job that holds the key now.
     changes: Vec<(UniqueKey, Option<Claimant>)>,
 }
@@ -57,9 +76,9 @@ struct Claimant {
 }
 
 impl Claimant {
-    fn of(job: &NewJob, unique: &Unique) -> Self {
+    fn of(job_id: JobId, unique: &Unique) -> Self {
         Self {
-            job_id: job.id,
+            job_id,
             window: unique.window,
         }
     }
@@ -91,19 +110,19 @@ impl Row {
 }
 
 /// Decides what becomes of the requests, in their order, and locks what that depends on.
-pub(crate) async fn settle(
+pub(crate) async fn settle<W: Wish>(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
-    requests: &[&[NewJob]],
+    requests: &[&[W]],
 ) -> Result<Settled, Error> {
     // By key, each with the first job that wants it.
     let mut wanted: BTreeMap<UniqueKey, Claimant> = BTreeMap::new();
     let mut replaceable = HashSet::new();
     for job in requests.iter().copied().flatten() {
-        if let Some(unique) = &job.unique {
+        if let Some(unique) = job.unique() {
             wanted
                 .entry(unique.key)
-                .or_insert_with(|| Claimant::of(job, unique));
+                .or_insert_with(|| Claimant::of(job.id(), unique));
             if unique.on_conflict == OnConflict::Replace {
                 replaceable.insert(unique.key);
             }
@@ -246,7 +265,7 @@ async fn keep_from_starting(
 }
 
 /// Takes the requests in their order.
-fn decide(requests: &[&[NewJob]], rows: &HashMap<UniqueKey, Row>, fresh: &HashSet<UniqueKey>) -> Settled {
+fn decide<W: Wish>(requests: &[&[W]], rows: &HashMap<UniqueKey, Row>, fresh: &HashSet<UniqueKey>) -> Settled {
     let held = rows.iter().filter(|(_, row)| row.held);
     let mut deciding = Deciding {
         holders: held.map(|(key, row)| (*key, row.holder())).collect(),
@@ -274,7 +293,7 @@ struct Deciding {
     holders: HashMap<UniqueKey, Holder>,
     /// Of the holders, those that are new.
     claimants: HashMap<UniqueKey, Claimant>,
-    replaced: Vec<JobId>,
+    replaced: Vec<(UniqueKey, JobId)>,
 }
 
 /// What a key was before a request took it.
@@ -286,7 +305,7 @@ struct Before {
 
 impl Deciding {
     /// One request: what one that is refused would have changed is taken back.
-    fn request(&mut self, jobs: &[NewJob]) -> Result<Vec<Place>, Refusal> {
+    fn request(&mut self, jobs: &[impl Wish]) -> Result<Vec<Place>, Refusal> {
         let (mut places, mut taken) = (Vec::with_capacity(jobs.len()), Vec::new());
         let replaced_before = self.replaced.len();
         for (index, job) in jobs.iter().enumerate() {
@@ -303,24 +322,24 @@ impl Deciding {
     }
 
     /// The job that stands in the way, if it is refused.
-    fn job(&mut self, job: &NewJob, taken: &mut Vec<Before>) -> Result<Place, JobId> {
-        let Some(unique) = &job.unique else {
+    fn job(&mut self, job: &impl Wish, taken: &mut Vec<Before>) -> Result<Place, JobId> {
+        let Some(unique) = job.unique() else {
             return Ok(Place::New);
         };
         match unique.decide(self.holders.get(&unique.key).copied()) {
             Verdict::Return(holder) => return Ok(Place::Existing(holder)),
             Verdict::Refuse(holder) => return Err(holder),
-            Verdict::Replace(old) => self.replaced.push(old),
+            Verdict::Replace(old) => self.replaced.push((unique.key, old)),
             Verdict::Take => {}
         }
         let holder = Holder {
-            job_id: job.id,
+            job_id: job.id(),
             waits: true,
         };
         taken.push(Before {
             key: unique.key,
             holder: self.holders.insert(unique.key, holder),
-            claimant: self.claimants.insert(unique.key, Claimant::of(job, unique)),
+            claimant: self.claimants.insert(unique.key, Claimant::of(job.id(), unique)),
         });
         Ok(Place::New)
     }
@@ -339,6 +358,11 @@ fn put_back<V>(map: &mut HashMap<UniqueKey, V>, key: UniqueKey, value: Option<V>
 }
 
 impl Settled {
+    /// The jobs to be cancelled.
+    pub(crate) fn replaced_ids(&self) -> Vec<JobId> {
+        self.replaced.iter().map(|(_, id)| *id).collect()
+    }
+
     /// Writes down who holds the keys. The new jobs must be stored by now.
     pub(crate) async fn record(
         &self,
