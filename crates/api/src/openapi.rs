@@ -1,5 +1,7 @@
 //! The description of the api: what the handlers' own descriptions don't say.
 
+mod links;
+
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{RefOr, Schema};
@@ -53,7 +55,7 @@ impl Modify for ApiKeyScheme {
 }
 
 /// Says what holds for every route, whoever wrote its description: a parameter can be absent, but not null. What an
-/// optional field of a body may be, utoipa takes for parameters as well.
+/// optional field of a body may be, utoipa takes for parameters as well. And what leads where.
 pub(crate) fn finish(openapi: &mut utoipa::openapi::OpenApi) {
     for item in openapi.paths.paths.values_mut() {
         let operations = [
@@ -72,6 +74,7 @@ pub(crate) fn finish(openapi: &mut utoipa::openapi::OpenApi) {
             }
         }
     }
+    links::add(openapi);
 }
 
 fn without_null(schema_type: &mut SchemaType) {
