@@ -7,10 +7,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tandem import BadRequest, Conflict, NotFound, Tandem, ValidationFailed, WaitTimeout
+from tandem import BadRequest, ConfigurationError, Conflict, NotFound, Tandem, ValidationFailed, WaitTimeout
 from tandem.models import JobState
 
+from .conftest import Connect
 from .eventually import eventually
+from .servers import Gateway, forwards
 
 
 def test_a_job_is_submitted_runs_and_has_a_result(tandem: Tandem) -> None:
@@ -49,10 +51,15 @@ def test_a_job_that_does_not_end_in_time_is_told_as_it_is(tandem: Tandem) -> Non
     assert tandem.jobs.wait(job.id).state is JobState.CANCELLED
 
 
-def test_the_end_is_known_at_once_to_who_waits_for_it(tandem: Tandem) -> None:
-    job = tandem.jobs.submit(kind="test.sleep", payload={"ms": 1_500})
-    ended = tandem.jobs.wait(job.id, timeout=30)
-    assert ended.state is JobState.SUCCEEDED
+def test_who_waits_asks_once(connect: Connect, url: str) -> None:
+    gateway = Gateway(forwards(url))
+    with gateway.serving() as through:
+        tandem = connect(through)
+        job = tandem.jobs.submit(kind="test.sleep", payload={"ms": 1_500})
+        assert tandem.jobs.wait(job.id, timeout=40).state is JobState.SUCCEEDED
+        assert tandem.jobs.submit_and_wait(kind="test.sleep", payload={"ms": 500}).state is JobState.SUCCEEDED
+    asked = [(request.method, request.headers.get("prefer")) for request in gateway.requests]
+    assert asked == [("POST", None), ("GET", "wait=40"), ("POST", "wait=50")]
 
 
 def test_a_batch_is_accepted_in_its_order_or_not_at_all(tandem: Tandem) -> None:
@@ -69,6 +76,12 @@ def test_an_idempotency_key_of_ones_own_makes_one_job(tandem: Tandem, name: str)
     with pytest.raises(ValidationFailed) as raised:
         tandem.jobs.submit(kind="test.echo", payload=2, idempotency_key=name)
     assert raised.value.code == "idempotency_key_reused"
+    with pytest.raises(BadRequest) as empty:
+        tandem.jobs.submit(kind="test.echo", idempotency_key="")
+    assert [error.header for error in empty.value.errors] == ["Idempotency-Key"]
+    for no_header in ("a\nb", "schlüssel"):
+        with pytest.raises(ConfigurationError):
+            tandem.jobs.submit(kind="test.echo", idempotency_key=no_header)
     others = {tandem.jobs.submit(kind="test.echo", payload=1).id for _ in range(2)}
     assert len(others | ids) == 3
 

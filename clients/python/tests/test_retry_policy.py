@@ -90,16 +90,22 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, secs: float | None)
         (httpx.ConnectError("no"), False),
         (httpx.ConnectTimeout("no"), False),
         (httpx.PoolTimeout("no"), False),
+        (httpx.LocalProtocolError("no"), False),
+        (httpx.DecodingError("no"), True),
         (httpx.ReadTimeout("no"), True),
         (httpx.WriteError("no"), True),
         (httpx.RemoteProtocolError("no"), True),
     ],
 )
-def test_a_broken_connection_says_whether_the_request_may_be_done(
-    error: httpx.TransportError, may_be_done: bool
-) -> None:
+def test_a_broken_connection_says_whether_the_request_may_be_done(error: httpx.RequestError, may_be_done: bool) -> None:
     call = Call("POST", "/api/users", nothing)
     with pytest.raises(ConnectionFailed) as raised:
         Exchange(call, RetryPolicy(max_tries=1)).broke(error)
     assert raised.value.may_be_done is may_be_done
     assert raised.value.__cause__ is error
+
+
+def test_what_can_not_be_sent_is_not_tried_again() -> None:
+    with pytest.raises(ConnectionFailed):
+        Exchange(Call("GET", "/api/jobs", nothing), POLICY).broke(httpx.UnsupportedProtocol("no"))
+    assert Exchange(Call("GET", "/api/jobs", nothing), POLICY).broke(httpx.ReadError("no")).wait_secs <= 0.1

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 # Nothing was sent: there was no connection to send it by.
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-# It will be the same the next time.
+# Nothing was sent, and it will be the same the next time.
 HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
@@ -68,13 +68,18 @@ class Exchange(Generic[T]):
             error = ApiError.of(problem, retry_after=wait_secs)
         return self._again(Setback.of_answer(answer.status, code, wait_secs), error)
 
-    def broke(self, cause: httpx.TransportError) -> Again:
+    def broke(self, cause: httpx.RequestError) -> Again:
         """Takes a try without an answer. Raises `ConnectionFailed` when there should be no other."""
-        doubt = Doubt.NOT_DONE if isinstance(cause, NOT_SENT) else Doubt.MAY_BE_DONE
-        message = f"the api does not answer: {str(cause) or type(cause).__name__}"
+        if isinstance(cause, HOPELESS):
+            doubt = Doubt.FINAL
+        elif isinstance(cause, NOT_SENT):
+            doubt = Doubt.NOT_DONE
+        else:
+            doubt = Doubt.MAY_BE_DONE
+        message = f"there is no answer of the api: {str(cause) or type(cause).__name__}"
         error = ConnectionFailed(message, may_be_done=doubt is Doubt.MAY_BE_DONE)
         error.__cause__ = cause
-        return self._again(Setback(Doubt.FINAL if isinstance(cause, HOPELESS) else doubt), error)
+        return self._again(Setback(doubt), error)
 
     def _again(self, setback: Setback, error: TandemError) -> Again:
         self._tries += 1

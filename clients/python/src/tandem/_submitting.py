@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ._call import Answer, Call, anything, one, part
 from ._waiting import patience, prefer
+from .errors import ConfigurationError
 from .models import Job, SubmittedBatch, SubmittedJob
 from .params import SubmitJob
 
@@ -49,7 +50,11 @@ def submit_batch(jobs: Sequence[SubmitJob], idempotency_key: str | None) -> Call
 
 
 def _key(idempotency_key: str | None) -> dict[str, str]:
-    return {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
+    key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
+    if not key.isascii() or not key.isprintable():
+        message = f"{key!r} can't be an idempotency key: it is sent in a header"
+        raise ConfigurationError(message)
+    return {"Idempotency-Key": key}
 
 
 def _ended_or_submitted(answer: Answer) -> Job | SubmittedJob:

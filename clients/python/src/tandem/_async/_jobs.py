@@ -110,7 +110,7 @@ class AsyncJobs(AsyncResource):
                                 yield event
                             if watching.is_over:
                                 return
-                except httpx.TransportError as error:
+                except httpx.RequestError as error:
                     watching.broke(error)
             await anyio.sleep(watching.pause_secs())
 

@@ -29,7 +29,7 @@ class AsyncTransport:
         while True:
             try:
                 response = await self.http.send(self._request(call))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 outcome: Done[T] | Any = exchange.broke(error)
             else:
                 outcome = exchange.answered(_answer(response, response.content))
@@ -54,7 +54,7 @@ class AsyncTransport:
                 if response.is_success:
                     return response
                 again = exchange.refused(_answer(response, await response.aread()))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 again = exchange.broke(error)
             await anyio.sleep(again.wait_secs)
 

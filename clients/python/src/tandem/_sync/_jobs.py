@@ -111,7 +111,7 @@ class Jobs(Resource):
                                 yield event
                             if watching.is_over:
                                 return
-                except httpx.TransportError as error:
+                except httpx.RequestError as error:
                     watching.broke(error)
             time.sleep(watching.pause_secs())
 

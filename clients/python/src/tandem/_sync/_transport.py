@@ -30,7 +30,7 @@ class Transport:
         while True:
             try:
                 response = self.http.send(self._request(call))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 outcome: Done[T] | Any = exchange.broke(error)
             else:
                 outcome = exchange.answered(_answer(response, response.content))
@@ -55,7 +55,7 @@ class Transport:
                 if response.is_success:
                     return response
                 again = exchange.refused(_answer(response, response.read()))
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 again = exchange.broke(error)
             time.sleep(again.wait_secs)
 
