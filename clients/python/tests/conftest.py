@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
 
@@ -17,6 +18,7 @@ from tandem.models import CreatedTenant
 from tandem.params import Scope
 
 from .faces import blocking
+from .servers import TLS
 
 Connect = Callable[..., Tandem]
 
@@ -44,8 +46,11 @@ def connect(request: pytest.FixtureRequest, url: str, api_key: str) -> Iterator[
             # Nobody has time to wait in tests, but for what the api asks for.
             options.setdefault("retry", RetryPolicy(initial_secs=0.01))
             if portal is None:
-                return stack.enter_context(Tandem(at, key, **options))
-            return stack.enter_context(blocking(portal, AsyncTandem(at, key, **options)))
+                http = stack.enter_context(httpx.Client(verify=TLS))
+                return stack.enter_context(Tandem(at, key, http_client=http, **options))
+            async_http = httpx.AsyncClient(verify=TLS)
+            stack.callback(portal.call, async_http.aclose)
+            return blocking(portal, AsyncTandem(at, key, http_client=async_http, **options))
 
         yield make
 

@@ -48,13 +48,12 @@ def derived(path: Path) -> str:
             line = re.sub(pattern, replacement, line)
         lines.append(line)
     ruff = [sys.executable, "-m", "ruff"]
-    config = ["--config", str(HERE / "pyproject.toml")]
-    sorted_text = run([*ruff, "check", "--select", "I", "--fix-only", "--quiet", *config, "-"], "".join(lines))
-    return HEADER.format(name=path.name) + run([*ruff, "format", "--quiet", *config, "-"], sorted_text)
+    sorted_text = run([*ruff, "check", "--select", "I", "--fix-only", "--quiet", "-"], "".join(lines))
+    return HEADER.format(name=path.name) + run([*ruff, "format", "--quiet", "-"], sorted_text)
 
 
 def run(command: list[str], text: str) -> str:
-    return subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE, cwd=HERE).stdout
 
 
 def main() -> int:

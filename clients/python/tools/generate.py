@@ -167,16 +167,15 @@ def formatted(text: str) -> str:
     """Formats as the rest of the package is, and leaves out what each model would say again."""
     text = re.sub(r" +model_config = ConfigDict\(\s+use_attribute_docstrings=True,\s+\)\n", "", text)
     ruff = [sys.executable, "-m", "ruff"]
-    config = ["--config", str(HERE / "pyproject.toml")]
     text = run(
-        [*ruff, "check", "--select", "I,UP,F401", "--fix-only", "--quiet", *config, "--ignore-noqa", "-"],
+        [*ruff, "check", "--select", "I,UP,F401", "--fix-only", "--quiet", "-"],
         text,
     )
-    return run([*ruff, "format", "--quiet", *config, "-"], text)
+    return run([*ruff, "format", "--quiet", "-"], text)
 
 
 def run(command: list[str], text: str | None = None) -> str:
-    return subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE).stdout
+    return subprocess.run(command, input=text, text=True, check=True, stdout=subprocess.PIPE, cwd=HERE).stdout
 
 
 def files() -> dict[Path, str]:
