@@ -95,6 +95,7 @@ def test_headers_are_known_in_any_spelling_and_bodies_as_text() -> None:
         {"Webhook-Id": "j2"},
         {"Webhook-Timestamp": "0"},
         {"Webhook-Timestamp": "soon"},
+        {"Webhook-Timestamp": "inf"},
         {"Webhook-Timestamp": "nan"},
         {"Webhook-Timestamp": "9" * 5_000},
         {"Webhook-Signature": ""},
