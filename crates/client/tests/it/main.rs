@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod administration;
 mod jobs;
-mod people;
+mod operations;
 mod retries;
+mod watch;
 mod webhook;
 mod world;
