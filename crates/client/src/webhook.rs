@@ -1,7 +1,18 @@
 //! Receiving what jobs of kind `http.request` send: is it really from the platform?
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use standardwebhooks::Webhook;
+use standardwebhooks::{HEADER_WEBHOOK_TIMESTAMP, Webhook};
+
+/// What a secret begins with.
+const PREFIX: &str = "whsec_";
+
+/// Standard Webhooks 1.0: a secret has at least so many bytes. An empty one would let everybody sign.
+const MIN_SECRET_BYTES: usize = 24;
+
+/// A time in seconds has fewer digits for the next three hundred centuries, and can be subtracted without overflow.
+const MAX_TIMESTAMP_DIGITS: usize = 12;
 
 /// Checks signatures with one or several secrets: with the old and the new one while they are rotated.
 ///
@@ -19,7 +30,7 @@ impl std::fmt::Debug for Verifier {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum VerifyError {
     /// A secret is none.
-    #[error("a signing secret begins with whsec_, followed by base64")]
+    #[error("a signing secret begins with whsec_, followed by 24 bytes or more in base64")]
     Secret,
     /// The signature is missing, or of another secret, body or time.
     #[error("the signature does not belong to the message")]
@@ -32,9 +43,9 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError::Secret`] when one can't be read, or there is none.
     pub fn new<S: AsRef<str>>(secrets: impl IntoIterator<Item = S>) -> Result<Self, VerifyError> {
-        let webhooks: Result<Vec<Webhook>, _> = secrets
+        let webhooks: Result<Vec<Webhook>, VerifyError> = secrets
             .into_iter()
-            .map(|secret| Webhook::new(secret.as_ref()))
+            .map(|secret| webhook(secret.as_ref()).ok_or(VerifyError::Secret))
             .collect();
         webhooks
             .ok()
@@ -49,10 +60,23 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError::Signature`] when it is not to be trusted.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), VerifyError> {
-        self.0
-            .iter()
-            .any(|webhook| webhook.verify(body, headers).is_ok())
-            .then_some(())
-            .ok_or(VerifyError::Signature)
+        let accepted =
+            has_time(headers) && self.0.iter().any(|webhook| webhook.verify(body, headers).is_ok());
+        accepted.then_some(()).ok_or(VerifyError::Signature)
     }
+}
+
+fn webhook(secret: &str) -> Option<Webhook> {
+    let key = STANDARD.decode(secret.strip_prefix(PREFIX)?).ok()?;
+    (key.len() >= MIN_SECRET_BYTES)
+        .then(|| Webhook::from_bytes(key).ok())
+        .flatten()
+}
+
+/// Whether the timestamp is digits that the library can calculate with: it subtracts whatever an `i64` can be.
+fn has_time(headers: &HeaderMap) -> bool {
+    headers.get(HEADER_WEBHOOK_TIMESTAMP).is_some_and(|timestamp| {
+        let digits = timestamp.as_bytes();
+        (1..=MAX_TIMESTAMP_DIGITS).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+    })
 }

@@ -8,8 +8,10 @@
 #![warn(missing_docs)]
 
 mod mutator;
+mod pointer;
 mod run;
 mod targets;
+mod webhook;
 
 pub use run::{Dose, Failed, Ran, run};
 pub use targets::{TARGETS, Target};

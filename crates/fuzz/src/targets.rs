@@ -7,6 +7,8 @@ use domain::schedule::{Cron, Zone};
 use domain::{EndpointName, JobId, JobState, KeyId, Kind, QueueName, ScheduleName, Scope, Tag};
 use runtime::credential::{ApiKey, KeyEnvironment};
 
+use crate::{pointer, webhook};
+
 /// A parser with its promise.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
@@ -58,6 +60,12 @@ pub const TARGETS: &[Target] = &[
     target("last-event-id", || texts(&["17", "0"]), api::fuzz::last_event_id),
     target("limit", || texts(&["20", "100", "+1"]), api::fuzz::limit),
     target("payload", || texts(PAYLOADS), worker::fuzz::payload),
+    target("pointer", || texts(pointer::POINTERS), pointer::pointer),
+    target(
+        "pointer-document",
+        || texts(pointer::DOCUMENTS),
+        pointer::document,
+    ),
     target(
         "prefer",
         || texts(&["wait=20", "respond-async, Wait = \"5\"; strict"]),
@@ -84,6 +92,9 @@ pub const TARGETS: &[Target] = &[
         || texts(&["jobs:read", "jobs:write", "ops", "admin"]),
         rereads::<Scope>,
     ),
+    target("signature", webhook::signatures, webhook::signature),
+    target("signature-timestamp", webhook::timestamps, webhook::timestamp),
+    target("signing-secret", || texts(webhook::SECRETS), webhook::secret),
     target(
         "state",
         || texts(&["scheduled", "queued", "succeeded"]),
@@ -131,7 +142,7 @@ fn texts(texts: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// What is accepted is read again, as the same, from how it is written.
-fn rereads<T: FromStr + Display + PartialEq>(input: &[u8]) -> bool {
+pub(crate) fn rereads<T: FromStr + Display + PartialEq>(input: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(input) else {
         return false;
     };

@@ -30,6 +30,7 @@ impl Holds {
         LaneHolds {
             everyone: self.lanes.iter().any(|queue| queue == lane.as_str()),
             rooms,
+            most: None,
         }
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use domain::{Failure, FailureCode, Kind, Outcome};
 use runtime::metric;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -17,6 +16,7 @@ use crate::handler::{Done, JobError, JobScope};
 use crate::quiet;
 use crate::registry::Handlers;
 use crate::running::{Control, Stop};
+use crate::slot::Slot;
 
 /// How soon a handler that is dropped is gone, unless it blocks its thread.
 const DROP_PATIENCE: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) timeout: Duration,
     pub(crate) stop_grace: Duration,
     /// Taken until the handler's task is gone, which may be after the attempt's end.
-    pub(crate) slot: Arc<OwnedSemaphorePermit>,
+    pub(crate) slot: Arc<Slot>,
 }
 
 impl Attempt<'_> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Config {
     /// How many handlers may run at once, over all lanes.
     pub concurrency: usize,
+    /// How many of these slots one tenant may take at most, in percent, where the outbox is the queue.
+    pub tenant_slots_percent: u32,
     /// How long one receive waits for a message; SQS allows 20 s.
     pub receive_wait: Duration,
     /// How long a received message stays hidden; renewed at half of it while its job runs.
@@ -76,6 +78,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             concurrency: 100,
+            tenant_slots_percent: 90,
             receive_wait: Duration::from_secs(20),
             visibility: Duration::from_secs(30),
             heartbeat: Duration::from_secs(10),
@@ -133,6 +136,10 @@ impl Config {
             }
         };
         must(self.concurrency > 0, "the concurrency must be at least 1");
+        must(
+            (1..=100).contains(&self.tenant_slots_percent),
+            "a tenant must be allowed 1 to 100 percent of the slots",
+        );
         must(
             self.finish_statements > 0,
             "at least one statement must be allowed to record outcomes",

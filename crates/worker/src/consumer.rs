@@ -24,6 +24,7 @@ use crate::holds::Holds;
 use crate::identity::Identity;
 use crate::messages::Messages;
 use crate::meters::Meters;
+use crate::places::Place;
 use crate::redriven::Redriven;
 use crate::registry::Handlers;
 use crate::running::Running;
@@ -264,6 +265,7 @@ impl Consumer {
                     received.push(Received {
                         delivery,
                         slot,
+                        place: None,
                         claiming,
                     });
                 }
@@ -281,8 +283,8 @@ impl Consumer {
                 .extend(receipts.map(|receipt| self.not_started(receipt)));
             return Ok(claimed);
         };
-        for (received, claim) in received.into_iter().zip(answers) {
-            self.learn(&received, &claim);
+        for (mut received, claim) in received.into_iter().zip(answers) {
+            self.learn(&mut received, &claim);
             match claim {
                 Claim::Started(_) | Claim::StartedUnreadable(_) => claimed.started.push((received, claim)),
                 Claim::Finished(_)
@@ -303,7 +305,7 @@ impl Consumer {
     }
 
     /// What the answer tells about others of the tenant.
-    fn learn(&self, received: &Received, claim: &Claim) {
+    fn learn(&self, received: &mut Received, claim: &Claim) {
         let Shared { holds, activity, .. } = &*self.shared;
         let Ok(message) = &received.delivery.message else {
             return;
@@ -311,6 +313,7 @@ impl Consumer {
         let (tenant_id, lane) = (message.tenant_id, &self.lane.name);
         match claim {
             Claim::Started(job) => {
+                received.place = Some(Place::take(holds, job.tenant_id));
                 holds.started(job.tenant_id);
                 activity.started(job.tenant_id, lane);
             }

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backoff::around;
 use crate::consumer::Lane;
 use crate::error::{Error, within};
+use crate::places::Places;
 
 /// The time between two looks, if nobody rings.
 const INTERVAL: Duration = Duration::from_millis(900);
@@ -34,6 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Holds {
     lanes: Vec<LaneView>,
     known: Mutex<store::Holds>,
+    pub(crate) places: Places,
 }
 
 #[derive(Debug)]
@@ -45,16 +47,19 @@ struct LaneView {
 
 impl Holds {
     /// Of these lanes; nothing is held at first.
-    pub(crate) fn new(lanes: &[Lane]) -> Self {
+    pub(crate) fn new(lanes: &[Lane], places: Places) -> Self {
         let view = |lane: &Lane| LaneView {
             name: lane.name.clone(),
             queue: Arc::clone(&lane.queue),
             told: watch::Sender::new(LaneHolds::default()),
         };
-        Self {
+        let holds = Self {
             lanes: lanes.iter().map(view).collect(),
             known: Mutex::default(),
-        }
+            places,
+        };
+        holds.tell_again();
+        holds
     }
 
     /// What is held in a lane, from now on.
@@ -142,13 +147,18 @@ impl Holds {
         rings.next().await;
     }
 
+    /// Tells what is held once more, as tenants take other places than before.
+    pub(crate) fn tell_again(&self) {
+        self.tell(&self.known());
+    }
+
     fn tell(&self, known: &store::Holds) {
         for lane in &self.lanes {
             let holds = known.of_lane(&lane.name);
+            lane.queue.hold(&self.places.within(holds.clone()));
             lane.told.send_if_modified(|told| {
                 let changed = *told != holds;
                 if changed {
-                    lane.queue.hold(&holds);
                     *told = holds;
                 }
                 changed

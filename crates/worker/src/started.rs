@@ -9,7 +9,6 @@ use domain::{
 use queue::Receipt;
 use serde_json::value::RawValue;
 use store::{Ending, UnreadableJob};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
@@ -19,6 +18,7 @@ use crate::finisher::Recorded;
 use crate::handler::JobScope;
 use crate::meters::recorded_event;
 use crate::running::{Claiming, Control, Entry, Stop};
+use crate::slot::Slot;
 use crate::step::StepOutcome;
 
 /// The longest that an attempt may take, whatever its job says: later moments can't be told any more.
@@ -29,7 +29,7 @@ pub(crate) struct Ticket {
     /// Its message.
     pub(crate) receipt: Receipt,
     /// Its share of the concurrency.
-    pub(crate) slot: OwnedSemaphorePermit,
+    pub(crate) slot: Slot,
     /// Its place among the running attempts.
     pub(crate) entry: Entry,
 }

@@ -9,7 +9,9 @@ use store::Claim;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::consumer::Consumer;
+use crate::places::Place;
 use crate::running::Claiming;
+use crate::slot::Slot;
 use crate::started::Ticket;
 
 /// How soon a message comes again whose job could not be started just now.
@@ -74,6 +76,8 @@ pub enum StepOutcome {
 pub struct Received {
     pub(crate) delivery: Delivery,
     pub(crate) slot: OwnedSemaphorePermit,
+    /// From the claim on that starts it.
+    pub(crate) place: Option<Place>,
     pub(crate) claiming: Claiming,
 }
 
@@ -84,6 +88,7 @@ impl Consumer {
         let Received {
             delivery,
             slot,
+            place,
             claiming,
         } = received;
         let receipt = delivery.receipt;
@@ -92,6 +97,10 @@ impl Consumer {
             Claim::Started(started) => {
                 claims.started.increment(1);
                 let entry = self.enter(&started, claiming);
+                let slot = Slot {
+                    _permit: slot,
+                    _place: place,
+                };
                 let ticket = Ticket { receipt, slot, entry };
                 self.run_started(*started, ticket).await
             }

@@ -24,6 +24,7 @@ use crate::messages::Messages;
 use crate::meters::Meters;
 use crate::news::News;
 use crate::parts::Parts;
+use crate::places::Places;
 use crate::running::Running;
 use crate::share::Share;
 use crate::step::StepOutcome;
@@ -154,9 +155,10 @@ impl Worker {
             leads: leads_told,
             beat,
         };
+        let places = Places::new(config.concurrency, config.tenant_slots_percent);
         let shared = Arc::new(Shared {
             slots: Arc::new(Semaphore::new(config.concurrency)),
-            holds: Arc::new(Holds::new(&parts.lanes)),
+            holds: Arc::new(Holds::new(&parts.lanes, places)),
             activity: Arc::default(),
             config,
             store,

@@ -48,11 +48,23 @@ fn what_was_changed_or_is_old_is_not_trusted() {
     renamed.insert("webhook-id", "msg_2".parse().unwrap());
     assert_eq!(refused(&renamed, BODY), Err(VerifyError::Signature));
     assert_eq!(refused(&HeaderMap::new(), BODY), Err(VerifyError::Signature));
+    for time in ["-9223372036854775808", "9223372036854775807", "+1", "", "é"] {
+        let mut headers = signed(&[OLD], 0);
+        headers.insert("webhook-timestamp", time.parse().unwrap());
+        assert_eq!(refused(&headers, BODY), Err(VerifyError::Signature), "{time}");
+    }
 }
 
 #[test]
 fn a_verifier_needs_a_secret() {
     assert_eq!(Verifier::new([""; 0]).unwrap_err(), VerifyError::Secret);
-    assert_eq!(Verifier::new(["whsec_é"]).unwrap_err(), VerifyError::Secret);
+    let short = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa=";
+    for secret in ["", "whsec_", "whsec_é", short, OLD.trim_start_matches("whsec_")] {
+        assert_eq!(
+            Verifier::new([OLD, secret]).unwrap_err(),
+            VerifyError::Secret,
+            "{secret}"
+        );
+    }
     assert!(!format!("{:?}", Verifier::new([OLD]).unwrap()).contains("MfKQ"));
 }

@@ -184,9 +184,10 @@ impl Queue for PostgresQueue {
 
     fn hold(&self, holds: &LaneHolds) {
         self.holds.send_if_modified(|held| {
-            let changed = held != holds;
+            // Whoever waits need not look because there is less to be had.
+            let frees = holds.frees(held);
             held.clone_from(holds);
-            changed
+            frees
         });
     }
 

@@ -68,6 +68,7 @@ pub(super) async fn take(
     receive: &Receive,
     turn: &Turn<'_>,
 ) -> Result<Taken, Error> {
+    let max = i64::try_from(receive.max).unwrap_or(i64::MAX);
     let (tenants, rooms): (Vec<Uuid>, Vec<i64>) = turn
         .holds
         .rooms
@@ -88,7 +89,7 @@ pub(super) async fn take(
             ) next on true
             where number < $5 and (lap = 1 or (lap = 2 and hop.tenant_id < $4))
         ), waiting as materialized (
-            select hop.tenant_id, hop.number, coalesce(held.room, $2) as room
+            select hop.tenant_id, hop.number, least(held.room, $8) as room
             from hop cross join lateral (
                 select (select h.room from unnest($6::uuid[], $7::bigint[]) as h (tenant_id, room)
                         where h.tenant_id = hop.tenant_id) as room
@@ -130,12 +131,13 @@ pub(super) async fn take(
         from (select) as always left join taken on true
         "#,
         lane.as_str(),
-        i64::try_from(receive.max).unwrap_or(i64::MAX),
+        max,
         receive.visibility.as_secs_f64(),
         turn.after.0,
         MAX_TENANTS,
         &tenants,
         &rooms,
+        turn.holds.most.map_or(max, |most| max.min(i64::from(most))),
     )
     .fetch_all(pool)
     .await?;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 pub(crate) static NOTHING_HELD: LaneHolds = LaneHolds {
     everyone: false,
     rooms: BTreeMap::new(),
+    most: None,
 };
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 

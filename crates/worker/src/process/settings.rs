@@ -21,6 +21,13 @@ const CONCURRENCY: Setting = Setting::with_default(
     "How many jobs run at a time, over all lanes.",
 )
 .range(1, 10_000);
+const TENANT_SLOTS: Setting = Setting::with_default(
+    "TANDEM_TENANT_SLOTS_PERCENT",
+    "90",
+    "How many of them one tenant may take at most, in percent, where the database is the queue: the others' jobs start at \
+     once, however many it has and however long they run. 100 for all, if there is one tenant.",
+)
+.range(1, 100);
 const LEASE: Setting = Setting::with_default(
     "TANDEM_LEASE_SECS",
     "30",
@@ -89,6 +96,7 @@ pub(super) const PROCESS: Process = Process {
         lanes::SETTINGS,
         &[
             &CONCURRENCY,
+            &TENANT_SLOTS,
             &LEASE,
             &HEARTBEAT,
             &VISIBILITY,
@@ -173,6 +181,7 @@ fn read_config(env: &mut Env<'_>, lane_count: u32) -> Option<Config> {
     let (lease, heartbeat): (Option<Duration>, Option<Duration>) = (env.get(&LEASE), env.get(&HEARTBEAT));
     let visibility: Option<Duration> = env.get(&VISIBILITY);
     let keep_days: Option<u32> = env.get(&RETENTION);
+    let tenant_slots_percent: Option<u32> = env.get(&TENANT_SLOTS);
     if concurrency.is_some_and(|concurrency| concurrency < lane_count as usize) {
         env.contradiction(
             &[&CONCURRENCY, &lanes::QUEUES],
@@ -188,6 +197,7 @@ fn read_config(env: &mut Env<'_>, lane_count: u32) -> Option<Config> {
     let keep_days = i32::try_from(keep_days?).ok();
     Some(Config {
         concurrency: concurrency?,
+        tenant_slots_percent: tenant_slots_percent?,
         lease: lease?,
         heartbeat: heartbeat?,
         visibility: visibility?,

@@ -53,6 +53,29 @@ async fn a_job_behind_ten_thousand_of_another_tenant_is_among_the_first_through_
     sqs.delete().await;
 }
 
+#[tokio::test]
+async fn a_tenant_whose_jobs_run_for_long_leaves_a_slot_to_the_others() {
+    let world = World::new().await;
+    let long = (0..30)
+        .map(|_| job("test.sleep", &json!({"ms": 600_000}), 1))
+        .collect();
+    world.submit_all(long).await;
+    let worker = world.worker_on(&world.store().await, test_handlers(), measured());
+    let running = world.run(worker);
+    let claims = "select count(*) from claim";
+    eventually("its share is taken", PATIENCE, async || {
+        (world.count(claims).await == 9).then_some(())
+    })
+    .await;
+    for _ in 0..20 {
+        let quiet_tenant = world.db.tenant().await;
+        pickups(&world, quiet_tenant, 1).await;
+    }
+    assert_eq!(world.count(claims).await, 9, "what is free is not its own");
+    running.shutdown.abort().cancel();
+    running.drain().await;
+}
+
 /// How long each of so many jobs of a tenant waited, one at a time, in milliseconds; sorted.
 async fn pickups(world: &World, tenant_id: TenantId, jobs: usize) -> Vec<f64> {
     let mut ids: Vec<JobId> = Vec::new();

@@ -49,6 +49,7 @@ fn with_room(tenant_id: TenantId, room: u32) -> LaneHolds {
     LaneHolds {
         everyone: false,
         rooms: BTreeMap::from([(tenant_id, room)]),
+        most: None,
     }
 }
 
@@ -151,6 +152,15 @@ async fn what_is_held_stays_and_costs_the_others_nothing() {
         queue.hold(&with_room(tenant(1), 3));
         let taken = queue.receive(up_to(100)).await.unwrap();
         assert_eq!(owners(&taken), [(tenant(1), 3), (tenant(2), 5)].into());
+        queue.hold(&LaneHolds {
+            most: Some(4),
+            ..with_room(tenant(2), 9)
+        });
+        let taken = queue.receive(up_to(100)).await.unwrap();
+        assert_eq!(owners(&taken), [(tenant(1), 4)].into());
+        enqueue(backend, tenant(2), 20).await;
+        let taken = queue.receive(up_to(100)).await.unwrap();
+        assert_eq!(owners(&taken), [(tenant(1), 4), (tenant(2), 4)].into());
         queue.hold(&LaneHolds {
             everyone: true,
             ..LaneHolds::default()
