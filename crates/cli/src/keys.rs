@@ -72,8 +72,8 @@ pub(crate) fn from_now(wait: Duration) -> Result<chrono::DateTime<chrono::Utc>, 
 }
 
 /// The key alone on standard output, so that a script can take it.
-fn print_new(made: CreatedKey) {
-    output::line(&made.api_key);
+fn print_new(CreatedKey { api_key, .. }: CreatedKey) {
+    output::line(&api_key);
     output::note("Keep it safe: it can't be read again.");
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
 }
 
 /// A time in a table.
-pub(crate) fn time<Z: TimeZone<Offset: Display>>(time: DateTime<Z>) -> String {
+pub(crate) fn time<Z: TimeZone<Offset: Copy + Display>>(time: DateTime<Z>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn optional(value: Option<impl Display>) -> String {
 }
 
 /// A time in a table that may be absent.
-pub(crate) fn optional_time<Z: TimeZone<Offset: Display>>(value: Option<DateTime<Z>>) -> String {
+pub(crate) fn optional_time<Z: TimeZone<Offset: Copy + Display>>(value: Option<DateTime<Z>>) -> String {
     optional(value.map(time))
 }
 

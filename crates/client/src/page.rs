@@ -98,9 +98,9 @@ pub(crate) fn parameters(filter: &impl Serialize) -> Result<Vec<(String, String)
     let serde_json::Value::Object(fields) = filter else {
         return Ok(Vec::new());
     };
-    let text = |value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
+    let text = |value: serde_json::Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
     };
     Ok(fields
         .into_iter()

@@ -26,21 +26,37 @@ impl World {
 
     /// Runs `tandem` as a script does: without a terminal.
     pub(crate) async fn tandem(&self, arguments: &[&str]) -> Ran {
-        let output = Command::new(env!("CARGO_BIN_EXE_tandem"))
-            .args(arguments)
-            .env_clear()
+        run(self.command(arguments)).await
+    }
+
+    /// A command that is about to be run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = tandem(arguments);
+        command
             .env("TANDEM_URL", &self.url)
-            .env("TANDEM_API_KEY", self.key.expose())
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
-        Ran {
-            code: output.status.code().unwrap(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
+            .env("TANDEM_API_KEY", self.key.expose());
+        command
+    }
+}
+
+/// A command that knows of no api.
+pub(crate) fn tandem(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tandem"));
+    command
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(mut command: Command) -> Ran {
+    let output = command.output().await.unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
     }
 }
 

@@ -179,3 +179,21 @@ async fn what_can_be_no_name_is_no_request() {
         "it is still the name of a schedule"
     );
 }
+
+#[tokio::test]
+async fn a_task_of_its_own_may_do_all_of_it() {
+    let world = World::new().await;
+    let client = world.client.clone();
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(async move {
+        let id = client.submit(&job()).await?.id;
+        client.wait(id, Duration::ZERO).await?;
+        let listed = client.jobs(&JobFilter::default()).limit(1).all().await?;
+        assert_eq!(listed[0].id, id);
+        client.cancel(id).await?;
+        let told: Vec<_> = client.watch(id).try_collect().await?;
+        Ok::<usize, Error>(told.len())
+    });
+    let told = tasks.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(told, 3, "it was submitted and cancelled, and has ended");
+}

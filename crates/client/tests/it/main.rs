@@ -4,6 +4,7 @@
 
 mod administration;
 mod jobs;
+mod newer;
 mod operations;
 mod retries;
 mod watch;

@@ -42,6 +42,11 @@ impl World {
         let client = Client::new(&world.url, world.key.expose()).unwrap();
         Self { client, world }
     }
+
+    /// Has the client go another way to the api.
+    pub(crate) fn reach_at(&mut self, url: &str) {
+        self.client = Client::new(url, self.key.expose()).unwrap();
+    }
 }
 
 impl Deref for World {
