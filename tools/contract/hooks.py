@@ -108,7 +108,11 @@ def is_foretellable(response):
         return False
     if response.status_code not in (400, 422):
         return True
-    problem = response.json()
+    try:
+        problem = response.json()
+    except ValueError:
+        # The answer of the server before ours: it can't read what the description allows.
+        return True
     if problem.get("code") in BY_WHAT_HAPPENED_BEFORE:
         return False
     errors = problem.get("errors", [])

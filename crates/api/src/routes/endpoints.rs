@@ -77,7 +77,7 @@ pub(crate) async fn list_endpoints(
     get, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
         ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of an earlier answer."),
+        ("If-None-Match" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", description = "The `ETag` of an earlier answer."),
     ),
     responses(
         (status = 200, description = "The endpoint.", body = EndpointBody,

@@ -32,7 +32,7 @@ use crate::wire::{AnsweredJob, JobBody, SubmitBatch, SubmitJob, SubmittedBatch, 
     post, path = "/api/jobs", tag = "jobs",
     params(
         IdempotencyKeyHeader,
-        ("Prefer" = Option<String>, Header, example = "wait=20",
+        ("Prefer" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", example = "wait=20",
             description = "Waits for the job's end, for 1 to 60 seconds."),
     ),
     request_body = SubmitJob,
