@@ -2,6 +2,7 @@
 //! logged of it is compared with the description.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use client::{
     AuditFilter, BulkAction, BulkFilter, BulkJobs, ChangeTenant, Client, DeadLetterFilter,
@@ -11,10 +12,12 @@ use client::{
 };
 use futures::TryStreamExt as _;
 use serde_json::{Value, json};
-use testkit::Logs;
+use testkit::{Logs, eventually};
 
 use crate::newer::{Change, newer};
 use crate::world::{KIND, World};
+
+const SOON: Duration = Duration::from_secs(30);
 
 /// A method and a route.
 type Operations = BTreeSet<(String, String)>;
@@ -226,7 +229,7 @@ async fn endpoints(client: &Client) {
         (&*shown.header_names, &shown.secret),
         (&["authorization".to_owned()][..], &None)
     );
-    let an_hour = std::time::Duration::from_secs(3_600);
+    let an_hour = Duration::from_secs(3_600);
     let rotated = client.rotate_endpoint_secret("billing", an_hour).await.unwrap();
     let secrets = client.endpoint_secrets("billing").await.unwrap();
     assert_eq!((secrets.len(), &secrets), (2, &rotated.secrets));
@@ -251,7 +254,12 @@ async fn queues(world: &World) {
     assert_eq!(client.queues().await.unwrap()[0].name, "default");
 
     world.declare("mail.send", r#"{"type":"object"}"#).await;
-    let kinds = client.kinds().await.unwrap();
+    // What the api knows of kinds is a few seconds old.
+    let kinds = eventually("the kind is known", SOON, async || {
+        let kinds = client.kinds().await.unwrap();
+        (!kinds.is_empty()).then_some(kinds)
+    })
+    .await;
     assert_eq!(kinds[0].schema.as_ref().unwrap().get(), r#"{"type":"object"}"#);
 }
 
