@@ -7,7 +7,7 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, root, services, sqlx, test, tidy};
+use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -69,6 +69,12 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Checks and packs the client for Python, and tests it against a running api and worker.
+    PythonClient {
+        /// Passed on to pytest, e.g. `-- -k retries -x`.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Uses the page at `/docs` in Chromium, if the machine has it.
     DocsPage,
     /// Checks the repository's own rules.
@@ -128,6 +134,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::OpenapiLint => Ok(exit_code(description(&Interrupts::catch()?).lint()?)),
         Command::OpenapiBreaking(with) => Ok(exit_code(description(&Interrupts::catch()?).breaking(&with)?)),
         Command::Fuzz { arguments } => fuzz::run(root(), &Interrupts::catch()?, &arguments),
+        Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
     }

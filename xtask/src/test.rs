@@ -12,7 +12,7 @@ use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
-use crate::{browser, contract};
+use crate::{browser, contract, python_client};
 
 /// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
 /// whatever happens; what kept the tests from running at all counts as one failure.
@@ -59,6 +59,10 @@ fn run_phases(
             })?;
             phases.run("contract", || {
                 contract::quick(root, interrupts, &services, &mut counts);
+                Ok(())
+            })?;
+            phases.run("python client", || {
+                python_client::count(root, interrupts, &services, &mut counts);
                 Ok(())
             })?;
             phases.run("docs page", || {
