@@ -26,7 +26,7 @@ pub enum Error {
     /// The answer is not what this version of the client expects.
     #[error("the api's answer can't be read")]
     Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The client was set up wrongly.
+    /// The client was set up wrongly, or asked for what can't be a request.
     #[error("{0}")]
     Configuration(String),
 }
