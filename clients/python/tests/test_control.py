@@ -49,7 +49,8 @@ def test_a_schedule_lives(tandem: Tandem, name: str) -> None:
     assert len(tandem.schedules.preview(name, count=3).fires) == 3
     assert tandem.schedules.pause(name).paused_at is not None
     assert tandem.schedules.resume(name).paused_at is None
-    fired = tandem.schedules.fire(name)
+    fired = tandem.schedules.fire(name, idempotency_key=f"fire-{name}")
+    assert tandem.schedules.fire(name, idempotency_key=f"fire-{name}") == fired
     job = tandem.jobs.wait(fired.id)
     assert (job.result, job.schedule) == (2, name)
     with pytest.raises(PreconditionFailed):

@@ -12,7 +12,7 @@ use crate::failure::{ExitStatus, Failure};
 use crate::output::{self, optional, optional_time, plain};
 use crate::{access, bulk, explain, wait, watch};
 
-pub(crate) use submit::{ms, read_payload};
+pub(crate) use submit::{ms, read_payload, unique};
 
 pub(crate) async fn run(args: JobsArgs) -> Result<ExitStatus, Failure> {
     let client = access::connect(&args.api)?;

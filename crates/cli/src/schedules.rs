@@ -7,7 +7,7 @@ use client::{
 use crate::access;
 use crate::args::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 use crate::failure::{ExitStatus, Failure};
-use crate::jobs::{ms, read_payload};
+use crate::jobs::{ms, read_payload, unique};
 use crate::output::{self, optional, optional_time};
 
 pub(crate) async fn run(args: SchedulesArgs) -> Result<ExitStatus, Failure> {
@@ -34,8 +34,15 @@ pub(crate) async fn run(args: SchedulesArgs) -> Result<ExitStatus, Failure> {
         }
         SchedulesCommand::Pause { name } => access::show(client.pause_schedule(&name), json, print).await?,
         SchedulesCommand::Resume { name } => access::show(client.resume_schedule(&name), json, print).await?,
-        SchedulesCommand::Fire { name } => {
-            access::show(client.fire_schedule(&name), json, |job| {
+        SchedulesCommand::Fire {
+            name,
+            idempotency_key,
+        } => {
+            let fire = match idempotency_key {
+                Some(key) => client.fire_schedule_once(&name, &key),
+                None => client.fire_schedule(&name),
+            };
+            access::show(fire, json, |job| {
                 let row = [job.id.to_string(), job.kind, job.queue, job.state.to_string()];
                 output::table(["id", "kind", "queue", "state"], [row]);
             })
@@ -60,6 +67,10 @@ fn schedule(args: PutArgs) -> Result<PutSchedule, Failure> {
             max_attempts: args.max_attempts,
             timeout_ms: args.timeout.map(ms),
             tags: args.tags,
+            start_within_ms: args.start_within.map(ms),
+            metadata: args.metadata.into_iter().collect(),
+            sensitive: args.sensitive,
+            unique: unique(args.unique),
             ..ScheduledJob::default()
         },
     })
@@ -102,6 +113,8 @@ fn print_table(schedules: Vec<Schedule>) {
         "next_fire_at",
         "last_fired_at",
         "paused_at",
+        "last_skipped_at",
+        "last_skip_reason",
         "last_error",
         "version",
     ];
@@ -114,6 +127,8 @@ fn print_table(schedules: Vec<Schedule>) {
             optional_time(schedule.next_fire_at),
             optional_time(schedule.last_fired_at),
             optional_time(schedule.paused_at),
+            optional_time(schedule.last_skipped_at),
+            optional(schedule.last_skip_reason),
             optional(schedule.last_error),
             schedule.version.to_string(),
         ]

@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::call::Call;
 use crate::error::Error;
+use crate::once::{new_key, once};
 use crate::request::{Request, segment};
 use crate::retry::RetryPolicy;
 
@@ -131,6 +132,11 @@ impl Client {
     /// Reads what is at a path.
     pub(crate) fn get<T>(&self, path: impl Into<String>) -> Call<'_, T> {
         Call::new(Ok(self.request(Method::GET, path)))
+    }
+
+    /// Posts JSON under a new idempotency key.
+    pub(crate) fn post_once<T>(&self, path: &str, body: &impl Serialize) -> Call<'_, T> {
+        once(self.request(Method::POST, path).body(body), &new_key())
     }
 
     /// Posts JSON.

@@ -81,9 +81,10 @@ pub struct RotateKey {
 }
 
 impl Client {
-    /// Makes an API key. Without an answer, a key may have been made that nobody has.
+    /// Makes an API key. Its secret is in one answer only: when that is lost, the api refuses the repeated request and names
+    /// the key that nobody has.
     pub fn create_key(&self, new: &NewKey) -> Call<'_, CreatedKey> {
-        self.post("/api/keys", new)
+        self.post_once("/api/keys", new)
     }
 
     /// The tenant's keys, newest first.

@@ -46,6 +46,7 @@ mod events;
 mod expected;
 mod jobs;
 mod keys;
+mod once;
 mod open;
 mod page;
 mod platform;
@@ -83,7 +84,7 @@ pub use request::Request;
 pub use retry::{Repeat, RetryPolicy};
 pub use schedules::{
     FireTime, MissedPolicy, OverlapPolicy, PreviewRange, PreviewSchedule, PutSchedule, Schedule, ScheduleJob,
-    SchedulePreview, ScheduledJob,
+    SchedulePreview, ScheduleUnique, ScheduledJob, SkipReason,
 };
 pub use tenants::{ChangeTenant, CreatedTenant, NewTenant, Tenant};
 pub use users::User;

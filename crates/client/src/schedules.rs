@@ -2,6 +2,8 @@
 
 mod put;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, FixedOffset, Utc};
 use domain::JobId;
 use http::Method;
@@ -13,7 +15,8 @@ pub use self::put::{PutSchedule, ScheduledJob};
 use crate::call::Call;
 use crate::client::Client;
 use crate::expected::{Expected, with_version};
-use crate::jobs::{Backoff, Submitted};
+use crate::jobs::{Backoff, OnConflict, Submitted};
+use crate::once::{new_key, once};
 use crate::open::Open;
 use crate::page::Pages;
 
@@ -50,6 +53,10 @@ pub struct Schedule {
     pub last_error: Option<String>,
     /// When that was.
     pub last_error_at: Option<DateTime<Utc>>,
+    /// The newest fire time for which no job was made, and none will be.
+    pub last_skipped_at: Option<DateTime<Utc>>,
+    /// Why that was.
+    pub last_skip_reason: Option<Open<SkipReason>>,
     /// Since when it is paused.
     pub paused_at: Option<DateTime<Utc>>,
     /// When it was made.
@@ -78,6 +85,37 @@ pub struct ScheduleJob {
     /// Labels.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// They expire when they were not started so long after they were made.
+    pub start_within_ms: Option<u64>,
+    /// What there is to know about them.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    /// JSON Pointers to what of the payload is personal.
+    #[serde(default)]
+    pub sensitive: Vec<String>,
+    /// That no other job does the same work.
+    pub unique: Option<ScheduleUnique>,
+}
+
+/// How a schedule's jobs are unique. The key itself is kept as a digest only.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ScheduleUnique {
+    /// For how long a job keeps others away; until its end, if absent.
+    pub period_ms: Option<u64>,
+    /// What becomes of a job that another one keeps away.
+    pub on_conflict: Open<OnConflict>,
+}
+
+/// Why a fire time has no job.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// The previous job had not ended.
+    Overlap,
+    /// Another job does the same work.
+    Unique,
+    /// No worker was there in time.
+    Missed,
 }
 
 /// What a schedule does when it fires while its previous job has not ended.
@@ -184,9 +222,16 @@ impl Client {
         Call::new(request.map(|request| request.harmless()))
     }
 
-    /// Makes one of a schedule's jobs now. Without an answer it may have been made all the same.
+    /// Makes one of a schedule's jobs now, under a new idempotency key.
+    ///
+    /// Without an answer it may have been made all the same.
     pub fn fire_schedule(&self, name: &str) -> Call<'_, Submitted> {
-        Call::new(self.named(Method::POST, PATH, name, "/fire"))
+        self.fire_schedule_once(name, &new_key())
+    }
+
+    /// Makes one of a schedule's jobs now, under an idempotency key of the caller's own.
+    pub fn fire_schedule_once(&self, name: &str, idempotency_key: &str) -> Call<'_, Submitted> {
+        once(self.named(Method::POST, PATH, name, "/fire"), idempotency_key)
     }
 
     /// When a schedule fires next.

@@ -93,9 +93,10 @@ impl fmt::Debug for CreatedTenant {
 }
 
 impl Client {
-    /// Makes a tenant with a key. Without an answer, it may have been made, with a key that nobody has.
+    /// Makes a tenant with a key. The key's secret is in one answer only: when that is lost, the api refuses the repeated
+    /// request and names the tenant, whose key nobody has.
     pub fn create_tenant(&self, new: &NewTenant) -> Call<'_, CreatedTenant> {
-        self.post("/api/tenants", new)
+        self.post_once("/api/tenants", new)
     }
 
     /// The tenants that the key may see, newest first.

@@ -27,7 +27,7 @@ pub struct User {
 impl Client {
     /// Makes a user. It is refused when the address is taken.
     pub fn create_user(&self, name: &str, email: &str) -> Call<'_, User> {
-        self.post("/api/users", &json!({ "name": name, "email": email }))
+        self.post_once("/api/users", &json!({ "name": name, "email": email }))
     }
 
     /// The users, newest first.

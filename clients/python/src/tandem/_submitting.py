@@ -49,6 +49,18 @@ def submit_batch(jobs: Sequence[SubmitJob], idempotency_key: str | None) -> Call
     )
 
 
+def fire(schedule: str, idempotency_key: str | None) -> Call[SubmittedJob]:
+    """Has a schedule make one of its jobs."""
+    return Call(
+        "POST",
+        "/api/schedules/{name}/fire",
+        one(SubmittedJob),
+        at={"name": schedule},
+        headers=_key(idempotency_key),
+        repeatable=True,
+    )
+
+
 def _key(idempotency_key: str | None) -> dict[str, str]:
     key = str(uuid.uuid4()) if idempotency_key is None else idempotency_key
     if not key.isascii() or not key.isprintable():

@@ -625,12 +625,22 @@ class ScheduleJob(Answer):
     backoff: Backoff
     kind: str
     max_attempts: int
+    metadata: dict[str, str]
     payload: Any
-    """What the handler gets, byte for byte as it was sent."""
+    """
+    What the handler gets, byte for byte as it was sent.
+    For a key that only reads, with `***` in place of what `sensitive` points to.
+    """
     queue: str
+    sensitive: list[str]
+    """JSON Pointers to what of the payload is personal."""
+    start_within_ms: int | None = None
+    """They expire when they were not started so long after they were made."""
     tags: list[str]
     timeout_ms: int
     """How long one attempt may take."""
+    unique: ScheduleUnique | None = None
+    """That no other job does the same work; its key is kept as a digest only."""
 
 
 class ScheduleList(Answer):
@@ -658,13 +668,20 @@ class ScheduleSummary(Answer):
     kind: str
     """Names the handler of its jobs."""
     last_error: str | None = None
-    """Why it could not be fired when it was last tried; it is tried again every minute."""
+    """
+    Why it could not be fired when it was last tried; it is tried again every minute. It begins with `quota_exceeded`
+    while the tenant has as many jobs waiting as it may have.
+    """
     last_error_at: datetime | None = None
     """When that was."""
     last_fired_at: datetime | None = None
     """What its newest job was made for."""
     last_job_id: UUID | None = None
     """Its newest job."""
+    last_skip_reason: SkipReason | None = None
+    """Why that was."""
+    last_skipped_at: datetime | None = None
+    """The newest fire time for which no job was made, and none will be."""
     missed: MissedPolicy
     missed_after_secs: int
     name: str
@@ -686,6 +703,16 @@ class Schedule(ScheduleSummary):
     """A schedule as it stands, with the jobs that it makes."""
 
     job: ScheduleJob
+
+
+class ScheduleUnique(Answer):
+    """How jobs are unique."""
+
+    on_conflict: UniqueOnConflict
+    period_ms: int | None = None
+    """For how long a job keeps others away."""
+    while_: UniqueWhile | None = Field(None, alias="while")
+    """`live`, unless there is a period."""
 
 
 class Scope(OpenEnum):
@@ -712,6 +739,16 @@ class SecretList(Answer):
     """The secrets that sign, newest first."""
 
     secrets: list[Secret]
+
+
+class SkipReason(OpenEnum):
+    """
+    Why a fire time has no job.
+    """
+
+    OVERLAP = "overlap"
+    UNIQUE = "unique"
+    MISSED = "missed"
 
 
 class SubmittedBatch(Answer):
@@ -763,6 +800,24 @@ class TenantList(Answer):
     next_cursor: str | None = None
     """Gives the next page when sent as `cursor`; `null` on the last one."""
     tenants: list[Tenant]
+
+
+class UniqueOnConflict(OpenEnum):
+    """
+    What a submit does that another job keeps away.
+    """
+
+    RETURN = "return"
+    REPLACE = "replace"
+    REJECT = "reject"
+
+
+class UniqueWhile(OpenEnum):
+    """
+    Until when a job keeps others away.
+    """
+
+    LIVE = "live"
 
 
 class User(Answer):

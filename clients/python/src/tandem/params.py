@@ -390,7 +390,12 @@ class RotateSecret(TypedDict):
 
 
 class ScheduledJob(TypedDict):
-    """The jobs that a schedule makes, as a submit describes them."""
+    """
+    The jobs that a schedule makes, as a submit describes them.
+
+    What a submit says about one moment, `run_at`, `delay_ms` and `start_by`, a schedule's job can't say: it is due when it
+    is made.
+    """
 
     backoff: NotRequired[SubmitBackoff | None]
     """The waits between attempts."""
@@ -398,14 +403,28 @@ class ScheduledJob(TypedDict):
     """Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter."""
     max_attempts: NotRequired[int | None]
     """The most attempts that may fail; 5 by default."""
+    metadata: NotRequired[dict[str, Any] | None]
+    """
+    What you want to know about them, kept with each and passed to its handler: at most 20 texts of at most 500 bytes,
+    each by a key of at most 64 characters.
+    """
     payload: NotRequired[Any]
     """What the handler gets, byte for byte. Any JSON; `null` by default."""
     queue: NotRequired[str | None]
     """The lane that they wait in; `default` by default."""
+    sensitive: NotRequired[list[str] | None]
+    """JSON Pointers to what of the payload is personal, as in a submit; also masked where the schedule is shown."""
+    start_within_ms: NotRequired[int | None]
+    """They expire when they were not started so long after they were made."""
     tags: NotRequired[list[str] | None]
     """Labels for finding them again."""
     timeout_ms: NotRequired[int | None]
     """How long one attempt may take; 300,000 by default."""
+    unique: NotRequired[SubmitUnique | None]
+    """
+    That no other job does the same work. Where there is one when the schedule fires, `return` and `reject` make no job,
+    and `last_skip_reason` tells it.
+    """
 
 
 Scope: TypeAlias = Literal["jobs:read", "jobs:write", "ops", "admin"]

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use client::{MissedPolicy, OverlapPolicy};
 
 use super::ApiArgs;
+use super::submit::{UniqueArgs, parse_pair};
 use crate::time::{parse_duration, parse_time};
 
 #[derive(Debug, Args)]
@@ -51,6 +52,9 @@ pub(crate) enum SchedulesCommand {
     Fire {
         /// Its name
         name: String,
+        /// Makes repeating this command harmless for a day; random, if absent
+        #[arg(long)]
+        idempotency_key: Option<String>,
     },
     /// Show when a schedule fires next, or when one with an expression would
     Preview(PreviewArgs),
@@ -92,6 +96,17 @@ pub(crate) struct PutArgs {
     /// A label of its jobs; may be repeated
     #[arg(long = "tag")]
     pub(crate) tags: Vec<String>,
+    /// Give a job up that was not started so long after it was made
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) start_within: Option<Duration>,
+    /// Something to know about its jobs, as `key=value`; may be repeated
+    #[arg(long, value_parser = parse_pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// A JSON Pointer to what of the payload is personal, e.g. `/card/number`; may be repeated
+    #[arg(long)]
+    pub(crate) sensitive: Vec<String>,
+    #[command(flatten)]
+    pub(crate) unique: UniqueArgs,
     /// Only make it: fail if there is one of this name
     #[arg(long, conflicts_with = "if_version")]
     pub(crate) only_new: bool,

@@ -43,7 +43,8 @@ fn job(args: SubmitArgs) -> Result<SubmitJob, Failure> {
     })
 }
 
-fn unique(args: UniqueArgs) -> Option<SubmitUnique> {
+/// How a job is unique, if it is.
+pub(crate) fn unique(args: UniqueArgs) -> Option<SubmitUnique> {
     if args.unique_key.is_none() && args.unique_fields.is_empty() {
         return None;
     }

@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use domain::{JobId, JobState};
 use http::Method;
-use http::header::HeaderName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::call::Call;
 use crate::client::Client;
 use crate::error::Error;
+use crate::once::{new_key, once};
 use crate::open::Open;
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// A job to be submitted. What is `None` or empty has the api's default.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -107,7 +105,7 @@ pub struct SubmitUnique {
 }
 
 /// What a submit does that another job keeps away.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnConflict {
     /// It is answered by that job, as by [`Submitted::existed`].
@@ -168,14 +166,6 @@ impl Client {
     }
 
     fn submit_to<T>(&self, path: &str, body: &impl Serialize, idempotency_key: &str) -> Call<'_, T> {
-        let request = self.request(Method::POST, path).body(body);
-        let request = request.and_then(|request| request.header(IDEMPOTENCY_KEY, idempotency_key));
-        Call::new(request.map(|request| request.harmless()))
+        once(self.request(Method::POST, path).body(body), idempotency_key)
     }
-}
-
-fn new_key() -> String {
-    uuid::Builder::from_random_bytes(rand::random())
-        .into_uuid()
-        .to_string()
 }

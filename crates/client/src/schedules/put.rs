@@ -1,11 +1,13 @@
 //! What a schedule is to be.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{MissedPolicy, OverlapPolicy};
 use crate::error::Error;
-use crate::jobs::SubmitBackoff;
+use crate::jobs::{SubmitBackoff, SubmitUnique};
 
 /// A schedule to be made, or to replace the one of its name. What is `None` or empty has the api's default.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -51,6 +53,18 @@ pub struct ScheduledJob {
     /// Labels for finding them again.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// They expire when they were not started so long after they were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_within_ms: Option<u64>,
+    /// What there is to know about them, kept with each and passed to its handler.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    /// JSON Pointers to what of the payload is personal: masked for keys that only read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sensitive: Vec<String>,
+    /// That no other job does the same work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unique: Option<SubmitUnique>,
 }
 
 impl ScheduledJob {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client::{Client, Error, JobFilter, RetryPolicy, SubmitJob};
+use client::{Client, Error, JobFilter, NewKey, RetryPolicy, RotateKey, Scope, SubmitJob};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,8 +128,42 @@ async fn what_is_not_harmless_is_not_sent_again_when_its_answer_is_lost() {
     let world = World::new().await;
     let (url, _connections) = losing_the_first_answer(&world.url).await;
     let client = Client::new(url, world.key.expose()).unwrap();
-    let lost = client.create_user("Ann", "ann@example.com").await.unwrap_err();
+    let id = world.key.id().parse().unwrap();
+    let rotated = client.rotate_key(id, RotateKey::default()).await;
+    let lost = rotated.unwrap_err();
     assert!(matches!(lost, Error::Connection(_)), "{lost:?}");
-    let users = world.client.users().all().await.unwrap();
-    assert_eq!(users.len(), 1, "it was done, which only its caller can find out");
+    let keys = world.client.keys().all().await.unwrap();
+    assert_eq!(keys.len(), 2, "it was done, which only its caller can find out");
+}
+
+#[tokio::test]
+async fn a_user_whose_answer_is_lost_is_made_once() {
+    let world = World::new().await;
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let ann = client.create_user("Ann", "ann@example.com").await.unwrap();
+    assert_eq!(world.client.users().all().await.unwrap(), [ann]);
+}
+
+#[tokio::test]
+async fn a_key_whose_answer_is_lost_is_named_by_the_api() {
+    let world = World::new().await;
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let new = NewKey {
+        name: "ci".to_owned(),
+        scopes: vec![Scope::JobsRead],
+        ..NewKey::default()
+    };
+    let lost = client.create_key(&new).await.unwrap_err();
+    let keys = world.client.keys().all().await.unwrap();
+    let [made, _own] = &keys[..] else {
+        panic!("{keys:?}")
+    };
+    let problem = lost.problem().unwrap();
+    assert_eq!(problem.status, 409);
+    assert_eq!(
+        problem.resource.as_deref(),
+        Some(&*format!("/api/keys/{}", made.id))
+    );
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing_extensions import Unpack
 
+from .. import _submitting
 from .._call import Call, nothing, one
 from .._paging import Page, listing
 from .._preconditions import condition
@@ -69,9 +70,12 @@ class Schedules(Resource):
             Call("POST", "/api/schedules/{name}/resume", one(Schedule), at={"name": name}, repeatable=True)
         )
 
-    def fire(self, name: str) -> SubmittedJob:
-        """Makes one of a schedule's jobs now."""
-        return self._send(Call("POST", "/api/schedules/{name}/fire", one(SubmittedJob), at={"name": name}))
+    def fire(self, name: str, *, idempotency_key: str | None = None) -> SubmittedJob:
+        """Makes one of a schedule's jobs now.
+
+        By an `idempotency_key` of your own the same key gives the same job for a day, also in another process.
+        """
+        return self._send(_submitting.fire(name, idempotency_key))
 
     def preview(self, name: str, **query: Unpack[PreviewScheduleQuery]) -> SchedulePreview:
         """When a schedule fires next."""
