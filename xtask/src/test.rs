@@ -121,20 +121,20 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// The binaries first: tests of the whole system run them, and `cargo test` would not build them for
+    /// The programs first: tests of the whole system run them, and `cargo test` would not build them for
     /// that.
     fn build(&self, root: &Path, interrupts: &Interrupts) -> Result<()> {
         let mut cargo = Command::new("cargo");
         cargo
             .current_dir(root)
-            .args(["build", "--bins"])
+            .args(["build", "--bins", "--examples"])
             .args(self.scope());
         for package in &self.packages {
             cargo.args(["--package", package]);
         }
         let status = interrupts.run(&mut cargo)?;
         if !status.success() {
-            bail!("the binaries do not build");
+            bail!("the programs do not build");
         }
         Ok(())
     }

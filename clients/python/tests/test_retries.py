@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 
 import pytest
@@ -18,7 +19,7 @@ from tandem import (
 )
 
 from .conftest import Connect
-from .servers import Gateway, breaks_off, breaks_off_after, forwards, refuses, says
+from .servers import Gateway, Request, breaks_off, breaks_off_after, forwards, refuses, says
 
 HEALTHY = says(200, b'{"status": "ok", "checks": {}}')
 
@@ -141,11 +142,16 @@ def test_nobody_there_is_tried_again_also_for_what_is_done_once(
 
 
 def test_a_silent_api_is_not_waited_for_for_ever(connect: Connect) -> None:
-    def sleeps(_request: object) -> None:
-        time.sleep(0.5)
+    over = threading.Event()
 
-    with Gateway(sleeps).serving() as through:
-        tandem = connect(through, timeout=0.1, retry=RetryPolicy(max_tries=2, initial_secs=0.01))
+    def says_nothing(_request: Request) -> None:
+        over.wait()
+
+    gateway = Gateway(says_nothing)
+    with gateway.serving() as through:
+        tandem = connect(through, timeout=0.5, retry=RetryPolicy(max_tries=2, initial_secs=0.01))
         with pytest.raises(ConnectionFailed) as raised:
             tandem.health()
-        assert raised.value.may_be_done
+        over.set()
+    assert raised.value.may_be_done
+    assert len(gateway.requests) == 2

@@ -17,6 +17,8 @@ from .servers import Gateway, Request, json_of, says
 
 SECRET = "whsec_" + base64.b64encode(b"a secret that only tests use, ok").decode()
 OTHER = "whsec_" + base64.b64encode(b"another one that only tests use.").decode()
+SHORT = "whsec_" + base64.b64encode(b"x" * 23).decode()
+ZEROS = "whsec_" + base64.b64encode(bytes(32)).decode()
 RECEIVED = says(200, b'{"thanks": true}', content_type="application/json")
 
 
@@ -82,6 +84,9 @@ def test_a_receiver_keeps_up_with_a_rotation(tandem: Tandem, name: str) -> None:
 def test_headers_are_known_in_any_spelling_and_bodies_as_text() -> None:
     delivery = Verifier([OTHER, SECRET]).verify("not JSON: ü", signed("not JSON: ü"))
     assert (delivery.id, delivery.attempt) == ("j1", 3)
+    # It is not signed, so anybody may have changed it.
+    for attempt in ("", "three", "9" * 5_000):
+        assert Verifier(SECRET).verify("{}", {**signed("{}"), "Tandem-Attempt": attempt}).attempt is None
 
 
 @pytest.mark.parametrize(
@@ -90,6 +95,9 @@ def test_headers_are_known_in_any_spelling_and_bodies_as_text() -> None:
         {"Webhook-Id": "j2"},
         {"Webhook-Timestamp": "0"},
         {"Webhook-Timestamp": "soon"},
+        {"Webhook-Timestamp": "inf"},
+        {"Webhook-Timestamp": "nan"},
+        {"Webhook-Timestamp": "9" * 5_000},
         {"Webhook-Signature": ""},
         {"Webhook-Signature": "v1"},
         {"Webhook-Signature": "v1,a,b"},
@@ -112,7 +120,9 @@ def test_what_is_not_signed_or_no_text_is_refused() -> None:
         Verifier(SECRET).verify(b"{}", signed("{}", at=old))
 
 
-@pytest.mark.parametrize("secrets", [[], "", "whsec_", "whsec_!", "c2VjcmV0", [SECRET, "x"]])
+@pytest.mark.parametrize(
+    "secrets", [[], "", "whsec_", "whsec_é", SHORT, ZEROS, SECRET.removeprefix("whsec_"), [SECRET, "x"]]
+)
 def test_what_is_no_secret_is_refused_at_once(secrets: str | list[str]) -> None:
     with pytest.raises(ConfigurationError):
         Verifier(secrets)

@@ -13,6 +13,10 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from .errors import ConfigurationError, TandemError
 
 _PREFIX = "whsec_"
+# Standard Webhooks 1.0: a secret has at least so many bytes. An empty one would let everybody sign.
+_MIN_SECRET_BYTES = 24
+# Numbers in headers are digits, and no more of them than make sense.
+_MAX_DIGITS = 12
 
 
 class Headers(Protocol):
@@ -60,14 +64,14 @@ class Verifier:
         """
         content = body.encode() if isinstance(body, str) else body
         named = {name.lower(): value for name, value in headers.items()}
-        if not any(_accepts(webhook, content, named) for webhook in self._webhooks):
+        sent_at = _number(named, "webhook-timestamp")
+        if sent_at is None or not any(_accepts(webhook, content, named) for webhook in self._webhooks):
             message = "the signature does not belong to the message"
             raise VerificationFailed(message)
-        attempt = named.get("tandem-attempt", "")
         return Delivery(
             id=named["webhook-id"],
-            sent_at=datetime.fromtimestamp(float(named["webhook-timestamp"]), timezone.utc),
-            attempt=int(attempt) if attempt.isdecimal() else None,
+            sent_at=datetime.fromtimestamp(sent_at, timezone.utc),
+            attempt=_number(named, "tandem-attempt"),
             body=content,
         )
 
@@ -77,10 +81,16 @@ def _webhook(secret: str) -> Webhook:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except ValueError:
         key = b""
-    if not key or not secret.startswith(_PREFIX):
-        message = f"a signing secret begins with {_PREFIX}, followed by base64"
+    # HMAC fills a key up with zeros, so one of zeros alone is the empty one.
+    if len(key) < _MIN_SECRET_BYTES or not any(key) or not secret.startswith(_PREFIX):
+        message = f"a signing secret begins with {_PREFIX}, followed by {_MIN_SECRET_BYTES} bytes or more in base64"
         raise ConfigurationError(message)
     return Webhook(key)
+
+
+def _number(headers: dict[str, str], name: str) -> int | None:
+    digits = headers.get(name, "")
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS else None
 
 
 def _accepts(webhook: Webhook, body: bytes, headers: dict[str, str]) -> bool:

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use client::{MissedPolicy, OverlapPolicy};
 
 use super::ApiArgs;
 use super::submit::{UniqueArgs, parse_pair};
@@ -71,12 +72,12 @@ pub(crate) struct PutArgs {
     /// The zone whose clocks `--cron` is about, e.g. `Europe/Berlin`; UTC, if absent
     #[arg(long)]
     pub(crate) time_zone: Option<String>,
-    /// What it does while its previous job has not ended: `allow`, `skip` (the default) or `cancel_previous`
+    /// What it does while its previous job has not ended; `skip` by default
     #[arg(long)]
-    pub(crate) overlap: Option<String>,
-    /// What it does about fire times that no worker was there for: `skip`, `latest` (the default) or `all`
+    pub(crate) overlap: Option<Overlap>,
+    /// What it does about fire times that no worker was there for; `latest` by default
     #[arg(long)]
-    pub(crate) missed: Option<String>,
+    pub(crate) missed: Option<Missed>,
     /// How old a fire time may be before it counts as missed
     #[arg(long, value_parser = parse_duration)]
     pub(crate) missed_after: Option<Duration>,
@@ -112,6 +113,48 @@ pub(crate) struct PutArgs {
     /// Only replace this version of it
     #[arg(long)]
     pub(crate) if_version: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Overlap {
+    /// Make another job beside it
+    Allow,
+    /// Make none
+    Skip,
+    /// Cancel it, and make another one
+    CancelPrevious,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Missed {
+    /// Nothing
+    Skip,
+    /// Make one job, for the newest of them
+    Latest,
+    /// Make a job for each of them, for the newest 100 at most
+    All,
+}
+
+impl From<Overlap> for OverlapPolicy {
+    fn from(overlap: Overlap) -> Self {
+        match overlap {
+            Overlap::Allow => Self::Allow,
+            Overlap::Skip => Self::Skip,
+            Overlap::CancelPrevious => Self::CancelPrevious,
+        }
+    }
+}
+
+impl From<Missed> for MissedPolicy {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Skip => Self::Skip,
+            Missed::Latest => Self::Latest,
+            Missed::All => Self::All,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -229,6 +229,11 @@ impl Client {
         &self.api_key
     }
 
+    /// Where the api listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         let response = self.request_get(path).send().await.unwrap();
         assert!(response.status().is_success(), "{path}: {}", response.status());
