@@ -33,7 +33,7 @@ output "test_listener_arn" {
   value       = var.test_listener ? aws_lb_listener.this["test"].arn : null
 }
 
-output "security_group_id" {
+output "sg_id" {
   description = "Its security group. Services behind it let it in, and let it out to them."
   value       = aws_security_group.this.id
 }
