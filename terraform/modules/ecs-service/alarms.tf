@@ -23,8 +23,8 @@ resource "aws_cloudwatch_metric_alarm" "utilisation" {
   threshold           = each.value.percent
   treat_missing_data  = "notBreaching"
 
-  alarm_actions = var.alarms.topic_arns
-  ok_actions    = var.alarms.topic_arns
+  alarm_actions = var.alarms.ticket_topic_arns
+  ok_actions    = var.alarms.ticket_topic_arns
 }
 
 resource "aws_cloudwatch_metric_alarm" "missing_tasks" {
@@ -46,6 +46,6 @@ resource "aws_cloudwatch_metric_alarm" "missing_tasks" {
   treat_missing_data = "breaching"
   actions_enabled    = local.is_released
 
-  alarm_actions = var.alarms.topic_arns
-  ok_actions    = var.alarms.topic_arns
+  alarm_actions = var.alarms.page_topic_arns
+  ok_actions    = var.alarms.page_topic_arns
 }

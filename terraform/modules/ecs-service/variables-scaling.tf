@@ -96,11 +96,12 @@ variable "autoscaling" {
 }
 
 variable "alarms" {
-  description = "Alarms about the tasks themselves, and the SNS topics that hear of them; null for none, which saves 0.30 dollars a month. cpu_percent, memory_percent: averages for a quarter of an hour."
+  description = "Alarms about the tasks themselves; null for none, which saves 0.30 dollars a month. page_topic_arns are the SNS topics that hear of missing tasks, ticket_topic_arns those that hear of busy ones: cpu_percent or memory_percent on average for a quarter of an hour."
   type = object({
-    topic_arns     = optional(set(string), [])
-    cpu_percent    = optional(number, 85)
-    memory_percent = optional(number, 85)
+    page_topic_arns   = optional(list(string), [])
+    ticket_topic_arns = optional(list(string), [])
+    cpu_percent       = optional(number, 85)
+    memory_percent    = optional(number, 85)
   })
   default = {}
 
@@ -110,8 +111,8 @@ variable "alarms" {
   }
 
   validation {
-    condition     = var.alarms == null ? true : alltrue([for arn in var.alarms.topic_arns : can(regex("^arn:[a-z-]+:sns:", arn))])
-    error_message = "Each of alarms.topic_arns must be the ARN of an SNS topic."
+    condition     = var.alarms == null ? true : alltrue([for arn in concat(var.alarms.page_topic_arns, var.alarms.ticket_topic_arns) : can(regex("^arn:[a-z-]+:sns:", arn))])
+    error_message = "Each of alarms.page_topic_arns and ticket_topic_arns must be the ARN of an SNS topic."
   }
 }
 

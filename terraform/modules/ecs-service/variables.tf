@@ -112,8 +112,8 @@ variable "environment" {
   }
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : !can(regex("(PASSWORD|PEPPER|TOKEN|SECRET|DATABASE_URL|ACCESS_KEY)$", name))])
-    error_message = "environment must have no secrets in it; names that end in PASSWORD, PEPPER, TOKEN, SECRET, ACCESS_KEY or DATABASE_URL belong into secrets."
+    condition     = alltrue([for name, value in var.environment : !can(regex("(PASSWORD|PEPPER|TOKEN|SECRET|ACCESS_KEY)$", name)) && !can(regex("://[^/@]*:[^/@]*@", value))])
+    error_message = "environment must have no secrets in it; names that end in PASSWORD, PEPPER, TOKEN, SECRET or ACCESS_KEY, and URLs with a password, belong into secrets."
   }
 }
 

@@ -23,6 +23,11 @@ output "url" {
   value       = var.domain == null ? null : "https://${var.domain.name}"
 }
 
+output "certificate_arn" {
+  description = "The certificate that clients see, once it is valid."
+  value       = local.certificate_arn
+}
+
 output "https_listener_arn" {
   description = "The listener on 443, for rules with priorities from 100."
   value       = aws_lb_listener.this["https"].arn

@@ -160,8 +160,11 @@ run "an_environment_can_sleep" {
 run "alarms_call_and_name_their_runbooks" {
   variables {
     desired_count = 2
-    alarms        = { topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tandem-test-alarms"] }
-    runbook_base  = "https://example.com/runbooks"
+    alarms = {
+      page_topic_arns   = ["arn:aws:sns:eu-west-1:111122223333:tandem-test-page"]
+      ticket_topic_arns = ["arn:aws:sns:eu-west-1:111122223333:tandem-test-ticket"]
+    }
+    runbook_base = "https://example.com/runbooks"
   }
 
   assert {
@@ -170,10 +173,11 @@ run "alarms_call_and_name_their_runbooks" {
   }
   assert {
     condition = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.utilisation), aws_cloudwatch_metric_alarm.missing_tasks) :
-      alarm.alarm_actions == var.alarms.topic_arns && alarm.ok_actions == var.alarms.topic_arns
+      alarm.alarm_actions == toset(alarm.metric_name == "CPUUtilization" && alarm.statistic == "SampleCount" ? var.alarms.page_topic_arns : var.alarms.ticket_topic_arns)
+      && alarm.ok_actions == alarm.alarm_actions
       && can(regex("Runbook: https://example.com/runbooks/[a-z-]+\\.md$", alarm.alarm_description))
     ])
-    error_message = "Each alarm must call, tell when it is over, and say where to read on."
+    error_message = "Missing tasks must wake somebody, busy ones need not; each alarm must tell when it is over, and say where to read on."
   }
   assert {
     condition     = keys(output.alarm_names) == ["cpu", "memory", "missing_tasks"]
