@@ -71,6 +71,15 @@ locals {
   ]...)
 }
 
+# Conditions of composite alarms, by promise and window.
+locals {
+  burning = {
+    for slo in keys(local.slos) : slo => {
+      for window in keys(local.windows) : window => format("ALARM(%q)", aws_cloudwatch_metric_alarm.burn[join("-", [slo, window])].alarm_name)
+    }
+  }
+}
+
 # One window of one promise. It tells nobody; what tells is the agreement of two.
 resource "aws_cloudwatch_metric_alarm" "burn" {
   for_each = local.burn_alarms
@@ -113,8 +122,7 @@ resource "aws_cloudwatch_composite_alarm" "burn" {
   alarm_description = "${local.slos[each.value.slo].says}, for long and still now. Runbook: ${var.runbook_base}/${local.slos[each.value.slo].runbook}.md"
 
   alarm_rule = join(" OR ", [
-    for pair in each.value.pairs :
-    "(${join(" AND ", [for window in pair : "ALARM(\"${aws_cloudwatch_metric_alarm.burn["${each.value.slo}-${window}"].alarm_name}\")"])})"
+    for pair in each.value.pairs : format("(%s)", join(" AND ", [for window in pair : local.burning[each.value.slo][window]]))
   ])
 
   alarm_actions = [aws_sns_topic.this[each.value.urgency].arn]
