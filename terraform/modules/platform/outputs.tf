@@ -82,3 +82,8 @@ output "dashboard_names" {
   description = "The dashboards by what they show."
   value       = module.observability.dashboard_names
 }
+
+output "github_role_arns" {
+  description = "The roles of workflows by name, for the variables of the environment on GitHub; none without github."
+  value       = var.github == null ? {} : module.github[0].role_arns
+}
