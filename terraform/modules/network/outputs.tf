@@ -38,7 +38,7 @@ output "assign_public_ip" {
   value       = var.egress_mode == "public_ip"
 }
 
-output "endpoint_security_group_id" {
+output "endpoint_sg_id" {
   description = "The security group of the interface endpoints, which has no rules: whoever may use them adds one. Null when there are no such endpoints."
   value       = one(aws_security_group.endpoints[*].id)
 }

@@ -83,7 +83,7 @@ run "nothing_is_open_by_default" {
     error_message = "The isolated subnets must have nothing to do with the internet."
   }
   assert {
-    condition     = length(aws_vpc_endpoint.interface) == 0 && output.endpoint_security_group_id == null
+    condition     = length(aws_vpc_endpoint.interface) == 0 && output.endpoint_sg_id == null
     error_message = "Interface endpoints cost money and are asked for."
   }
 }

@@ -52,7 +52,7 @@ run "each_zone_goes_out_through_its_own_gateway" {
     error_message = "Tasks must stand in the private subnets."
   }
   assert {
-    condition     = aws_vpc_endpoint.interface["sqs"].subnet_ids == toset(output.private_subnet_ids) && aws_vpc_endpoint.interface["sqs"].security_group_ids == toset([output.endpoint_security_group_id])
+    condition     = aws_vpc_endpoint.interface["sqs"].subnet_ids == toset(output.private_subnet_ids) && aws_vpc_endpoint.interface["sqs"].security_group_ids == toset([output.endpoint_sg_id])
     error_message = "Endpoints must stand where the tasks are, in their own security group."
   }
 }
