@@ -9,7 +9,7 @@ locals {
   partition = data.aws_partition.current.partition
   issuer    = "token.actions.githubusercontent.com"
 
-  provider_arn = var.provider_arn == null ? aws_iam_openid_connect_provider.github[0].arn : var.provider_arn
+  provider_arn = var.create_provider ? aws_iam_openid_connect_provider.github[0].arn : var.provider_arn
 
   # Names can change hands, ids can't.
   subject = var.immutable_sub ? "repo:${var.owner}@${var.owner_id}/${var.repo}@${var.repo_id}" : "repo:${var.owner}/${var.repo}"
@@ -50,7 +50,7 @@ locals {
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
-  count = var.provider_arn == null ? 1 : 0
+  count = var.create_provider ? 1 : 0
 
   # AWS checks GitHub's certificate by its own list of authorities; no thumbprint is needed.
   url            = "https://${local.issuer}"

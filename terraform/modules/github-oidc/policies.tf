@@ -11,7 +11,7 @@ locals {
   }
 
   cluster        = coalesce(var.deployment.cluster, var.name)
-  services       = coalesce(var.deployment.services, ["${var.name}-api", "${var.name}-worker"])
+  services       = coalesce(var.deployment.services, ["api", "worker"])
   migrate_family = coalesce(var.deployment.migrate_family, "${var.name}-migrate")
   codedeploy     = coalesce(var.deployment.codedeploy, "${var.name}-api")
   pass_roles = coalesce(var.deployment.pass_roles, flatten([

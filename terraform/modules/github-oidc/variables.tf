@@ -54,14 +54,25 @@ variable "immutable_sub" {
   default     = true
 }
 
+variable "create_provider" {
+  description = "Whether to make GitHub's identity provider. An account can have one only."
+  type        = bool
+  default     = true
+}
+
 variable "provider_arn" {
-  description = "The identity provider of GitHub, where the account has one already. Without it, one is made; an account can have one only."
+  description = "The identity provider of GitHub that the account has already, where none is made."
   type        = string
   default     = null
 
   validation {
     condition     = var.provider_arn == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\\.actions\\.githubusercontent\\.com$", var.provider_arn))
     error_message = "The provider must be the ARN of an identity provider for token.actions.githubusercontent.com."
+  }
+
+  validation {
+    condition     = var.create_provider == (var.provider_arn == null)
+    error_message = "There must be either a provider that is made or the ARN of one that exists."
   }
 }
 

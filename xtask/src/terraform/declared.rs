@@ -96,6 +96,11 @@ pub fn has_variables_only(path: &Path) -> bool {
         .is_some_and(|name| name.to_string_lossy().starts_with("variables"))
 }
 
+/// Whether a module wants its caller to hand it providers by other names. Terraform can't validate it by itself then.
+pub fn wants_providers(files: &BTreeMap<PathBuf, String>) -> bool {
+    files.values().any(|text| text.contains("configuration_aliases"))
+}
+
 /// What the variables say to values that they refuse, once per validation.
 pub fn sentences(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
     files
@@ -205,6 +210,13 @@ variable \"bare\" {}
                 "resource this must not stand in variables.tf"
             ]
         );
+    }
+
+    #[test]
+    fn a_module_that_is_handed_providers_is_recognised() {
+        let versions = "terraform {\n  required_providers {\n    aws = {\n      configuration_aliases = [aws.dr]\n    }\n  }\n}\n";
+        assert!(wants_providers(&files(&[("versions.tf", versions)])));
+        assert!(!wants_providers(&files(&[("variables.tf", VARIABLES)])));
     }
 
     #[test]

@@ -163,9 +163,10 @@ run "who_applies_can_not_open_the_door_wider" {
 
 run "other_kinds_of_repositories_and_accounts" {
   variables {
-    immutable_sub = false
-    provider_arn  = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
-    state         = null
+    immutable_sub   = false
+    create_provider = false
+    provider_arn    = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+    state           = null
     roles = {
       build = { permissions = "build", ref = "refs/heads/develop", workflow = ".github/workflows/build.yml", workflow_ref = "refs/tags/v1" }
     }
