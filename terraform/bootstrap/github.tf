@@ -27,6 +27,8 @@ module "github" {
   regions             = local.regions
   ecr_repository_arns = local.repository_arns
   hosted_zone_ids     = each.value.hosted_zone_ids
+  # Services are called by what they are; the cluster has the environment's name.
+  deployment = { services = ["api", "worker"] }
 
   state = {
     bucket_arn  = aws_s3_bucket.state.arn

@@ -7,7 +7,7 @@ environment = "dev"
 protected   = false
 
 # Nobody would pay for a firewall here, and a canary needs ordinary Fargate.
-without = ["waf", "canary", "backup_copy"]
+without = ["waf", "canary"]
 
 # Tasks have addresses of their own, which is cheaper than any NAT as long as there are few.
 network = {
@@ -57,4 +57,8 @@ monitoring = {
   log_retention_days = 7
   alarms             = false
   dashboards         = []
+}
+
+budget = {
+  limit_usd = 50
 }

@@ -91,12 +91,6 @@ variable "digests" {
   default     = {}
 }
 
-variable "github" {
-  description = "Which workflows on GitHub may do what, as the module platform has it; null for none."
-  type        = any
-  default     = null
-}
-
 variable "kms_key_arn" {
   description = "A key of yours for messages, secrets and the database; null for AWS's own."
   type        = string
@@ -165,4 +159,16 @@ variable "office_hours" {
 variable "monitoring" {
   description = "Who is told what, as the module platform has it, without subscribers."
   type        = any
+}
+
+variable "copies" {
+  description = "What is kept in the second region, as the module platform has it; null for nothing."
+  type        = any
+  default     = null
+}
+
+variable "budget" {
+  description = "What may be spent in a month, as the module platform has it; null for no budget."
+  type        = any
+  default     = null
 }

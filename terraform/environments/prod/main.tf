@@ -19,5 +19,6 @@ module "platform" {
   worker          = var.worker
   office_hours    = var.office_hours
   monitoring      = merge(var.monitoring, { subscribers = var.subscribers })
-  github          = var.github
+  copies          = var.copies
+  budget          = var.budget
 }

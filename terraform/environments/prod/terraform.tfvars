@@ -45,3 +45,15 @@ worker = {
 monitoring = {
   log_retention_days = 30
 }
+
+copies = {
+  backups     = true
+  backup_days = 7
+  vault       = true
+  secrets     = true
+}
+
+# What it costs by the list, and what monitoring costs on top.
+budget = {
+  limit_usd = 175
+}

@@ -18,8 +18,9 @@ load_balancer = {
 
 # Release candidates are built for staging, once, and production pulls the same digests from here.
 images = {
-  create = true
-  prefix = "tandem"
+  create             = true
+  prefix             = "tandem"
+  replication_region = "eu-central-1"
 }
 
 database = {
@@ -48,4 +49,8 @@ monitoring = {
   log_retention_days = 7
   burn_rate_alarms   = ["availability"]
   dashboards         = []
+}
+
+budget = {
+  limit_usd = 75
 }

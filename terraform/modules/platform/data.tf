@@ -57,6 +57,8 @@ module "secrets" {
       pepper = {
         description = "At least 32 random characters that key the hashes of API keys; put here once, by whoever sets the environment up. Another value ends all keys."
         readers     = [module.api.execution_role_arn]
+
+        replica_region = local.replica_region
       }
     },
     { for key, user in local.database_users : key => {
@@ -64,6 +66,7 @@ module "secrets" {
       readers             = [user.reader]
       rotation_days       = try(var.secret_rotation.days, null)
       rotation_lambda_arn = try(var.secret_rotation.lambda_arn, null)
+      replica_region      = local.replica_region
     } },
   )
 }

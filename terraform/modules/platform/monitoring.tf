@@ -18,3 +18,15 @@ module "observability" {
   subscribers         = var.monitoring.subscribers
   runbook_base        = var.monitoring.runbook_base
 }
+
+module "budget" {
+  count  = var.budget == null || local.without.budget ? 0 : 1
+  source = "../budget"
+
+  name       = var.name
+  limit_usd  = var.budget.limit_usd
+  tag_filter = { key = "Environment", value = var.environment }
+  emails     = var.budget.emails
+  topic_arns = [module.observability.topic_arns.ticket]
+  anomalies  = { enabled = var.budget.anomalies }
+}

@@ -83,7 +83,11 @@ output "dashboard_names" {
   value       = module.observability.dashboard_names
 }
 
-output "github_role_arns" {
-  description = "The roles of workflows by name, for the variables of the environment on GitHub; none without github."
-  value       = var.github == null ? {} : module.github[0].role_arns
+output "copies" {
+  description = "What is needed to start in the second region: the copied backups, and the vault and key there; null without copies."
+  value = local.copies == 0 ? null : {
+    automated_backups_arn = module.dr[0].automated_backups_arn
+    vault_arn             = module.dr[0].vault_arn
+    kms_key_arn           = module.dr[0].kms_key_arn
+  }
 }

@@ -158,3 +158,24 @@ variable "secret_rotation" {
   })
   default = null
 }
+
+variable "copies" {
+  description = "What is kept in the second region: the database's backups as they are made, weekly snapshots in a vault that nobody can empty, and the secrets; null for nothing."
+  type = object({
+    backups     = optional(bool, true)
+    backup_days = optional(number, 7)
+    vault       = optional(bool, true)
+    secrets     = optional(bool, true)
+  })
+  default = {}
+}
+
+variable "budget" {
+  description = "What may be spent in a month, in dollars, of what has this environment's tag; emails are told beside the topic for tickets. anomalies: whether AWS looks for unusual costs of the account, which mails only and one environment of an account can have. Null for no budget."
+  type = object({
+    limit_usd = number
+    emails    = optional(list(string), [])
+    anomalies = optional(bool, false)
+  })
+  default = null
+}

@@ -30,8 +30,8 @@ run "production_survives_a_zone_and_a_bad_version" {
     error_message = "A new version of the api must be tried by a canary."
   }
   assert {
-    condition     = var.protected && var.database.multi_az && var.database.backup_days >= 7 && length(var.without) == 0
-    error_message = "What holds data must be protected, be in two zones and be kept for a week, and nothing be left away."
+    condition     = var.protected && var.database.multi_az && var.database.backup_days >= 7 && length(var.without) == 0 && output.platform.copies != null
+    error_message = "What holds data must be protected, be in two zones, be kept for a week and be copied, and nothing be left away."
   }
   assert {
     condition     = output.platform.deploy.services.api.repository_url == "444455556666.dkr.ecr.eu-west-1.amazonaws.com/tandem/api" && length(output.platform.repository_urls) == 0

@@ -20,6 +20,7 @@ variables {
   lanes         = ["default"]
   api           = { tasks = 1, max_tasks = 1, spot = true }
   worker        = { tasks = 1, max_tasks = 1, on_demand_base = 0 }
+  budget        = { limit_usd = 100 }
   monitoring    = { application_metrics = false, alarms = false, dashboards = [] }
 }
 
@@ -39,6 +40,10 @@ run "what_is_left_away_is_not_paid_for" {
   assert {
     condition     = length(module.api.alarm_names) == 0 && length(module.queue["default"].alarm_names) == 0 && length(output.dashboard_names) == 0
     error_message = "There must be no alarms and no dashboards."
+  }
+  assert {
+    condition     = output.copies == null && length(module.dr) == 0 && length(module.budget) == 0 && local.replica_region == null
+    error_message = "There must be neither copies nor a budget."
   }
   assert {
     condition     = keys(output.queue_urls) == ["default"]

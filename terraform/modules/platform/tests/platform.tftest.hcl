@@ -13,6 +13,7 @@ variables {
   load_balancer = { domain = { name = "jobs.example.com", zone_id = "Z0123456789ABCDEFGHIJ" } }
   # It takes seconds to make up values for a firewall; one run has it.
   without = ["waf"]
+  budget  = { limit_usd = 100 }
   images = {
     digests = {
       api    = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
@@ -37,6 +38,10 @@ run "everything_is_made_and_told" {
   assert {
     condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "pepper"]
     error_message = "Each lane has its queues, each program its repository, each secret its place."
+  }
+  assert {
+    condition     = output.copies.vault_arn != null && output.copies.automated_backups_arn != null && length(module.budget) == 1 && local.replica_region != null
+    error_message = "There must be copies of backups and secrets elsewhere, and a budget."
   }
   assert {
     condition     = length(output.egress_ips) == 1 && module.network.task_subnet_ids == module.network.private_subnet_ids

@@ -106,3 +106,9 @@ mock_resource "aws_cloudwatch_composite_alarm" {
 mock_resource "aws_cloudwatch_metric_alarm" {
   defaults = { arn = "arn:aws:cloudwatch:eu-west-1:111122223333:alarm:tandem-test" }
 }
+mock_resource "aws_backup_vault" {
+  defaults = { arn = "arn:aws:backup:eu-central-1:111122223333:backup-vault:tandem-test" }
+}
+mock_resource "aws_cloudwatch_event_rule" {
+  defaults = { arn = "arn:aws:events:eu-west-1:111122223333:rule/tandem-test" }
+}
