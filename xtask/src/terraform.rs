@@ -9,8 +9,10 @@ pub mod provider;
 pub mod refusals;
 
 use std::fs;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -88,16 +90,48 @@ fn check(root: &Path, interrupts: &Interrupts, wanted: &[String], counts: &mut C
         })?,
         counts,
     );
-    for path in folders {
-        let name = path.strip_prefix(root.join(TERRAFORM)).unwrap_or(&path);
-        let folder = Folder {
-            terraform: &terraform,
-            name: name.display().to_string(),
-            path: &path,
-        };
-        tell(&timed(&folder.name, || folder.check())?, counts);
-    }
-    Ok(())
+    let base = root.join(TERRAFORM);
+    check_each(
+        &folders,
+        |path| {
+            let folder = Folder {
+                terraform: &terraform,
+                path,
+            };
+            let name = path.strip_prefix(&base).unwrap_or(path).display().to_string();
+            timed(&name, || folder.check())
+        },
+        |part| tell(part, counts),
+    )
+}
+
+/// Checks as many folders at a time as there are cores, since each waits for its provider most of the time, and tells of
+/// each as soon as it is done. The first that can't be checked at all ends it.
+fn check_each(
+    folders: &[PathBuf],
+    check: impl Fn(&Path) -> Result<Part> + Sync,
+    mut tell: impl FnMut(&Part),
+) -> Result<()> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = Mutex::new(folders.iter());
+    let take = || next.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let (done, parts) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..cores.min(folders.len()) {
+            let (take, check, done) = (&take, &check, done.clone());
+            scope.spawn(move || {
+                // Nobody listens any more once one of them could not be checked.
+                while let Some(folder) = take()
+                    && done.send(check(folder)).is_ok()
+                {}
+            });
+        }
+        drop(done);
+        parts.into_iter().try_for_each(|part| {
+            tell(&part?);
+            Ok(())
+        })
+    })
 }
 
 fn timed(name: &str, looks: impl FnOnce() -> Result<Vec<Look>>) -> Result<Part> {
@@ -175,6 +209,44 @@ fn is_called(path: &Path, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn part(name: &Path) -> Part {
+        Part {
+            name: name.display().to_string(),
+            took: Duration::ZERO,
+            looks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_folder_is_checked_once() {
+        let folders: Vec<PathBuf> = (0..20).map(|number| number.to_string().into()).collect();
+        let mut told = Vec::new();
+        check_each(
+            &folders,
+            |path| Ok(part(path)),
+            |part| told.push(PathBuf::from(&part.name)),
+        )
+        .unwrap();
+        told.sort_by_key(|path| path.display().to_string().parse::<u32>().ok());
+        assert_eq!(told, folders);
+    }
+
+    #[test]
+    fn what_can_not_be_checked_ends_it() {
+        let folders: Vec<PathBuf> = (0..20).map(|number| number.to_string().into()).collect();
+        let checked = check_each(
+            &folders,
+            |path| {
+                if path == Path::new("0") {
+                    bail!("no provider")
+                }
+                Ok(part(path))
+            },
+            |_| {},
+        );
+        assert_eq!(checked.unwrap_err().to_string(), "no provider");
+    }
 
     #[test]
     fn folders_are_found_by_what_is_in_them_and_chosen_by_name() {

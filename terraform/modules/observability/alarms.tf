@@ -110,14 +110,14 @@ resource "aws_cloudwatch_metric_alarm" "oldest_queued" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "certificate" {
-  count = var.certificate_arn == null ? 0 : 1
+  count = var.certificate == null ? 0 : 1
 
   alarm_name        = "${var.name}-certificate-expiry"
   alarm_description = "The certificate ends soon and has not been renewed. Runbook: ${var.runbook_base}/certificate-expiry.md"
 
   namespace           = "AWS/CertificateManager"
   metric_name         = "DaysToExpiry"
-  dimensions          = { CertificateArn = var.certificate_arn }
+  dimensions          = { CertificateArn = var.certificate.arn }
   statistic           = "Minimum"
   period              = 86400
   evaluation_periods  = 1

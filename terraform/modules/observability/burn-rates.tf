@@ -18,12 +18,12 @@ locals {
     ticket = [["3d", "3d-short"]]
   }
 
-  alb = var.load_balancer_arn_suffix == null ? {} : { LoadBalancer = var.load_balancer_arn_suffix }
+  alb = var.load_balancer == null ? {} : { LoadBalancer = var.load_balancer.arn_suffix }
 
   # `metrics` are what the formula refers to; `bad` is the share that broke the promise.
   all_slos = {
     availability = {
-      is_known  = var.load_balancer_arn_suffix != null
+      is_known  = var.load_balancer != null
       objective = var.slo.availability
       runbook   = "api-availability"
       says      = "The api fails too many requests"

@@ -39,8 +39,8 @@ locals {
     {
       title  = widget.title
       stat   = "Sum"
-      series = [for metric in widget.metrics : ["AWS/ApplicationELB", metric, "LoadBalancer", var.load_balancer_arn_suffix]]
-    } if var.load_balancer_arn_suffix != null
+      series = [for metric in widget.metrics : ["AWS/ApplicationELB", metric, "LoadBalancer", var.load_balancer.arn_suffix]]
+    } if var.load_balancer != null
   ]
 
   database = [

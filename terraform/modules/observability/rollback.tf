@@ -4,7 +4,7 @@
 locals {
   rollback_alarms = {
     api-errors = {
-      is_known   = var.load_balancer_arn_suffix != null
+      is_known   = var.load_balancer != null
       service    = "api"
       says       = "The api fails too many requests since a deployment."
       threshold  = var.thresholds.error_share

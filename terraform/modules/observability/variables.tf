@@ -18,24 +18,25 @@ variable "environment" {
   }
 }
 
-variable "load_balancer_arn_suffix" {
-  description = "The api's load balancer, as CloudWatch's dimension LoadBalancer has it. Without one there are no alarms about the api's availability."
-  type        = string
+# An object and not a text, so that it is known before anything is made whether there is one.
+variable "load_balancer" {
+  description = "The api's load balancer: its arn_suffix, as CloudWatch's dimension LoadBalancer has it. Without one there are no alarms about the api's availability."
+  type        = object({ arn_suffix = string })
   default     = null
 
   validation {
-    condition     = var.load_balancer_arn_suffix == null || can(regex("^app/[A-Za-z0-9-]+/[0-9a-f]+$", var.load_balancer_arn_suffix))
+    condition     = var.load_balancer == null ? true : can(regex("^app/[A-Za-z0-9-]+/[0-9a-f]+$", var.load_balancer.arn_suffix))
     error_message = "The load balancer must be the suffix of its ARN, such as app/tandem-prod/0123456789abcdef."
   }
 }
 
-variable "certificate_arn" {
-  description = "The certificate whose end is watched, if any."
-  type        = string
+variable "certificate" {
+  description = "The certificate whose end is watched, by its arn, if any."
+  type        = object({ arn = string })
   default     = null
 
   validation {
-    condition     = var.certificate_arn == null || can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.certificate_arn))
+    condition     = var.certificate == null ? true : can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.certificate.arn))
     error_message = "The certificate must be the ARN of a certificate in ACM."
   }
 }

@@ -11,8 +11,6 @@ use super::{Look, declared, events, refusals};
 /// A module or a root.
 pub(super) struct Folder<'a> {
     pub(super) terraform: &'a Terraform<'a>,
-    /// Its path within `terraform/`.
-    pub(super) name: String,
     pub(super) path: &'a Path,
 }
 
@@ -20,7 +18,7 @@ impl Folder<'_> {
     /// Everything that is looked at. What can't be without its provider or with wrong types is not tested.
     pub(super) fn check(&self) -> Result<Vec<Look>> {
         let files = declared::files(self.path)?;
-        let readme = fs::read_to_string(self.path.join("README.md")).ok();
+        let readme = readme(self.path);
         let mut looks = vec![Look::at(
             "declarations",
             declared::complaints(&files, readme.as_deref()),
@@ -49,6 +47,12 @@ impl Folder<'_> {
         }
         Ok(looks)
     }
+}
+
+/// A module's own, or the one for all environments.
+fn readme(folder: &Path) -> Option<String> {
+    let mut places = folder.ancestors().take(2);
+    places.find_map(|place| fs::read_to_string(place.join("README.md")).ok())
 }
 
 fn is_fine(look: Option<&Look>) -> bool {

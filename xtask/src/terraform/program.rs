@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -20,6 +21,8 @@ pub(super) struct Terraform<'a> {
     mirror: Option<PathBuf>,
     /// Whatever is downloaded or made on the way.
     scratch: PathBuf,
+    /// Held by who downloads: Terraform's cache of providers is for one at a time.
+    downloading: Mutex<()>,
 }
 
 impl<'a> Terraform<'a> {
@@ -29,6 +32,7 @@ impl<'a> Terraform<'a> {
             interrupts,
             mirror: provider::mirror(),
             scratch: root.join(".testenv/terraform"),
+            downloading: Mutex::new(()),
         };
         let version = terraform.version();
         if !version.is_some_and(|version| version >= OLDEST && version.0 == OLDEST.0) {
@@ -89,6 +93,10 @@ impl<'a> Terraform<'a> {
                 command.env("TF_PLUGIN_CACHE_DIR", cache);
             }
         }
+        let _guard = self
+            .mirror
+            .is_none()
+            .then(|| self.downloading.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(complaint(&self.output(&mut command)?))
     }
 

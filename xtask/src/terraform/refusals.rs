@@ -134,10 +134,13 @@ impl<'a> Scratch<'a> {
             fs::remove_dir_all(&folder).with_context(|| format!("could not remove {}", folder.display()))?;
         }
         fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
-        for (path, text) in files
+        // A root has its values beside it, and Terraform reads them by itself.
+        let values = of.join("terraform.tfvars");
+        let values = fs::read_to_string(&values).ok().map(|text| (values, text));
+        let variables = files
             .iter()
-            .filter(|(path, _)| declared::has_variables_only(path))
-        {
+            .filter(|(path, _)| declared::has_variables_only(path));
+        for (path, text) in variables.chain(values.iter().map(|(path, text)| (path, text))) {
             let copy = folder.join(path.file_name().unwrap_or_default());
             fs::write(&copy, text).with_context(|| format!("could not write {}", copy.display()))?;
         }

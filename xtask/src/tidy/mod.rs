@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: rules of this repository that no other tool knows. Each check takes what it looks at
 //! as an argument and answers with one sentence per breach, so that its tests can show it a breach.
 
+pub mod environments;
 pub mod features;
 pub mod files;
 pub mod layers;
@@ -48,5 +49,6 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(sizes::check(&files, sizes::LONG_FILES));
     complaints.extend(machine_paths::check(&files));
     complaints.extend(links::check(root, &files));
+    complaints.extend(environments::check(&files));
     Ok(complaints)
 }

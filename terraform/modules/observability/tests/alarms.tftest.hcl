@@ -22,11 +22,11 @@ mock_provider "aws" {
 }
 
 variables {
-  name                     = "tandem-test"
-  environment              = "test"
-  load_balancer_arn_suffix = "app/tandem-test/0123456789abcdef"
-  certificate_arn          = "arn:aws:acm:eu-central-1:111122223333:certificate/0"
-  database_identifier      = "tandem-test"
+  name                = "tandem-test"
+  environment         = "test"
+  load_balancer       = { arn_suffix = "app/tandem-test/0123456789abcdef" }
+  certificate         = { arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0" }
+  database_identifier = "tandem-test"
   services = {
     api    = { cluster = "tandem-test", service = "tandem-test-api" }
     worker = { cluster = "tandem-test", service = "tandem-test-worker" }

@@ -43,8 +43,8 @@ run "with_nothing_but_a_database_as_queue_there_is_less" {
 
 run "without_metrics_of_the_services_no_alarm_is_about_them" {
   variables {
-    application_metrics      = false
-    load_balancer_arn_suffix = "app/tandem-test/0123456789abcdef"
+    application_metrics = false
+    load_balancer       = { arn_suffix = "app/tandem-test/0123456789abcdef" }
   }
   assert {
     condition = (
