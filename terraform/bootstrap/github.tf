@@ -32,7 +32,7 @@ module "github" {
 
   state = {
     bucket_arn  = aws_s3_bucket.state.arn
-    key         = "${each.key}/terraform.tfstate"
+    key         = "environments/${each.key}/terraform.tfstate"
     kms_key_arn = aws_kms_key.state.arn
   }
 

@@ -3,7 +3,7 @@ output "backends" {
   value = {
     for name in keys(var.environments) : name => {
       bucket       = local.bucket
-      key          = "${name}/terraform.tfstate"
+      key          = "environments/${name}/terraform.tfstate"
       region       = var.region
       kms_key_id   = aws_kms_key.state.arn
       encrypt      = true

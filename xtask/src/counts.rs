@@ -32,6 +32,30 @@ impl Counts {
         }
     }
 
+    /// Takes in one line of the output of pytest: its last one has the counts, those before it the names.
+    pub fn add_pytest_line(&mut self, line: &str) {
+        let line = without_colours(line);
+        if let Some(failure) = line
+            .strip_prefix("FAILED ")
+            .or_else(|| line.strip_prefix("ERROR "))
+        {
+            let name = failure.split(" - ").next().unwrap_or_default();
+            self.failures.push(name.to_owned());
+            return;
+        }
+        let Some((results, _)) = line.trim_matches(['=', ' ']).rsplit_once(" in ") else {
+            return;
+        };
+        for result in results.split(", ") {
+            match result.split_once(' ') {
+                Some((number, "passed")) => self.passed += number.parse().unwrap_or(0),
+                Some((number, "failed" | "error" | "errors")) => self.failed += number.parse().unwrap_or(0),
+                Some((number, "skipped")) => self.skipped += number.parse().unwrap_or(0),
+                _ => {}
+            }
+        }
+    }
+
     /// Takes in one test that is not among those of `cargo test`.
     pub fn add(&mut self, name: &str, passed: bool) {
         if passed {
@@ -120,6 +144,20 @@ mod tests {
             "test result: ok. 1 passed; 0 failed; 4 ignored; 0 measured; 0 filtered out; finished in 0.10s";
         assert_eq!(counted(line).to_string(), "1 passed, 0 failed, 4 skipped");
         assert!(counted(line).is_success());
+    }
+
+    #[test]
+    fn the_last_line_of_pytest_has_its_counts() {
+        let mut counts = Counts::default();
+        for line in [
+            "tests/test_a.py ..F. [100%]",
+            "FAILED tests/test_a.py::test_b[sync] - AssertionError: 1 failed in 2",
+            "===== 1 failed, 40 passed, 2 skipped, 1 error in 12.34s (0:00:12) =====",
+        ] {
+            counts.add_pytest_line(line);
+        }
+        assert_eq!(counts.to_string(), "40 passed, 2 failed, 2 skipped");
+        assert_eq!(counts.failures(), ["tests/test_a.py::test_b[sync]"]);
     }
 
     #[test]

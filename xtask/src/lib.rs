@@ -24,6 +24,7 @@ pub mod phases;
 pub mod programs;
 pub mod psql;
 pub mod python;
+pub mod python_client;
 pub mod services;
 pub mod sqlx;
 pub mod terraform;

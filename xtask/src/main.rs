@@ -7,7 +7,7 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, root, services, sqlx, terraform, test, tidy};
+use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -67,6 +67,12 @@ enum Command {
     Fuzz {
         /// Passed on to `fuzz`, e.g. `--executions 10000000 --target cursor`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Checks and packs the client for Python, and tests it against a running api and worker.
+    PythonClient {
+        /// Passed on to pytest, e.g. `-- -k retries -x`.
+        #[arg(last = true)]
         arguments: Vec<String>,
     },
     /// Uses the page at `/docs` in Chromium, if the machine has it.
@@ -133,6 +139,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::OpenapiLint => Ok(exit_code(description(&Interrupts::catch()?).lint()?)),
         Command::OpenapiBreaking(with) => Ok(exit_code(description(&Interrupts::catch()?).breaking(&with)?)),
         Command::Fuzz { arguments } => fuzz::run(root(), &Interrupts::catch()?, &arguments),
+        Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
         Command::Tidy => tidy::run(root()),

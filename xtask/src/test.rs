@@ -12,7 +12,7 @@ use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
-use crate::{browser, contract, terraform};
+use crate::{browser, contract, python_client, terraform};
 
 /// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
 /// whatever happens; what kept the tests from running at all counts as one failure.
@@ -59,6 +59,10 @@ fn run_phases(
             })?;
             phases.run("contract", || {
                 contract::quick(root, interrupts, &services, &mut counts);
+                Ok(())
+            })?;
+            phases.run("python client", || {
+                python_client::count(root, interrupts, &services, &mut counts);
                 Ok(())
             })?;
             phases.run("docs page", || {
@@ -121,20 +125,20 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// The binaries first: tests of the whole system run them, and `cargo test` would not build them for
+    /// The programs first: tests of the whole system run them, and `cargo test` would not build them for
     /// that.
     fn build(&self, root: &Path, interrupts: &Interrupts) -> Result<()> {
         let mut cargo = Command::new("cargo");
         cargo
             .current_dir(root)
-            .args(["build", "--bins"])
+            .args(["build", "--bins", "--examples"])
             .args(self.scope());
         for package in &self.packages {
             cargo.args(["--package", package]);
         }
         let status = interrupts.run(&mut cargo)?;
         if !status.success() {
-            bail!("the binaries do not build");
+            bail!("the programs do not build");
         }
         Ok(())
     }

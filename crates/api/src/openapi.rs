@@ -1,5 +1,7 @@
 //! The description of the api: what the handlers' own descriptions don't say.
 
+mod links;
+
 use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{RefOr, Schema};
@@ -53,7 +55,7 @@ impl Modify for ApiKeyScheme {
 }
 
 /// Says what holds for every route, whoever wrote its description: a parameter can be absent, but not null. What an
-/// optional field of a body may be, utoipa takes for parameters as well.
+/// optional field of a body may be, utoipa takes for parameters as well. And what leads where.
 pub(crate) fn finish(openapi: &mut utoipa::openapi::OpenApi) {
     for item in openapi.paths.paths.values_mut() {
         let operations = [
@@ -72,6 +74,7 @@ pub(crate) fn finish(openapi: &mut utoipa::openapi::OpenApi) {
             }
         }
     }
+    links::add(openapi);
 }
 
 fn without_null(schema_type: &mut SchemaType) {
@@ -128,11 +131,11 @@ pub(crate) enum SubmitProblems {
     InvalidBody(ProblemBody),
 }
 
-/// What routes that take a body, and no `Idempotency-Key`, may answer besides.
+/// What routes that take a body may answer besides.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it describes answers")]
 pub(crate) enum BodyProblems {
-    /// The body is not JSON.
+    /// The body is not JSON, or a header is not valid.
     #[response(status = 400, content_type = "application/problem+json")]
     Malformed(ProblemBody),
     /// The body did not arrive in time.
@@ -144,7 +147,7 @@ pub(crate) enum BodyProblems {
     /// The body is not declared as JSON.
     #[response(status = 415, content_type = "application/problem+json")]
     UnsupportedMediaType(ProblemBody),
-    /// The body is not valid.
+    /// The body is not valid; or, where the route takes one, the `Idempotency-Key` belongs to another request.
     #[response(status = 422, content_type = "application/problem+json")]
     InvalidBody(ProblemBody),
 }

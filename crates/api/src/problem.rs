@@ -36,6 +36,7 @@ struct Inner {
     detail: String,
     errors: Vec<FieldError>,
     job_id: Option<domain::JobId>,
+    resource: Option<String>,
     retry_after: Option<Duration>,
     /// For operators only.
     cause: Option<Arc<str>>,
@@ -50,6 +51,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             job_id: None,
+            resource: None,
             retry_after,
             cause: None,
         }))
@@ -85,6 +87,12 @@ impl Problem {
         let mut problem = Self::new(ProblemType::UniqueConflict, detail);
         problem.0.job_id = Some(holder);
         problem
+    }
+
+    /// Tells the route of what there is already.
+    pub(crate) fn about(mut self, route: String) -> Self {
+        self.0.resource = Some(route);
+        self
     }
 
     /// Adds where in the request it is.

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod kinds;
+mod made;
 pub(crate) mod ops;
 mod page;
 mod path;

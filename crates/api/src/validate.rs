@@ -5,6 +5,7 @@ mod dead_letters;
 mod endpoints;
 mod findings;
 mod keys;
+mod many;
 mod names;
 mod payload;
 mod queues;
@@ -30,6 +31,7 @@ pub(crate) use dead_letters::{Discard, Retry};
 pub(crate) use endpoints::{endpoint, overlap};
 use findings::Findings;
 pub(crate) use keys::{new_key, rotation};
+pub(crate) use many::Tally;
 pub(crate) use queues::pause;
 pub(crate) use schedules::{DEFAULT_PREVIEW, Preview};
 pub(crate) use tenants::{new_tenant, tenant_change};
@@ -123,6 +125,7 @@ impl Rules<'_> {
             unique,
             traceparent: Some(self.context.traceparent.to_string()),
             request_id: Some(self.context.request_id.clone()),
+            fire: None,
         })
     }
 

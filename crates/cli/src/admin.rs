@@ -37,14 +37,8 @@ pub(crate) async fn found_tenant(
     if as_json {
         output::json(&json!({ "id": tenant.id, "name": name, "webhook_secret": tenant.webhook_secret }));
     } else {
-        output::table(
-            &["id", "name", "webhook_secret"],
-            vec![vec![
-                tenant.id.to_string(),
-                name.to_owned(),
-                tenant.webhook_secret,
-            ]],
-        );
+        let row = [tenant.id.to_string(), name.to_owned(), tenant.webhook_secret];
+        output::table(["id", "name", "webhook_secret"], [row]);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod endpoints;
 mod jobs;
 mod keys;
 mod kinds;
+mod many;
 mod queues;
 mod schedules;
 mod submit;
@@ -17,15 +18,17 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use client::JobId;
 
 use crate::time::parse_duration;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
-pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, FilterArgs, SelectionArgs};
+pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, SelectionArgs};
 pub(crate) use endpoints::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
 pub(crate) use jobs::{ChangeArgs, JobFilterArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysArgs, KeysCommand};
 pub(crate) use kinds::{KindsArgs, KindsCommand};
+pub(crate) use many::ManyArgs;
 pub(crate) use queues::{QueuesArgs, QueuesCommand};
 pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
 pub(crate) use submit::{OnConflict, SubmitArgs, UniqueArgs};
@@ -157,7 +160,7 @@ pub(crate) enum JobsCommand {
     /// Show a job with its attempts
     Get {
         /// The job's id
-        id: String,
+        id: JobId,
     },
     /// List jobs, newest first
     List(ListArgs),
@@ -168,12 +171,12 @@ pub(crate) enum JobsCommand {
     /// Say why a job is not running, and when it is expected to
     Explain {
         /// The job's id
-        id: String,
+        id: JobId,
     },
     /// Wait for a job's end, showing what happens to it
     Wait {
         /// The job's id
-        id: String,
+        id: JobId,
         /// Give up after this, with exit code 4
         #[arg(long, value_parser = parse_duration)]
         timeout: Option<Duration>,
@@ -181,7 +184,7 @@ pub(crate) enum JobsCommand {
     /// Print what has happened to a job and what happens to it, until its end
     Watch {
         /// The job's id
-        id: String,
+        id: JobId,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, IsTerminal as _, Write as _};
 
+use crate::args::ManyArgs;
 use crate::failure::Failure;
 
 /// Whether a person must agree first.
@@ -14,8 +15,13 @@ pub(crate) enum Consent {
 }
 
 impl Consent {
-    pub(crate) fn of_process(yes: bool) -> Result<Self, Failure> {
-        Self::new(yes, io::stdin().is_terminal() && io::stderr().is_terminal())
+    /// `None` when nothing is to be changed, so that nobody has to agree.
+    pub(crate) fn unless_dry_run(many: ManyArgs) -> Result<Option<Self>, Failure> {
+        if many.dry_run {
+            return Ok(None);
+        }
+        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        Self::new(many.yes, terminal).map(Some)
     }
 
     fn new(yes: bool, terminal: bool) -> Result<Self, Failure> {

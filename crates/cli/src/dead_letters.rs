@@ -3,13 +3,12 @@
 mod decision;
 mod selection;
 
-use serde_json::Value;
+use client::{DeadLetter, DeadLetterGroup};
 
-use crate::args::{DeadLettersArgs, DeadLettersCommand, FilterArgs};
-use crate::client::Client;
+use crate::access;
+use crate::args::{DeadLettersArgs, DeadLettersCommand};
 use crate::failure::{ExitStatus, Failure};
 use crate::output;
-use crate::output::plain;
 
 use decision::Verb;
 
@@ -18,20 +17,15 @@ const MESSAGE_CHARS: usize = 80;
 
 pub(crate) async fn run(args: DeadLettersArgs) -> Result<ExitStatus, Failure> {
     let json = args.api.json;
-    let client = Client::new(&args.api)?;
+    let client = access::connect(&args.api)?;
     match args.command {
         DeadLettersCommand::List { filter, limit } => {
-            let query = query(&filter);
-            let letters = client
-                .list("/api/dead-letters", "dead_letters", &query, limit)
-                .await?;
-            print_letters(&letters, json);
+            let letters = client.dead_letters(&filter.into()).limit(limit);
+            access::show_list(letters, json, print_letters).await?;
         }
         DeadLettersCommand::Groups { filter, limit } => {
-            let mut query = query(&filter);
-            query.push(("limit", limit.to_string()));
-            let answer = client.get("/api/dead-letters/groups", &query).await?;
-            print_groups(answer["groups"].as_array().map_or(&[], Vec::as_slice), json);
+            let groups = client.dead_letter_groups(&filter.into(), limit.into());
+            access::show(groups, json, print_groups).await?;
         }
         DeadLettersCommand::Retry { selection, rate } => {
             decision::run(&client, Verb::Retry { rate }, selection, json).await?;
@@ -43,19 +37,7 @@ pub(crate) async fn run(args: DeadLettersArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-fn query(filter: &FilterArgs) -> Vec<(&'static str, String)> {
-    let fields = selection::fields(filter);
-    fields
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
-}
-
-fn print_letters(letters: &[Value], json: bool) {
-    if json {
-        output::json(&letters);
-        return;
-    }
+fn print_letters(letters: Vec<DeadLetter>) {
     let columns = [
         "job_id",
         "kind",
@@ -66,24 +48,22 @@ fn print_letters(letters: &[Value], json: bool) {
         "fingerprint",
         "message",
     ];
-    let row = |letter: &Value| {
-        let (error, mut row) = (&letter["error"], Vec::new());
-        row.extend(columns[..5].iter().map(|name| plain(&letter[*name])));
-        row.extend([
-            plain(&error["code"]),
-            plain(&letter["fingerprint"]),
-            short(&error["message"]),
-        ]);
-        row
-    };
-    output::table(&columns, letters.iter().map(row).collect());
+    let rows = letters.into_iter().map(|letter| {
+        [
+            letter.job_id.to_string(),
+            letter.kind,
+            letter.queue,
+            output::time(letter.failed_at),
+            letter.attempt.to_string(),
+            letter.error.code.to_string(),
+            letter.fingerprint,
+            short(&letter.error.message),
+        ]
+    });
+    output::table(columns, rows);
 }
 
-fn print_groups(groups: &[Value], json: bool) {
-    if json {
-        output::json(&groups);
-        return;
-    }
+fn print_groups(groups: Vec<DeadLetterGroup>) {
     let columns = [
         "count",
         "kind",
@@ -92,20 +72,24 @@ fn print_groups(groups: &[Value], json: bool) {
         "last_failed_at",
         "example",
     ];
-    let row = |group: &Value| {
-        let mut row: Vec<String> = columns[..5].iter().map(|name| plain(&group[*name])).collect();
-        row.push(short(&group["example"]["message"]));
-        row
-    };
-    output::table(&columns, groups.iter().map(row).collect());
+    let rows = groups.into_iter().map(|group| {
+        [
+            group.count.to_string(),
+            group.kind,
+            group.error_code.to_string(),
+            group.fingerprint,
+            output::time(group.last_failed_at),
+            short(&group.example.message),
+        ]
+    });
+    output::table(columns, rows);
 }
 
 /// The beginning of a message; a message may have many lines.
-fn short(message: &Value) -> String {
-    let text = message.as_str().unwrap_or_default();
-    let line = text.lines().next().unwrap_or_default();
+fn short(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
     let mut short: String = line.chars().take(MESSAGE_CHARS).collect();
-    if short.len() < text.len() {
+    if short.len() < message.len() {
         short.push('…');
     }
     short
@@ -117,9 +101,9 @@ mod tests {
 
     #[test]
     fn a_table_shows_the_beginning_of_a_message() {
-        assert_eq!(short(&"it broke".into()), "it broke");
-        assert_eq!(short(&"it broke\n at line 3".into()), "it broke…");
-        assert_eq!(short(&"é".repeat(81).into()), format!("{}…", "é".repeat(80)));
-        assert_eq!(short(&Value::Null), "");
+        assert_eq!(short("it broke"), "it broke");
+        assert_eq!(short("it broke\n at line 3"), "it broke…");
+        assert_eq!(short(&"é".repeat(81)), format!("{}…", "é".repeat(80)));
+        assert_eq!(short(""), "");
     }
 }

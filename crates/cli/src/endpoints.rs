@@ -1,125 +1,101 @@
 //! `tandem endpoints …`: the HTTP targets of the tenant.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
+use client::{Endpoint, EndpointSecret, Expected, PutEndpoint};
+
+use crate::access;
 use crate::args::{EndpointsArgs, EndpointsCommand, PutEndpointArgs};
-use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
-use crate::output;
-use crate::output::plain;
+use crate::jobs::ms;
+use crate::output::{self, optional, optional_time};
 
 const KEEP_IT: &str = "Keep the secret safe: it can't be read again.";
 
 pub(crate) async fn run(args: EndpointsArgs) -> Result<ExitStatus, Failure> {
     let json = args.api.json;
-    let client = Client::new(&args.api)?;
+    let client = access::connect(&args.api)?;
     match args.command {
         EndpointsCommand::List { limit } => {
-            let endpoints = client.list("/api/endpoints", "endpoints", &[], limit).await?;
-            if json {
-                output::json(&endpoints);
-            } else {
-                print_table(&endpoints);
-            }
+            access::show_list(client.endpoints().limit(limit), json, print_table).await?;
         }
-        EndpointsCommand::Get { name } => print(client.get(&path(&name)?, &[]).await?, json),
-        EndpointsCommand::Put(put) => {
-            let body = body(&put)?;
-            let put = client
-                .put_json(&path(&put.name)?, &body, etag(put.if_version).as_deref())
-                .await?;
-            print(put, json);
+        EndpointsCommand::Get { name } => access::show(client.endpoint(name.as_str()), json, print).await?,
+        EndpointsCommand::Put(args) => {
+            let expected = args.if_version.map_or(Expected::Anything, Expected::Version);
+            let name = args.name.clone();
+            let put = client.put_endpoint(name.as_str(), &endpoint(args)?, expected);
+            access::show(put, json, print).await?;
         }
         EndpointsCommand::Delete { name, if_version } => {
-            client.delete(&path(&name)?, etag(if_version).as_deref()).await?;
+            client.delete_endpoint(name.as_str(), if_version).await?;
             output::note(&format!("the endpoint {name} is deleted"));
         }
         EndpointsCommand::Secrets { name } => {
-            let secrets = client.get(&format!("{}/secrets", path(&name)?), &[]).await?;
-            print_secrets(&secrets, json);
+            access::show(client.endpoint_secrets(name.as_str()), json, print_secrets).await?;
         }
         EndpointsCommand::RotateSecret { name, overlap } => {
-            let path = format!("{}/rotate-secret", path(&name)?);
-            // Repeating it after a lost answer makes one more secret, which harms nobody.
-            let rotated = client
-                .post_json(&path, &json!({ "overlap_secs": overlap.as_secs() }))
-                .await?;
-            if json {
-                output::json(&rotated);
-            } else {
-                output::line(&plain(&rotated["secret"]["secret"]));
+            let rotated = client.rotate_endpoint_secret(name.as_str(), overlap);
+            access::show(rotated, json, |rotated| {
+                output::line(&rotated.secret.secret);
                 output::note(KEEP_IT);
-            }
+            })
+            .await?;
         }
     }
     Ok(ExitStatus::Done)
 }
 
-/// A name is checked here already, because one with a slash would lead elsewhere.
-fn path(name: &str) -> Result<String, Failure> {
-    let name: domain::EndpointName = name
-        .parse()
-        .map_err(|error| Failure::usage(format!("the endpoint's name {error}")))?;
-    Ok(format!("/api/endpoints/{name}"))
+fn endpoint(args: PutEndpointArgs) -> Result<PutEndpoint, Failure> {
+    let headers: Result<BTreeMap<_, _>, _> = args.headers.iter().map(|header| parse_header(header)).collect();
+    let headers = headers?;
+    Ok(PutEndpoint {
+        url: args.target,
+        headers: (args.no_headers || !headers.is_empty()).then_some(headers),
+        timeout_ms: args.timeout.map(ms),
+        disabled: args.disabled,
+    })
 }
 
-fn etag(version: Option<u32>) -> Option<String> {
-    version.map(|version| format!("\"{version}\""))
+fn parse_header(text: &str) -> Result<(String, String), Failure> {
+    let (name, value) = text
+        .split_once(':')
+        .ok_or_else(|| Failure::usage(format!("{text:?} is no header: write Name: value")))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-fn body(put: &PutEndpointArgs) -> Result<Value, Failure> {
-    let mut body = json!({ "url": put.target, "disabled": put.disabled });
-    if let Some(timeout) = put.timeout {
-        body["timeout_ms"] = json!(timeout.as_millis());
-    }
-    if put.no_headers || !put.headers.is_empty() {
-        let mut headers = Map::new();
-        for header in &put.headers {
-            let (name, value) = header
-                .split_once(':')
-                .ok_or_else(|| Failure::usage(format!("{header:?} is no header: write Name: value")))?;
-            headers.insert(name.trim().to_owned(), value.trim().into());
-        }
-        body["headers"] = headers.into();
-    }
-    Ok(body)
-}
-
-fn print(endpoint: Value, json: bool) {
-    if json {
-        return output::json(&endpoint);
-    }
-    let secret = endpoint["secret"]["secret"].as_str().map(ToOwned::to_owned);
-    print_table(&[endpoint]);
+fn print(mut endpoint: Endpoint) {
+    let secret = endpoint.secret.take();
+    print_table(vec![endpoint]);
     if let Some(secret) = secret {
-        output::line(&format!("\n{secret}"));
+        output::line(&format!("\n{}", secret.secret));
         output::note(KEEP_IT);
     }
 }
 
-fn print_table(endpoints: &[Value]) {
-    let row = |endpoint: &Value| {
-        let names = endpoint["header_names"].as_array().into_iter().flatten();
-        let headers: Vec<&str> = names.filter_map(Value::as_str).collect();
-        vec![
-            plain(&endpoint["name"]),
-            plain(&endpoint["url"]),
-            headers.join(","),
-            plain(&endpoint["timeout_ms"]),
-            plain(&endpoint["disabled"]),
-            plain(&endpoint["version"]),
+fn print_table(endpoints: Vec<Endpoint>) {
+    let rows = endpoints.into_iter().map(|endpoint| {
+        [
+            endpoint.name,
+            endpoint.url,
+            endpoint.header_names.join(","),
+            optional(endpoint.timeout_ms),
+            endpoint.disabled.to_string(),
+            endpoint.version.to_string(),
         ]
-    };
-    let columns = ["name", "url", "headers", "timeout_ms", "disabled", "version"];
-    output::table(&columns, endpoints.iter().map(row).collect());
+    });
+    output::table(
+        ["name", "url", "headers", "timeout_ms", "disabled", "version"],
+        rows,
+    );
 }
 
-fn print_secrets(secrets: &Value, json: bool) {
-    let secrets = secrets["secrets"].as_array().cloned().unwrap_or_default();
-    if json {
-        return output::json(&secrets);
-    }
-    let columns = ["id", "created_at", "expires_at"];
-    let row = |secret: &Value| columns.iter().map(|name| plain(&secret[*name])).collect();
-    output::table(&columns, secrets.iter().map(row).collect());
+fn print_secrets(secrets: Vec<EndpointSecret>) {
+    let rows = secrets.into_iter().map(|secret| {
+        [
+            secret.id.to_string(),
+            output::time(secret.created_at),
+            optional_time(secret.expires_at),
+        ]
+    });
+    output::table(["id", "created_at", "expires_at"], rows);
 }

@@ -2,45 +2,42 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use client::{CreatedKey, Key, NewKey, Open, RotateKey, UserId};
 
-use crate::admin;
 use crate::args::{CreateKeyArgs, KeysArgs, KeysCommand};
-use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
-use crate::output::{self, plain};
+use crate::output::{self, optional, optional_time};
+use crate::{access, admin};
 
 pub(crate) async fn run(args: KeysArgs) -> Result<ExitStatus, Failure> {
-    let (api, as_json) = (&args.api, args.api.json);
+    let (api, json) = (&args.api, args.api.json);
     match args.command {
         KeysCommand::List { limit } => {
-            let keys = Client::new(api)?.list("/api/keys", "keys", &[], limit).await?;
-            if as_json {
-                output::json(&keys);
-            } else {
-                print_table(&keys);
-            }
+            let client = access::connect(api)?;
+            access::show_list(client.keys().limit(limit), json, print_table).await?;
         }
         KeysCommand::Get { id } => {
-            let key = Client::new(api)?.get(&format!("/api/keys/{id}"), &[]).await?;
-            print(key, as_json);
+            let client = access::connect(api)?;
+            access::show(client.key(id), json, |key| print_table(vec![key])).await?;
         }
         KeysCommand::Create(create) => match &create.tenant {
-            Some(tenant) => admin::create_first_key(tenant, &create, as_json).await?,
-            None => print_new(&issue(&Client::new(api)?, &create).await?, as_json),
+            Some(tenant) => admin::create_first_key(tenant, &create, json).await?,
+            None => {
+                let client = access::connect(api)?;
+                access::show(client.create_key(&new_key(create)?), json, print_new).await?;
+            }
         },
         KeysCommand::Rotate {
             id,
             overlap,
             expires_at,
         } => {
-            let mut body = json!({ "overlap_secs": overlap.as_secs() });
-            if let Some(expires_at) = expires_at {
-                body["expires_at"] = json!(expires_at);
-            }
-            let client = Client::new(api)?;
-            let made = client.post_json(&format!("/api/keys/{id}/rotate"), &body).await?;
-            print_new(&made, as_json);
+            let rotation = RotateKey {
+                overlap_secs: Some(overlap.as_secs()),
+                expires_at,
+            };
+            let client = access::connect(api)?;
+            access::show(client.rotate_key(id, rotation), json, print_new).await?;
         }
         KeysCommand::Revoke {
             id,
@@ -50,7 +47,7 @@ pub(crate) async fn run(args: KeysArgs) -> Result<ExitStatus, Failure> {
             if at_database {
                 admin::revoke_key(&database_url, id).await?;
             } else {
-                Client::new(api)?.post(&format!("/api/keys/{id}/revoke")).await?;
+                access::connect(api)?.revoke_key(id).await?;
             }
             output::note(&format!(
                 "key {id} is revoked; every api process refuses it within five seconds"
@@ -60,17 +57,13 @@ pub(crate) async fn run(args: KeysArgs) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Done)
 }
 
-async fn issue(client: &Client, create: &CreateKeyArgs) -> Result<Value, Failure> {
-    let mut body = Map::new();
-    body.insert("name".to_owned(), json!(create.name));
-    body.insert("scopes".to_owned(), json!(create.scopes));
-    if let Some(user_id) = create.user_id {
-        body.insert("user_id".to_owned(), json!(user_id));
-    }
-    if let Some(expires_in) = create.expires_in {
-        body.insert("expires_at".to_owned(), json!(from_now(expires_in)?));
-    }
-    client.post_json("/api/keys", &body.into()).await
+fn new_key(create: CreateKeyArgs) -> Result<NewKey, Failure> {
+    Ok(NewKey {
+        name: create.name,
+        scopes: create.scopes,
+        user_id: create.user_id.map(UserId),
+        expires_at: create.expires_in.map(from_now).transpose()?,
+    })
 }
 
 /// The time that lies so far ahead.
@@ -79,24 +72,12 @@ pub(crate) fn from_now(wait: Duration) -> Result<chrono::DateTime<chrono::Utc>, 
 }
 
 /// The key alone on standard output, so that a script can take it.
-fn print_new(made: &Value, as_json: bool) {
-    if as_json {
-        output::json(made);
-        return;
-    }
-    output::line(&plain(&made["api_key"]));
+fn print_new(CreatedKey { api_key, .. }: CreatedKey) {
+    output::line(&api_key);
     output::note("Keep it safe: it can't be read again.");
 }
 
-fn print(key: Value, as_json: bool) {
-    if as_json {
-        output::json(&key);
-    } else {
-        print_table(&[key]);
-    }
-}
-
-fn print_table(keys: &[Value]) {
+fn print_table(keys: Vec<Key>) {
     let columns = [
         "id",
         "name",
@@ -107,10 +88,19 @@ fn print_table(keys: &[Value]) {
         "last_used_at",
         "replaced_by",
     ];
-    let cell = |value: &Value| match value {
-        Value::Array(scopes) => scopes.iter().map(plain).collect::<Vec<_>>().join(","),
-        value => plain(value),
-    };
-    let row = |key: &Value| columns.iter().map(|name| cell(&key[*name])).collect();
-    output::table(&columns, keys.iter().map(row).collect());
+    let rows = keys.into_iter().map(|key| {
+        let scopes: Vec<&str> = key.scopes.iter().map(Open::as_str).collect();
+        let scopes = scopes.join(",");
+        [
+            key.id,
+            key.name,
+            scopes,
+            key.live.to_string(),
+            output::time(key.created_at),
+            optional_time(key.expires_at),
+            optional_time(key.last_used_at),
+            optional(key.replaced_by),
+        ]
+    });
+    output::table(columns, rows);
 }

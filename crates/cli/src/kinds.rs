@@ -1,32 +1,28 @@
 //! `tandem kinds …`: what jobs can be.
 
-use serde_json::Value;
+use client::Kind;
 
+use crate::access;
 use crate::args::{KindsArgs, KindsCommand};
-use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
 use crate::output;
-use crate::output::plain;
 
 pub(crate) async fn run(args: KindsArgs) -> Result<ExitStatus, Failure> {
-    let client = Client::new(&args.api)?;
+    let client = access::connect(&args.api)?;
     let KindsCommand::List = args.command;
-    let answer = client.get("/api/kinds", &[]).await?;
-    let kinds = answer["kinds"].as_array().cloned().unwrap_or_default();
-    if args.api.json {
-        output::json(&kinds);
-        return Ok(ExitStatus::Done);
-    }
-    let columns = ["name", "live", "schema", "registered_at"];
-    let row = |kind: &Value| {
-        let schema = if kind["schema"].is_null() { "no" } else { "yes" };
-        vec![
-            plain(&kind["name"]),
-            plain(&kind["live"]),
-            schema.to_owned(),
-            plain(&kind["registered_at"]),
-        ]
-    };
-    output::table(&columns, kinds.iter().map(row).collect());
+    access::show(client.kinds(), args.api.json, print_table).await?;
     Ok(ExitStatus::Done)
+}
+
+fn print_table(kinds: Vec<Kind>) {
+    let rows = kinds.into_iter().map(|kind| {
+        let schema = if kind.schema.is_some() { "yes" } else { "no" };
+        [
+            kind.name,
+            kind.live.to_string(),
+            schema.to_owned(),
+            output::time(kind.registered_at),
+        ]
+    });
+    output::table(["name", "live", "schema", "registered_at"], rows);
 }

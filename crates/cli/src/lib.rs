@@ -4,11 +4,11 @@
 //! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
 //! to standard error. The exit codes are in [`failure::ExitStatus`].
 
+mod access;
 mod admin;
 mod args;
 mod audit;
 mod bulk;
-mod client;
 mod consent;
 mod dead_letters;
 mod dev;

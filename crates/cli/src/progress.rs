@@ -42,6 +42,12 @@ impl Progress {
         }
     }
 
+    /// Tells how far it had got when a request failed.
+    pub(crate) fn tell_failure(&self, count: u64) {
+        self.clear();
+        output::note(&format!("{} {count} of {}, then failed", self.done, self.total));
+    }
+
     pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -4,13 +4,13 @@ use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use client::webhook::Verifier;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use standardwebhooks::Webhook;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -23,16 +23,16 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// How requests are answered, and checked.
 struct Receiver {
     status: StatusCode,
-    /// Any of them is good enough.
-    webhooks: Vec<Webhook>,
+    /// `None` when nothing is checked.
+    verifier: Option<Verifier>,
 }
 
 pub(crate) async fn run(args: ReceiveArgs) -> Result<ExitStatus, Failure> {
-    let webhooks = args.webhook_secret.iter().map(|secret| Webhook::new(secret));
-    let webhooks = webhooks.collect::<Result<_, _>>()?;
+    let secrets = args.webhook_secret;
+    let verifier = (!secrets.is_empty()).then(|| Verifier::new(secrets));
     let receiver = Arc::new(Receiver {
         status: StatusCode::from_u16(args.status)?,
-        webhooks,
+        verifier: verifier.transpose()?,
     });
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port))).await?;
     output::note(&format!(
@@ -84,11 +84,10 @@ async fn answer(
             .unwrap_or("-")
             .to_owned()
     };
-    let is_good = |webhook: &Webhook| webhook.verify(&body, &head.headers).is_ok();
-    let signature = match &receiver.webhooks[..] {
-        [] => "not checked",
-        webhooks if webhooks.iter().any(is_good) => "valid",
-        _ => "INVALID",
+    let signature = match &receiver.verifier {
+        None => "not checked",
+        Some(verifier) if verifier.verify(&head.headers, &body).is_ok() => "valid",
+        Some(_) => "INVALID",
     };
     output::line(&format!(
         "{} {}  webhook-id {}  attempt {}  signature {signature}  {}",

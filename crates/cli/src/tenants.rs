@@ -1,38 +1,34 @@
 //! `tandem tenants …`: by the api; and the first ones, at the database.
 
-use serde_json::{Map, Value, json};
+use client::{ChangeTenant, CreatedTenant, NewTenant, Tenant};
 
-use crate::admin;
 use crate::args::{TenantsArgs, TenantsCommand};
-use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
-use crate::output::{self, plain};
+use crate::output::{self, optional};
+use crate::{access, admin};
 
 pub(crate) async fn run(args: TenantsArgs) -> Result<ExitStatus, Failure> {
-    let (api, as_json) = (&args.api, args.api.json);
+    let (api, json) = (&args.api, args.api.json);
     match args.command {
         TenantsCommand::Create {
             name,
             operator,
             database_url: Some(database_url),
-        } => admin::found_tenant(&database_url, &name, operator, as_json).await?,
+        } => admin::found_tenant(&database_url, &name, operator, json).await?,
         TenantsCommand::Create { name, .. } => {
-            let body = json!({ "name": name });
-            let made = Client::new(api)?.post_json("/api/tenants", &body).await?;
-            print_new(&made, as_json);
+            let new = NewTenant {
+                name,
+                ..NewTenant::default()
+            };
+            let client = access::connect(api)?;
+            access::show(client.create_tenant(&new), json, print_new).await?;
         }
         TenantsCommand::List { limit } => {
-            let client = Client::new(api)?;
-            let tenants = client.list("/api/tenants", "tenants", &[], limit).await?;
-            if as_json {
-                output::json(&tenants);
-            } else {
-                print_table(&tenants);
-            }
+            let client = access::connect(api)?;
+            access::show_list(client.tenants().limit(limit), json, print_table).await?;
         }
         TenantsCommand::Get { id } => {
-            let tenant = Client::new(api)?.get(&format!("/api/tenants/{id}"), &[]).await?;
-            print(tenant, as_json);
+            access::show(access::connect(api)?.tenant(id), json, print).await?;
         }
         TenantsCommand::Update {
             id,
@@ -42,52 +38,36 @@ pub(crate) async fn run(args: TenantsArgs) -> Result<ExitStatus, Failure> {
             max_running_jobs,
             max_queued_jobs,
         } => {
-            let mut change = Map::new();
-            change.extend(name.map(|name| ("name".to_owned(), json!(name))));
-            for (field, limit) in [
-                ("rate_limit_per_second", rate_limit_per_second),
-                ("rate_limit_burst", rate_limit_burst),
-                ("max_running_jobs", max_running_jobs),
-                ("max_queued_jobs", max_queued_jobs),
-            ] {
-                change.extend(limit.map(|limit| (field.to_owned(), json!(limit.0))));
-            }
-            let client = Client::new(api)?;
-            let tenant = client
-                .patch(&format!("/api/tenants/{id}"), &change.into())
-                .await?;
-            print(tenant, as_json);
+            let change = ChangeTenant {
+                name,
+                rate_limit_per_second: rate_limit_per_second.map(|limit| limit.0),
+                rate_limit_burst: rate_limit_burst.map(|limit| limit.0),
+                max_running_jobs: max_running_jobs.map(|limit| limit.0),
+                max_queued_jobs: max_queued_jobs.map(|limit| limit.0),
+            };
+            let client = access::connect(api)?;
+            access::show(client.update_tenant(id, &change), json, print).await?;
         }
     }
     Ok(ExitStatus::Done)
 }
 
-fn print_new(made: &Value, as_json: bool) {
-    if as_json {
-        output::json(made);
-        return;
-    }
-    let columns = ["id", "name", "api_key", "webhook_secret"];
-    let tenant = &made["tenant"];
+fn print_new(made: CreatedTenant) {
     let row = [
-        &tenant["id"],
-        &tenant["name"],
-        &made["api_key"],
-        &made["webhook_secret"],
+        made.tenant.id.to_string(),
+        made.tenant.name,
+        made.api_key,
+        made.webhook_secret,
     ];
-    output::table(&columns, vec![row.into_iter().map(plain).collect()]);
+    output::table(["id", "name", "api_key", "webhook_secret"], [row]);
     output::note("Keep them safe: they can't be read again.");
 }
 
-fn print(tenant: Value, as_json: bool) {
-    if as_json {
-        output::json(&tenant);
-    } else {
-        print_table(&[tenant]);
-    }
+fn print(tenant: Tenant) {
+    print_table(vec![tenant]);
 }
 
-fn print_table(tenants: &[Value]) {
+fn print_table(tenants: Vec<Tenant>) {
     let columns = [
         "id",
         "name",
@@ -97,6 +77,16 @@ fn print_table(tenants: &[Value]) {
         "max_running_jobs",
         "max_queued_jobs",
     ];
-    let row = |tenant: &Value| columns.iter().map(|name| plain(&tenant[*name])).collect();
-    output::table(&columns, tenants.iter().map(row).collect());
+    let rows = tenants.into_iter().map(|tenant| {
+        [
+            tenant.id.to_string(),
+            tenant.name,
+            tenant.operator.to_string(),
+            optional(tenant.rate_limit_per_second),
+            optional(tenant.rate_limit_burst),
+            optional(tenant.max_running_jobs),
+            optional(tenant.max_queued_jobs),
+        ]
+    });
+    output::table(columns, rows);
 }

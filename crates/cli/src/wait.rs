@@ -3,12 +3,10 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use domain::JobState;
+use client::{Client, Job, JobId, JobState};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::client::Client;
 use crate::failure::{ExitStatus, Failure};
 use crate::{jobs, output};
 
@@ -17,82 +15,92 @@ const STEP: Duration = Duration::from_secs(1);
 
 pub(crate) async fn run(
     client: &Client,
-    id: &str,
+    id: JobId,
     timeout: Option<Duration>,
     json: bool,
 ) -> Result<ExitStatus, Failure> {
     let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    let progress = Progress::new();
-    let mut told_version = None;
+    let mut progress = Progress::new();
+    // The first answer comes at once, so that the person sees where the job stands.
+    let mut step = Duration::ZERO;
     loop {
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        // The first answer comes at once, so that the person sees where the job stands.
-        let step = if told_version.is_none() {
-            Duration::ZERO
-        } else {
-            STEP.min(left.unwrap_or(STEP))
-        };
-        let job = client.job(id, step).await?;
-        if told_version.as_ref() != Some(&job["version"]) {
-            progress.tell(&job);
-            told_version = Some(job["version"].clone());
+        let written = client.job_at_end(id, step).verbatim().await?;
+        let job: Job = serde_json::from_str(written.get())?;
+        let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if !job.has_ended() && !over {
+            progress.tell(where_it_stands(&job));
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            step = STEP.min(left.unwrap_or(STEP));
+            continue;
         }
-        let state: Option<JobState> = job["state"].as_str().and_then(|state| state.parse().ok());
-        if state.is_none_or(JobState::is_terminal) {
-            progress.clear();
-            jobs::print_job(&job, json);
-            let succeeded = state == Some(JobState::Succeeded);
-            return Ok(if succeeded {
-                ExitStatus::Done
-            } else {
-                ExitStatus::JobNotSucceeded
-            });
-        }
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            progress.clear();
+        progress.clear();
+        if !job.has_ended() {
             output::note("the job has not ended in time");
-            jobs::print_job(&job, json);
-            return Ok(ExitStatus::TimedOut);
         }
+        if json {
+            output::json(&written);
+        } else {
+            jobs::print_line(&job.id, &job.state);
+        }
+        return Ok(match job.has_ended() {
+            true if job.state == JobState::Succeeded => ExitStatus::Done,
+            true => ExitStatus::JobNotSucceeded,
+            false => ExitStatus::TimedOut,
+        });
     }
 }
 
+fn where_it_stands(job: &Job) -> String {
+    let mut message = job.state.to_string();
+    if job.attempt > 0 {
+        message = format!(
+            "{message}, attempt {} of {}",
+            job.attempts_spent, job.max_attempts
+        );
+    }
+    if job.state == JobState::Scheduled {
+        message = format!("{message}, due {}", output::time(job.run_at));
+    }
+    if let Some(error) = &job.error {
+        message = format!("{message}: {}", error.message.lines().next().unwrap_or_default());
+    }
+    message
+}
+
 /// A spinner for a person, a line per step for a log.
-struct Progress(Option<ProgressBar>);
+struct Progress {
+    bar: Option<ProgressBar>,
+    told: String,
+}
 
 impl Progress {
     fn new() -> Self {
-        Self(std::io::stderr().is_terminal().then(|| {
+        let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}");
             let bar = ProgressBar::new_spinner().with_style(style.expect("the template is valid"));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
-        }))
+        });
+        Self {
+            bar,
+            told: String::new(),
+        }
     }
 
-    fn tell(&self, job: &Value) {
-        let text = |name: &str| job[name].as_str().unwrap_or_default();
-        let mut message = text("state").to_owned();
-        if job["attempt"].as_u64().is_some_and(|attempt| attempt > 0) {
-            message = format!(
-                "{message}, attempt {} of {}",
-                job["attempts_spent"], job["max_attempts"]
-            );
+    /// Says it, unless it was said last.
+    fn tell(&mut self, message: String) {
+        if self.told == message {
+            return;
         }
-        if message.starts_with("scheduled") {
-            message = format!("{message}, due {}", text("run_at"));
-        }
-        if let Some(error) = job["error"]["message"].as_str() {
-            message = format!("{message}: {}", error.lines().next().unwrap_or_default());
-        }
-        match &self.0 {
-            Some(bar) => bar.set_message(message),
+        match &self.bar {
+            Some(bar) => bar.set_message(message.clone()),
             None => output::note(&message),
         }
+        self.told = message;
     }
 
     fn clear(&self) {
-        if let Some(bar) = &self.0 {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method};
-use serde::de::DeserializeOwned;
+use serde::Serialize;
 use url::Url;
 
+use crate::call::Call;
 use crate::error::Error;
-use crate::request::Request;
+use crate::once::{new_key, once};
+use crate::request::{Request, segment};
 use crate::retry::RetryPolicy;
 
 const API_KEY_HEADER: &str = "x-api-key";
+/// The longest that the api waits for a job's end in one request.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The api, as the holder of a key. Cloning shares its connections.
 #[derive(Clone, Debug)]
@@ -83,6 +87,8 @@ impl Builder {
                 key,
             )]))
             .connect_timeout(Duration::from_secs(5))
+            // Of streams too, which have no other: the api shows every few seconds that it is there.
+            .read_timeout(self.timeout + LONGEST_WAIT)
             // Another host must not be handed the key.
             .redirect(reqwest::redirect::Policy::none())
             .build()
@@ -123,7 +129,29 @@ impl Client {
         Request::new(self, method, path.into())
     }
 
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: impl Into<String>) -> Result<T, Error> {
-        self.request(Method::GET, path).json().await
+    /// Reads what is at a path.
+    pub(crate) fn get<T>(&self, path: impl Into<String>) -> Call<'_, T> {
+        Call::new(Ok(self.request(Method::GET, path)))
+    }
+
+    /// Posts JSON under a new idempotency key.
+    pub(crate) fn post_once<T>(&self, path: &str, body: &impl Serialize) -> Call<'_, T> {
+        once(self.request(Method::POST, path).body(body), &new_key())
+    }
+
+    /// Posts JSON.
+    pub(crate) fn post<T>(&self, path: impl Into<String>, body: &impl Serialize) -> Call<'_, T> {
+        Call::new(self.request(Method::POST, path).body(body))
+    }
+
+    /// A request to what has a name: `{path}/{name}{verb}`.
+    pub(crate) fn named(
+        &self,
+        method: Method,
+        path: &str,
+        name: &str,
+        verb: &str,
+    ) -> Result<Request<'_>, Error> {
+        Ok(self.request(method, format!("{path}/{}{verb}", segment(name)?)))
     }
 }

@@ -26,7 +26,7 @@ pub enum Error {
     /// The answer is not what this version of the client expects.
     #[error("the api's answer can't be read")]
     Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The client was set up wrongly.
+    /// The client was set up wrongly, or asked for what can't be a request.
     #[error("{0}")]
     Configuration(String),
 }
@@ -67,6 +67,8 @@ pub struct Problem {
     /// The places that are wrong.
     #[serde(default)]
     pub errors: Vec<FieldError>,
+    /// The route of what it is about, such as what an earlier request has made.
+    pub resource: Option<String>,
     /// How long the api asks to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
@@ -97,6 +99,9 @@ impl fmt::Display for Problem {
             let places = [&error.pointer, &error.parameter, &error.header];
             let place = places.into_iter().flatten().next();
             write!(f, "\n  {} {}", place.map_or("", String::as_str), error.message)?;
+        }
+        if let Some(resource) = &self.resource {
+            write!(f, "\n  see {resource}")?;
         }
         write!(f, " ({}, request {})", self.status, self.request_id)
     }

@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 
 use futures::Stream;
 use http::Method;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
+use crate::call;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -15,41 +17,55 @@ use crate::error::Error;
 const LIMIT: usize = 100;
 
 /// A list that is read as far as it is needed.
+#[must_use = "a list is read by `all` or `stream`"]
 #[derive(Debug)]
 pub struct Pages<'a, T> {
     client: &'a Client,
-    path: String,
+    path: &'static str,
     field: &'static str,
-    query: Vec<(&'static str, String)>,
+    filter: Result<Vec<(String, String)>, Error>,
     limit: usize,
-    entry: PhantomData<T>,
+    entry: PhantomData<fn() -> T>,
 }
 
-impl<'a, T: DeserializeOwned> Pages<'a, T> {
+impl<'a, T> Pages<'a, T> {
+    /// The list that a route answers in this field, narrowed by the fields of a filter.
     pub(crate) fn new(
         client: &'a Client,
-        path: impl Into<String>,
+        path: &'static str,
         field: &'static str,
-        query: impl IntoIterator<Item = (&'static str, Option<String>)>,
+        filter: &impl Serialize,
     ) -> Self {
-        let set = query.into_iter();
         Self {
             client,
-            path: path.into(),
+            path,
             field,
-            query: set.filter_map(|(name, value)| Some((name, value?))).collect(),
+            filter: parameters(filter),
             limit: usize::MAX,
             entry: PhantomData,
         }
     }
 
     /// At most so many entries.
-    #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
         self
     }
 
+    /// The same list, with the JSON of its entries as the api wrote it.
+    pub fn verbatim(self) -> Pages<'a, Box<RawValue>> {
+        Pages {
+            client: self.client,
+            path: self.path,
+            field: self.field,
+            filter: self.filter,
+            limit: self.limit,
+            entry: PhantomData,
+        }
+    }
+}
+
+impl<'a, T: DeserializeOwned> Pages<'a, T> {
     /// All entries at once.
     ///
     /// # Errors
@@ -76,6 +92,22 @@ impl<'a, T: DeserializeOwned> Pages<'a, T> {
     }
 }
 
+/// The fields that a filter has, as parameters of a query.
+pub(crate) fn parameters(filter: &impl Serialize) -> Result<Vec<(String, String)>, Error> {
+    let filter = serde_json::to_value(filter).map_err(|error| Error::Configuration(error.to_string()))?;
+    let serde_json::Value::Object(fields) = filter else {
+        return Ok(Vec::new());
+    };
+    let text = |value: serde_json::Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    Ok(fields
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect())
+}
+
 struct Reading<'a, T> {
     pages: Pages<'a, T>,
     left: usize,
@@ -93,21 +125,21 @@ impl<T: DeserializeOwned> Reading<'_, T> {
     }
 
     async fn read(&mut self) -> Result<(), Error> {
-        let limit = self.left.min(LIMIT);
-        let mut request = self
+        let filter = match &self.pages.filter {
+            Ok(filter) => filter.clone(),
+            Err(error) => return Err(Error::Configuration(error.to_string())),
+        };
+        let request = self
             .pages
             .client
-            .request(Method::GET, self.pages.path.clone())
-            .query("limit", Some(limit))
-            .query("cursor", self.cursor.take());
-        for (name, value) in &self.pages.query {
-            request = request.query(name, Some(value));
-        }
-        let mut page: Value = request.json().await?;
-        let entries = page[self.pages.field].take();
-        self.entries = serde_json::from_value(entries).map_err(|error| Error::Answer(error.into()))?;
+            .request(Method::GET, self.pages.path)
+            .query("limit", Some(self.left.min(LIMIT)))
+            .query("cursor", self.cursor.take())
+            .parameters(filter);
+        let mut page = call::fields(&request.text().await?)?;
+        self.entries = call::read(call::take(&mut page, self.pages.field).get())?;
         self.left -= self.entries.len().min(self.left);
-        self.cursor = page["next_cursor"].as_str().map(ToOwned::to_owned);
+        self.cursor = call::read(call::take(&mut page, "next_cursor").get())?;
         self.more = self.cursor.is_some();
         Ok(())
     }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Response;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
+use crate::call;
 use crate::client::Client;
 use crate::error::{Error, Problem};
 use crate::retry::{Repeat, Setback};
@@ -17,13 +19,20 @@ const SHOWN_CHARS: usize = 200;
 /// What the api says when it does not know whether the request was done.
 const UNSURE: &str = "timed_out";
 
+/// What can't stand in a part of a path as it is.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
 /// A request that is being put together.
 #[derive(Debug)]
 pub struct Request<'a> {
     client: &'a Client,
     method: Method,
     path: String,
-    query: Vec<(&'static str, String)>,
+    query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Option<String>,
     repeat: Repeat,
@@ -53,7 +62,15 @@ impl<'a> Request<'a> {
     /// Adds a parameter, if it has a value.
     #[must_use]
     pub fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
-        self.query.extend(value.map(|value| (name, value.to_string())));
+        self.query
+            .extend(value.map(|value| (name.to_owned(), value.to_string())));
+        self
+    }
+
+    /// Adds parameters that have values.
+    #[must_use]
+    pub(crate) fn parameters(mut self, parameters: Vec<(String, String)>) -> Self {
+        self.query.extend(parameters);
         self
     }
 
@@ -91,6 +108,12 @@ impl<'a> Request<'a> {
         self
     }
 
+    /// The same, if so.
+    #[must_use]
+    pub(crate) fn harmless_if(self, harmless: bool) -> Self {
+        if harmless { self.harmless() } else { self }
+    }
+
     /// Gives the api so much longer for its answer.
     #[must_use]
     pub fn patience(mut self, more: Duration) -> Self {
@@ -110,8 +133,7 @@ impl<'a> Request<'a> {
     /// # Errors
     /// When the api refused, did not answer, or answered with something else.
     pub async fn json<T: DeserializeOwned>(self) -> Result<T, Error> {
-        let text = self.text().await?;
-        serde_json::from_str(&text).map_err(|error| Error::Answer(error.into()))
+        call::read(&self.text().await?)
     }
 
     /// The answer's body as it is written.
@@ -172,6 +194,19 @@ impl<'a> Request<'a> {
     }
 }
 
+/// A name as one part of a path, whatever stands in it.
+///
+/// # Errors
+/// When it would be read as the way to another route.
+pub(crate) fn segment(name: &str) -> Result<String, Error> {
+    if matches!(name, "" | "." | "..") {
+        return Err(Error::Configuration(format!(
+            "{name:?} can't be the name of anything"
+        )));
+    }
+    Ok(utf8_percent_encode(name, RESERVED).to_string())
+}
+
 /// What the api, or whoever stands before it, says.
 async fn refusal(response: Response) -> (Error, Setback) {
     let status = response.status();
@@ -206,4 +241,21 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         .parse()
         .ok()?;
     Some(Duration::from_secs(secs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_one_part_of_the_path() {
+        assert_eq!(segment("nightly-report_2.1").unwrap(), "nightly-report_2.1");
+        assert_eq!(
+            segment("../keys?x#y%2F é").unwrap(),
+            "..%2Fkeys%3Fx%23y%252F%20%C3%A9"
+        );
+        for way in ["", ".", ".."] {
+            assert!(matches!(segment(way), Err(Error::Configuration(_))), "{way}");
+        }
+    }
 }

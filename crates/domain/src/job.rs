@@ -47,6 +47,8 @@ pub struct NewJob {
     pub traceparent: Option<String>,
     /// The request that submitted it.
     pub request_id: Option<RequestId>,
+    /// The schedule that makes it, if one does.
+    pub fire: Option<Fire>,
 }
 
 /// What the jobs of a schedule have in common.
@@ -62,8 +64,16 @@ pub struct JobTemplate {
     pub policy: RetryPolicy,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// They expire when they were not started so long after they were made.
+    pub start_within: Option<Duration>,
     /// Labels for finding them again.
     pub tags: Vec<Tag>,
+    /// What their owner wants to know about them; not searched.
+    pub metadata: BTreeMap<String, String>,
+    /// What of the payload is shown masked.
+    pub sensitive: Vec<JsonPointer>,
+    /// That no other job does the same work.
+    pub unique: Option<Unique>,
 }
 
 /// A worker's right to one attempt: what a finish is checked against. The store makes one per started attempt and

@@ -11,7 +11,7 @@ mod zone;
 use chrono::{DateTime, Utc};
 
 pub use cron::{Cron, CronError};
-pub use rules::{MAX_FIRES, Missed, Overlap, Plan, Rules, UnknownPolicy};
+pub use rules::{MAX_FIRES, Missed, Overlap, Plan, Rules, Skip, UnknownPolicy};
 pub use timing::Timing;
 pub use zone::{Zone, ZoneError};
 

@@ -38,8 +38,13 @@ pub enum OnConflict {
     Reject,
 }
 
+/// A text that says nothing about what to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must be return, replace or reject")]
+pub struct UnknownOnConflict;
+
 /// What a submit says about uniqueness.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unique {
     /// What must be unique.
     pub key: UniqueKey,
@@ -69,6 +74,30 @@ pub enum Verdict {
     Return(JobId),
     /// It is refused because of this job.
     Refuse(JobId),
+}
+
+impl OnConflict {
+    /// As it is written in requests and rows.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Return => "return",
+            Self::Replace => "replace",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+impl std::str::FromStr for OnConflict {
+    type Err = UnknownOnConflict;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOnConflict> {
+        let known = [Self::Return, Self::Replace, Self::Reject];
+        known
+            .into_iter()
+            .find(|known| known.as_str() == text)
+            .ok_or(UnknownOnConflict)
+    }
 }
 
 impl Unique {

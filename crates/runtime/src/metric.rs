@@ -125,7 +125,7 @@ metrics! {
     Counter JOBS_SUBMITTED = "tandem_jobs_submitted_total" [via] Count,
         "Jobs that were accepted, by way: `single`, `batch` or `schedule`.";
     Counter SCHEDULE_FIRES = "tandem_schedule_fires_total" [result] Count,
-        "Schedules whose fire time had come, by what they did: `fired`, `skipped` or `failed`.";
+        "Schedules whose fire time had come, by what they did: `fired`, `skipped`, `over_quota` or `failed`.";
     Counter DISPATCHED = "tandem_dispatched_total" [] Count,
         "Messages that announced a job on the queue.";
     Counter UNHEARD_DOORBELLS = "tandem_unheard_doorbells_total" [] Count,
@@ -172,6 +172,8 @@ metrics! {
         "Failed jobs that wait for a decision, as the maintenance leader counts them.";
     Gauge WORKERS = "tandem_workers" [] Count,
         "Worker processes whose lease stands, as the maintenance leader counts them.";
+    Gauge RESTING_TARGETS = "tandem_resting_targets" [] Count,
+        "Targets whose breaker is open or half open, as the maintenance leader counts them.";
     Gauge DB_POOL_CONNECTIONS = "tandem_db_pool_connections" [state] Count,
         "Connections to the database: `idle` or `busy`.";
     Gauge ANNOUNCED_DEAD_LETTERS = "tandem_announced_dead_letters" [queue] Count,

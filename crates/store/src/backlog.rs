@@ -16,6 +16,8 @@ pub struct Backlog {
     pub dead_letters: u64,
     /// Worker processes whose lease stands.
     pub workers: u64,
+    /// Targets of all tenants whose breaker is not closed: nothing is sent to them now, or a probe only.
+    pub resting_targets: u64,
 }
 
 /// The queued jobs of one lane.
@@ -50,7 +52,8 @@ impl Store {
             r#"
             select coalesce(extract(epoch from now() - (select min(run_at) from due)), 0)::float8 as "overdue_secs!",
                    (select count(*) from dead_letter) as "dead_letters!",
-                   (select count(*) from worker where lease_expires_at > now()) as "workers!"
+                   (select count(*) from worker where lease_expires_at > now()) as "workers!",
+                   (select count(*) from breaker) as "resting_targets!"
             "#
         )
         .fetch_one(&mut *connection)
@@ -65,6 +68,7 @@ impl Store {
             overdue: not_negative(rest.overdue_secs),
             dead_letters: number(rest.dead_letters),
             workers: number(rest.workers),
+            resting_targets: number(rest.resting_targets),
         })
     }
 }

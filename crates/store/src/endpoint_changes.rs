@@ -8,6 +8,7 @@ use crate::audit::{self, Actor, Change};
 use crate::endpoint_secrets::{NewSecret, insert_secret};
 use crate::endpoints::{DeleteEndpoint, Endpoint, EndpointRow, EndpointSettings, PutEndpoint};
 use crate::error::Error;
+use crate::limits::{Limited, has_room};
 use crate::pool::Store;
 use crate::row::{count, ms};
 
@@ -27,6 +28,13 @@ impl Store {
         let mut tx = self.begin(actor.tenant_id).await?;
         let mut there = lock(&mut tx, actor.tenant_id, &settings.name).await?;
         if there.is_none() && precondition.holds(None) {
+            if !has_room(&mut tx, actor.tenant_id, Limited::Endpoints).await? {
+                // Unless somebody has made this one since it was looked for.
+                return Ok(match lock(&mut tx, actor.tenant_id, &settings.name).await? {
+                    None => PutEndpoint::TooMany,
+                    Some(_) => PutEndpoint::Unexpected,
+                });
+            }
             if let Some(made) = insert(&mut tx, actor.tenant_id, settings).await? {
                 insert_secret(&mut tx, actor.tenant_id, &settings.name, first_secret).await?;
                 audit::append(&mut tx, actor, change("endpoint.create", settings)).await?;

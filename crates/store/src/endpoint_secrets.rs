@@ -111,6 +111,26 @@ impl Store {
         Ok(RotateSecret::Rotated(live))
     }
 
+    /// Removes secrets that have expired, at most `limit`; answers how many. For [`crate::Role::Worker`].
+    ///
+    /// # Errors
+    /// When the statement failed.
+    pub async fn purge_endpoint_secrets(&self, limit: i64) -> Result<u64, Error> {
+        let mut connection = self.acquire().await?;
+        let purged = sqlx::query!(
+            r#"
+            delete from endpoint_secret
+            where id in (
+                select id from endpoint_secret where expires_at <= now() order by expires_at limit $1
+            )
+            "#,
+            limit,
+        )
+        .execute(&mut *connection)
+        .await?;
+        Ok(purged.rows_affected())
+    }
+
     /// The secrets that sign now, newest first; `None` when there is no such endpoint.
     ///
     /// # Errors

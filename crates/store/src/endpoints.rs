@@ -55,6 +55,8 @@ pub enum PutEndpoint {
     Replaced(Endpoint),
     /// It is not as it was expected to be, and was not changed.
     Unexpected,
+    /// There is none of this name, and the tenant has [`crate::MAX_ENDPOINTS`] others.
+    TooMany,
 }
 
 /// What became of [`Store::delete_endpoint`].

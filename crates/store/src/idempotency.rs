@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::row::ms;
 
 /// How long a key is remembered.
-const KEPT: Duration = Duration::from_hours(24);
+pub(crate) const KEPT: Duration = Duration::from_hours(24);
 
 /// The key of a submit, and the fingerprint of its body.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -69,7 +69,7 @@ pub(crate) async fn bind(
         from unnest($2::text[], $3::bytea[], $4::text[]) as w (key, request_hash, job_ids)
         on conflict (tenant_id, key) do update
             set request_hash = excluded.request_hash, job_ids = excluded.job_ids, expires_at = excluded.expires_at,
-                existing_ids = null
+                existing_ids = null, made = null
             where i.expires_at <= now()
         returning key
         "#,

@@ -32,18 +32,20 @@ pub(crate) async fn insert_jobs(
         with accepted as (
             insert into job (id, tenant_id, kind, queue, payload, max_attempts, backoff_initial_ms, backoff_factor,
                              backoff_max_ms, timeout_ms, scheduled_for, start_by, traceparent, request_id, tags,
-                             metadata, sensitive, unique_key, unique_until, run_at, state)
+                             metadata, sensitive, unique_key, unique_until, schedule, fire_at, run_at, state)
             select n.id, $1, n.kind, n.queue, n.payload::json, n.max_attempts, n.backoff_initial_ms, n.backoff_factor,
                    n.backoff_max_ms, n.timeout_ms, n.scheduled_for, n.start_by, n.traceparent, n.request_id,
                    string_to_array(n.tags, chr(31)), n.metadata::json, n.sensitive::json, n.unique_key,
-                   now() + n.unique_ms * interval '1 millisecond', greatest(n.scheduled_for, now()),
+                   now() + n.unique_ms * interval '1 millisecond', n.schedule, n.fire_at,
+                   greatest(n.scheduled_for, now()),
                    case when n.scheduled_for > now() then 'scheduled' else 'queued' end
             from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[],
                         $8::double precision[], $9::bigint[], $10::bigint[], $11::timestamptz[], $12::timestamptz[],
-                        $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bytea[], $19::bigint[])
+                        $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::bytea[], $19::bigint[],
+                        $20::text[], $21::timestamptz[])
                 as n (id, kind, queue, payload, max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms,
                       timeout_ms, scheduled_for, start_by, traceparent, request_id, tags, metadata, sensitive, unique_key,
-                      unique_ms)
+                      unique_ms, schedule, fire_at)
             returning id, queue, state, created_at, run_at, start_by, traceparent
         ), rung as (
             insert into outbox (job_id, tenant_id, queue, traceparent, start_by)
@@ -74,6 +76,8 @@ pub(crate) async fn insert_jobs(
         column!(job => json_unless(&job.sensitive, job.sensitive.is_empty())) as &[Option<String>],
         column!(job => job.unique.as_ref().map(|unique| unique.key.as_bytes().to_vec())) as &[Option<Vec<u8>>],
         column!(job => job.unique.as_ref().and_then(unique_ms)) as &[Option<i64>],
+        column!(job => job.fire.as_ref().map(|fire| fire.schedule.clone())) as &[Option<String>],
+        column!(job => job.fire.as_ref().map(|fire| fire.fire_at)) as &[Option<DateTime<Utc>>],
     )
     .fetch_all(&mut **tx)
     .await?;
@@ -160,11 +164,11 @@ pub(crate) async fn as_they_stand(
 }
 
 /// What most jobs lack is NULL, which costs no byte.
-fn json_unless<T: Serialize>(value: &T, is_empty: bool) -> Option<String> {
+pub(crate) fn json_unless<T: Serialize>(value: &T, is_empty: bool) -> Option<String> {
     (!is_empty).then(|| serde_json::to_string(value).expect("texts are always JSON"))
 }
 
-fn unique_ms(unique: &Unique) -> Option<i64> {
+pub(crate) fn unique_ms(unique: &Unique) -> Option<i64> {
     match unique.window {
         Window::Live => None,
         Window::Period(period) => Some(ms(period)),

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
 use crate::keys::{ApiKeyRecord, read};
+use crate::limits::{Limited, has_room};
 use crate::pool::Store;
 use crate::row::ms;
 
@@ -32,6 +33,8 @@ pub enum Rotation {
     NotLive,
     /// Another key has taken its place already.
     Replaced(KeyId),
+    /// The tenant has [`crate::MAX_KEYS`] keys that work; a rotation whose old key stops at once makes no more of them.
+    TooMany,
     /// The tenant has no such key.
     NotFound,
 }
@@ -62,6 +65,9 @@ impl Store {
             }) => return Ok(Rotation::Replaced(by)),
             Some(old) if !old.live => return Ok(Rotation::NotLive),
             Some(_) => {}
+        }
+        if !has_room(&mut tx, actor.tenant_id, Limited::Keys).await? && !overlap.is_zero() {
+            return Ok(Rotation::TooMany);
         }
         sqlx::query!(
             r#"

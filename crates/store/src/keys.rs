@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
+use crate::idempotency::Idempotency;
+use crate::limits::{Limited, has_room};
+use crate::once::{Made, remember, turn};
 use crate::pool::Store;
 
 /// A key to be made; its secret is known to its owner only.
@@ -103,16 +106,37 @@ impl KeyRow {
 }
 
 impl Store {
-    /// Makes a key for the actor's tenant.
+    /// Makes a key for the actor's tenant, once for a request with an idempotency key; [`Made::Before`] tells the id.
     ///
     /// # Errors
     /// [`Error::Conflict`] by `api_key_user_fkey` when the tenant has no such user.
-    pub async fn issue_api_key(&self, actor: &Actor, new: &NewApiKey<'_>) -> Result<ApiKeyRecord, Error> {
+    pub async fn issue_api_key(
+        &self,
+        actor: &Actor,
+        new: &NewApiKey<'_>,
+        wish: Option<&Idempotency>,
+    ) -> Result<Made<ApiKeyRecord>, Error> {
+        Made::after(self.issue_once(actor, new, wish).await, wish)
+    }
+
+    async fn issue_once(
+        &self,
+        actor: &Actor,
+        new: &NewApiKey<'_>,
+        wish: Option<&Idempotency>,
+    ) -> Result<Made<ApiKeyRecord>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
+        if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
+            return Ok(answer);
+        }
+        if !has_room(&mut tx, actor.tenant_id, Limited::Keys).await? {
+            return Ok(Made::TooMany);
+        }
         let key = insert(&mut tx, new).await?;
         audit::append(&mut tx, actor, creation(new)).await?;
+        remember(&mut tx, actor.tenant_id, wish, new.id).await?;
         tx.commit().await?;
-        Ok(key)
+        Ok(Made::New(key))
     }
 
     /// Reads one key; `None` when the tenant has no such key.

@@ -44,8 +44,10 @@ mod keys;
 mod kinds;
 mod leadership;
 mod lease;
+mod limits;
 mod maintenance;
 mod migrate;
+mod once;
 mod outbox;
 mod pool;
 mod queues;
@@ -82,15 +84,17 @@ pub use keys::{ApiKeyRecord, Authenticated, NewApiKey};
 pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
+pub use limits::{MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS};
 pub use migrate::{MIGRATOR, Migrated, migrate};
+pub use once::Made;
 pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};
 pub use pool::{Connections, PoolConfig, Role, Store};
 pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
 pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use schedules::{
-    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, MAX_SCHEDULES, PutSchedule, Schedule,
-    ScheduleChange, Trigger, UnfiredSchedule,
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, PutSchedule, Schedule, ScheduleChange,
+    Trigger, UnfiredSchedule,
 };
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};

@@ -1,14 +1,17 @@
 //! Schedules: what they are. `change` is what their tenant does to them, `fire` what makes their jobs.
 
+mod admit;
 mod change;
 mod fire;
 mod fire_now;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::schedule::{Missed, Overlap, Timing};
-use domain::{JobId, JobTemplate, RetryPolicy, ScheduleId, ScheduleName, TenantId};
+use domain::schedule::{Missed, Overlap, Skip, Timing};
+use domain::unique::Window;
+use domain::{JobId, JobTemplate, JsonPointer, RetryPolicy, ScheduleId, ScheduleName, TenantId, Unique};
 use serde_json::value::RawValue;
 use sqlx::PgTransaction;
 use sqlx::types::Json;
@@ -18,7 +21,7 @@ use crate::error::Error;
 use crate::pool::Store;
 use crate::row::{count, duration_ms, parse, policy};
 
-pub use change::{DeletedSchedule, MAX_SCHEDULES, PutSchedule};
+pub use change::{DeletedSchedule, PutSchedule};
 pub use fire::{DueSchedule, Fired, FiredJob, Firing, UnfiredSchedule};
 pub use fire_now::{FiredNow, Trigger};
 
@@ -65,6 +68,14 @@ pub struct Schedule {
     pub payload: Option<Box<RawValue>>,
     /// Labels of its jobs.
     pub tags: Vec<String>,
+    /// What their owner wants to know about its jobs; not read for lists.
+    pub metadata: BTreeMap<String, String>,
+    /// What of their payload is shown masked; not read for lists.
+    pub sensitive: Vec<JsonPointer>,
+    /// That no other job does the same work as one of its jobs.
+    pub unique: Option<Unique>,
+    /// Its jobs expire when they were not started so long after they were made.
+    pub start_within: Option<Duration>,
     /// Attempts and back-off of its jobs.
     pub policy: RetryPolicy,
     /// How long an attempt of its jobs may take.
@@ -83,6 +94,10 @@ pub struct Schedule {
     pub last_fired_at: Option<DateTime<Utc>>,
     /// Its newest job.
     pub last_job_id: Option<JobId>,
+    /// The newest fire time that was let go without a job.
+    pub last_skipped_at: Option<DateTime<Utc>>,
+    /// Why that was.
+    pub last_skip_reason: Option<Skip>,
     /// Why it could not be fired when it was last tried.
     pub last_error: Option<String>,
     /// When that was.
@@ -101,6 +116,12 @@ struct ScheduleRow {
     queue: String,
     payload: Option<Json<Box<RawValue>>>,
     tags: Vec<String>,
+    metadata: Option<Json<BTreeMap<String, String>>>,
+    sensitive: Option<Json<Vec<JsonPointer>>>,
+    unique_key: Option<Vec<u8>>,
+    unique_ms: Option<i64>,
+    unique_on_conflict: Option<String>,
+    start_within_ms: Option<i64>,
     max_attempts: i32,
     backoff_initial_ms: i64,
     backoff_factor: f64,
@@ -113,6 +134,8 @@ struct ScheduleRow {
     next_fire_at: Option<DateTime<Utc>>,
     last_fired_at: Option<DateTime<Utc>>,
     last_job_id: Option<Uuid>,
+    last_skipped_at: Option<DateTime<Utc>>,
+    last_skip_reason: Option<String>,
     last_error: Option<String>,
     last_error_at: Option<DateTime<Utc>>,
 }
@@ -121,6 +144,11 @@ impl TryFrom<ScheduleRow> for Schedule {
     type Error = Error;
 
     fn try_from(row: ScheduleRow) -> Result<Self, Error> {
+        let unique = unique_of(
+            row.unique_key.as_deref(),
+            row.unique_ms,
+            row.unique_on_conflict.as_deref(),
+        )?;
         Ok(Self {
             id: ScheduleId(row.id),
             name: row.name,
@@ -133,6 +161,10 @@ impl TryFrom<ScheduleRow> for Schedule {
             queue: row.queue,
             payload: row.payload.map(|payload| payload.0),
             tags: row.tags,
+            metadata: row.metadata.unwrap_or_default().0,
+            sensitive: row.sensitive.unwrap_or_default().0,
+            unique,
+            start_within: row.start_within_ms.map(duration_ms),
             policy: policy(
                 row.max_attempts,
                 row.backoff_initial_ms,
@@ -147,10 +179,28 @@ impl TryFrom<ScheduleRow> for Schedule {
             next_fire_at: row.next_fire_at,
             last_fired_at: row.last_fired_at,
             last_job_id: row.last_job_id.map(JobId),
+            last_skipped_at: row.last_skipped_at,
+            last_skip_reason: row.last_skip_reason.as_deref().map(parse).transpose()?,
             last_error: row.last_error,
             last_error_at: row.last_error_at,
         })
     }
+}
+
+/// What the row of a schedule says about its jobs' uniqueness.
+fn unique_of(
+    key: Option<&[u8]>,
+    period_ms: Option<i64>,
+    on_conflict: Option<&str>,
+) -> Result<Option<Unique>, Error> {
+    let Some((key, on_conflict)) = key.zip(on_conflict) else {
+        return Ok(None);
+    };
+    Ok(Some(Unique {
+        key: <[u8; 32]>::try_from(key).map_err(Error::corrupt)?.into(),
+        window: period_ms.map_or(Window::Live, |ms| Window::Period(duration_ms(ms))),
+        on_conflict: parse(on_conflict)?,
+    }))
 }
 
 impl Store {
@@ -184,9 +234,10 @@ impl Store {
             ScheduleRow,
             r#"
             select id, name, cron, time_zone, overlap, missed, missed_after_secs, kind, queue,
-                   null::json as "payload: _", tags, max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms,
-                   timeout_ms, created_at, updated_at, version, paused_at, next_fire_at, last_fired_at, last_job_id,
-                   last_error, last_error_at
+                   null::json as "payload: _", tags, null::json as "metadata: _", null::json as "sensitive: _",
+                   unique_key, unique_ms, unique_on_conflict, start_within_ms, max_attempts, backoff_initial_ms,
+                   backoff_factor, backoff_max_ms, timeout_ms, created_at, updated_at, version, paused_at, next_fire_at,
+                   last_fired_at, last_job_id, last_skipped_at, last_skip_reason, last_error, last_error_at
             from schedule
             where tenant_id = $1 and ($2::bigint is null or id < $2)
             order by id desc
@@ -212,8 +263,10 @@ async fn read(
         ScheduleRow,
         r#"
         select id, name, cron, time_zone, overlap, missed, missed_after_secs, kind, queue, payload as "payload?: _", tags,
-               max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms, timeout_ms, created_at, updated_at,
-               version, paused_at, next_fire_at, last_fired_at, last_job_id, last_error, last_error_at
+               metadata as "metadata: _", sensitive as "sensitive: _", unique_key, unique_ms, unique_on_conflict,
+               start_within_ms, max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms, timeout_ms, created_at,
+               updated_at, version, paused_at, next_fire_at, last_fired_at, last_job_id, last_skipped_at,
+               last_skip_reason, last_error, last_error_at
         from schedule
         where tenant_id = $1 and name = $2
         "#,

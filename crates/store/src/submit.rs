@@ -145,20 +145,9 @@ impl Store {
     /// When a statement failed.
     pub async fn replay(&self, tenant_id: TenantId, wish: &Idempotency) -> Result<Option<Submitted>, Error> {
         let mut tx = self.begin(tenant_id).await?;
-        let Some(bound) = find(&mut tx, tenant_id, wish).await? else {
-            return Ok(None);
-        };
-        let (told, mut known) = (bound.told(), Known::default());
-        read_known(&mut tx, &told, &mut known).await?;
+        let replayed = replay(&mut tx, tenant_id, wish).await?;
         tx.commit().await?;
-        let nothing_stored = StoredAs::of(&[], Vec::new());
-        let asked = Submission {
-            tenant_id,
-            idempotency: Some(wish.clone()),
-            jobs: Vec::new(),
-        };
-        let bound = HashMap::from([(wish.key.clone(), bound)]);
-        Ok(Some(nothing_stored.answer(&asked, &bound, &known)))
+        Ok(replayed)
     }
 
     /// Inserts what was submitted; it is stored when the transaction commits.
@@ -220,7 +209,9 @@ async fn name_tenant(tx: &mut PgTransaction<'static>, tenant_id: TenantId) -> Re
     Ok(())
 }
 
-async fn submit_tenant(
+/// Stores what a tenant has submitted in this transaction; answers in the order of the group, and tells which jobs it has
+/// cancelled, whose ends are to be announced after the commit.
+pub(crate) async fn submit_tenant(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
     group: &[&Submission],
@@ -243,8 +234,9 @@ async fn submit_tenant(
         accepted: insert_jobs(tx, tenant_id, &new_jobs(&requests, &settled)).await?,
         existing: HashMap::new(),
     };
-    if !settled.replaced.is_empty() {
-        end_replaced(tx, &settled.replaced).await?;
+    let replaced = settled.replaced_ids();
+    if !replaced.is_empty() {
+        end_replaced(tx, &replaced).await?;
     }
     settled.record(tx, tenant_id).await?;
 
@@ -255,7 +247,28 @@ async fn submit_tenant(
     told.extend(stored_as.existing_ids().into_iter().map(|id| (id, true)));
     read_known(tx, &told, &mut known).await?;
     let answer = |submission: &&Submission| stored_as.answer(submission, &bound, &known);
-    Ok((group.iter().map(answer).collect(), settled.replaced))
+    Ok((group.iter().map(answer).collect(), replaced))
+}
+
+/// What an earlier request with this key and body was answered, if there was one.
+pub(crate) async fn replay(
+    tx: &mut PgTransaction<'static>,
+    tenant_id: TenantId,
+    wish: &Idempotency,
+) -> Result<Option<Submitted>, Error> {
+    let Some(bound) = find(tx, tenant_id, wish).await? else {
+        return Ok(None);
+    };
+    let (told, mut known) = (bound.told(), Known::default());
+    read_known(tx, &told, &mut known).await?;
+    let nothing_stored = StoredAs::of(&[], Vec::new());
+    let asked = Submission {
+        tenant_id,
+        idempotency: Some(wish.clone()),
+        jobs: Vec::new(),
+    };
+    let bound = HashMap::from([(wish.key.clone(), bound)]);
+    Ok(Some(nothing_stored.answer(&asked, &bound, &known)))
 }
 
 /// Reads the jobs that answers tell of and this transaction has not stored.

@@ -6,7 +6,9 @@ use serde_json::json;
 
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
+use crate::idempotency::Idempotency;
 use crate::keys::{self, NewApiKey};
+use crate::once::{Made, remember, turn};
 use crate::pool::Store;
 
 /// A tenant to be made.
@@ -115,7 +117,8 @@ impl From<TenantRow> for Tenant {
 }
 
 impl Store {
-    /// Makes a tenant, and its first key. The actor's tenant must operate the others.
+    /// Makes a tenant, and its first key, once for a request with an idempotency key; [`Made::Before`] tells the id. The
+    /// actor's tenant must operate the others.
     ///
     /// # Errors
     /// [`Error::Conflict`] by `tenant_name_key` when the name is taken.
@@ -124,15 +127,30 @@ impl Store {
         actor: &Actor,
         new: &NewTenant<'_>,
         first_key: &NewApiKey<'_>,
-    ) -> Result<Tenant, Error> {
+        wish: Option<&Idempotency>,
+    ) -> Result<Made<Tenant>, Error> {
+        Made::after(self.create_tenant_once(actor, new, first_key, wish).await, wish)
+    }
+
+    async fn create_tenant_once(
+        &self,
+        actor: &Actor,
+        new: &NewTenant<'_>,
+        first_key: &NewApiKey<'_>,
+        wish: Option<&Idempotency>,
+    ) -> Result<Made<Tenant>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
+        if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
+            return Ok(answer);
+        }
         insert(&mut tx, new).await?;
         let tenant = read(&mut tx, new.id)
             .await?
             .ok_or(Error::Other(sqlx::Error::RowNotFound))?;
-        audit::append(&mut tx, actor, creation(new, &new.id.to_string())).await?;
-        // What belongs to the tenant is made, and told, as the tenant.
         let id = new.id.to_string();
+        audit::append(&mut tx, actor, creation(new, &id)).await?;
+        remember(&mut tx, actor.tenant_id, wish, &id).await?;
+        // What belongs to the tenant is made, and told, as the tenant.
         sqlx::query!("select set_config('app.tenant_id', $1, true)", id)
             .fetch_one(&mut *tx)
             .await?;
@@ -143,7 +161,7 @@ impl Store {
         };
         audit::append(&mut tx, &on_behalf, keys::creation(first_key)).await?;
         tx.commit().await?;
-        Ok(tenant)
+        Ok(Made::New(tenant))
     }
 
     /// Reads a tenant; `None` when there is none, or it is not the caller's to see.

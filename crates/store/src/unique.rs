@@ -5,11 +5,12 @@
 //! sees what the first has decided.
 
 mod again;
+mod deciding;
 mod purge;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use domain::unique::{Holder, Verdict, Window};
+use domain::unique::{Holder, Window};
 use domain::{JobId, NewJob, OnConflict, TenantId, Unique, UniqueKey};
 use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
@@ -18,7 +19,26 @@ use crate::error::Error;
 use crate::row::ms;
 
 pub(crate) use again::reclaim;
+use deciding::decide;
 pub use purge::{PurgedUnique, UniqueCursor};
+
+/// A job that is to be stored, as far as its key matters.
+pub(crate) trait Wish {
+    /// The job's id.
+    fn id(&self) -> JobId;
+    /// That no other job does the same work.
+    fn unique(&self) -> Option<&Unique>;
+}
+
+impl Wish for NewJob {
+    fn id(&self) -> JobId {
+        self.id
+    }
+
+    fn unique(&self) -> Option<&Unique> {
+        self.unique.as_ref()
+    }
+}
 
 /// How one job of a request is answered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,8 +63,9 @@ pub(crate) struct Refusal {
 pub(crate) struct Settled {
     /// One per request.
     pub(crate) answers: Vec<Result<Vec<Place>, Refusal>>,
-    /// Jobs to be cancelled, because others take their place. Nobody can start them before this transaction ends.
-    pub(crate) replaced: Vec<JobId>,
+    /// Jobs to be cancelled, because others take their place, and the keys that they held. Nobody can start them before
+    /// this transaction ends.
+    pub(crate) replaced: Vec<(UniqueKey, JobId)>,
     /// The rows that must change, each to the job that holds the key now.
     changes: Vec<(UniqueKey, Option<Claimant>)>,
 }
@@ -57,9 +78,9 @@ struct Claimant {
 }
 
 impl Claimant {
-    fn of(job: &NewJob, unique: &Unique) -> Self {
+    fn of(job_id: JobId, unique: &Unique) -> Self {
         Self {
-            job_id: job.id,
+            job_id,
             window: unique.window,
         }
     }
@@ -91,19 +112,19 @@ impl Row {
 }
 
 /// Decides what becomes of the requests, in their order, and locks what that depends on.
-pub(crate) async fn settle(
+pub(crate) async fn settle<W: Wish>(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
-    requests: &[&[NewJob]],
+    requests: &[&[W]],
 ) -> Result<Settled, Error> {
     // By key, each with the first job that wants it.
     let mut wanted: BTreeMap<UniqueKey, Claimant> = BTreeMap::new();
     let mut replaceable = HashSet::new();
     for job in requests.iter().copied().flatten() {
-        if let Some(unique) = &job.unique {
+        if let Some(unique) = job.unique() {
             wanted
                 .entry(unique.key)
-                .or_insert_with(|| Claimant::of(job, unique));
+                .or_insert_with(|| Claimant::of(job.id(), unique));
             if unique.on_conflict == OnConflict::Replace {
                 replaceable.insert(unique.key);
             }
@@ -245,100 +266,12 @@ async fn keep_from_starting(
     Ok(())
 }
 
-/// Takes the requests in their order.
-fn decide(requests: &[&[NewJob]], rows: &HashMap<UniqueKey, Row>, fresh: &HashSet<UniqueKey>) -> Settled {
-    let held = rows.iter().filter(|(_, row)| row.held);
-    let mut deciding = Deciding {
-        holders: held.map(|(key, row)| (*key, row.holder())).collect(),
-        ..Deciding::default()
-    };
-    let answers = requests.iter().map(|jobs| deciding.request(jobs)).collect();
-    let changes = rows.iter().filter_map(|(key, row)| {
-        let (fresh, claimant) = (fresh.contains(key), deciding.claimants.get(key));
-        match claimant {
-            Some(claimant) if fresh && claimant.job_id == row.job_id => None,
-            None if !fresh => None,
-            changed => Some((*key, changed.copied())),
-        }
-    });
-    Settled {
-        answers,
-        changes: changes.collect(),
-        replaced: deciding.replaced,
-    }
-}
-
-/// What the requests so far have come to.
-#[derive(Default)]
-struct Deciding {
-    holders: HashMap<UniqueKey, Holder>,
-    /// Of the holders, those that are new.
-    claimants: HashMap<UniqueKey, Claimant>,
-    replaced: Vec<JobId>,
-}
-
-/// What a key was before a request took it.
-struct Before {
-    key: UniqueKey,
-    holder: Option<Holder>,
-    claimant: Option<Claimant>,
-}
-
-impl Deciding {
-    /// One request: what one that is refused would have changed is taken back.
-    fn request(&mut self, jobs: &[NewJob]) -> Result<Vec<Place>, Refusal> {
-        let (mut places, mut taken) = (Vec::with_capacity(jobs.len()), Vec::new());
-        let replaced_before = self.replaced.len();
-        for (index, job) in jobs.iter().enumerate() {
-            match self.job(job, &mut taken) {
-                Ok(place) => places.push(place),
-                Err(holder) => {
-                    self.replaced.truncate(replaced_before);
-                    taken.into_iter().rev().for_each(|before| self.take_back(&before));
-                    return Err(Refusal { index, holder });
-                }
-            }
-        }
-        Ok(places)
-    }
-
-    /// The job that stands in the way, if it is refused.
-    fn job(&mut self, job: &NewJob, taken: &mut Vec<Before>) -> Result<Place, JobId> {
-        let Some(unique) = &job.unique else {
-            return Ok(Place::New);
-        };
-        match unique.decide(self.holders.get(&unique.key).copied()) {
-            Verdict::Return(holder) => return Ok(Place::Existing(holder)),
-            Verdict::Refuse(holder) => return Err(holder),
-            Verdict::Replace(old) => self.replaced.push(old),
-            Verdict::Take => {}
-        }
-        let holder = Holder {
-            job_id: job.id,
-            waits: true,
-        };
-        taken.push(Before {
-            key: unique.key,
-            holder: self.holders.insert(unique.key, holder),
-            claimant: self.claimants.insert(unique.key, Claimant::of(job, unique)),
-        });
-        Ok(Place::New)
-    }
-
-    fn take_back(&mut self, before: &Before) {
-        put_back(&mut self.holders, before.key, before.holder);
-        put_back(&mut self.claimants, before.key, before.claimant);
-    }
-}
-
-fn put_back<V>(map: &mut HashMap<UniqueKey, V>, key: UniqueKey, value: Option<V>) {
-    match value {
-        Some(value) => map.insert(key, value),
-        None => map.remove(&key),
-    };
-}
-
 impl Settled {
+    /// The jobs to be cancelled.
+    pub(crate) fn replaced_ids(&self) -> Vec<JobId> {
+        self.replaced.iter().map(|(_, id)| *id).collect()
+    }
+
     /// Writes down who holds the keys. The new jobs must be stored by now.
     pub(crate) async fn record(
         &self,

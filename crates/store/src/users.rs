@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
+use crate::idempotency::Idempotency;
+use crate::limits::{Limited, has_room};
+use crate::once::{Made, remember, turn};
 use crate::pool::Store;
 
 /// A user to be made.
@@ -53,12 +56,32 @@ impl From<UserRow> for User {
 }
 
 impl Store {
-    /// Makes a user.
+    /// Makes a user, once for a request with a key; [`Made::Before`] tells the id.
     ///
     /// # Errors
     /// [`Error::Conflict`] by `users_tenant_email_key` when the tenant has a user with this address.
-    pub async fn create_user(&self, actor: &Actor, new: &NewUser) -> Result<User, Error> {
+    pub async fn create_user(
+        &self,
+        actor: &Actor,
+        new: &NewUser,
+        wish: Option<&Idempotency>,
+    ) -> Result<Made<User>, Error> {
+        Made::after(self.create_user_once(actor, new, wish).await, wish)
+    }
+
+    async fn create_user_once(
+        &self,
+        actor: &Actor,
+        new: &NewUser,
+        wish: Option<&Idempotency>,
+    ) -> Result<Made<User>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
+        if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
+            return Ok(answer);
+        }
+        if !has_room(&mut tx, actor.tenant_id, Limited::Users).await? {
+            return Ok(Made::TooMany);
+        }
         let row = sqlx::query_as!(
             UserRow,
             "insert into users (tenant_id, name, email) values ($1, $2, $3)
@@ -69,14 +92,16 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
+        let id = row.id.to_string();
         let change = Change {
             action: "user.create",
-            target: &row.id.to_string(),
+            target: &id,
             details: json!({}),
         };
         audit::append(&mut tx, actor, change).await?;
+        remember(&mut tx, actor.tenant_id, wish, &id).await?;
         tx.commit().await?;
-        Ok(row.into())
+        Ok(Made::New(row.into()))
     }
 
     /// Reads one user; `None` when the tenant has no such user.

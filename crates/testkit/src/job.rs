@@ -25,5 +25,6 @@ pub fn new_job() -> NewJob {
         unique: None,
         traceparent: None,
         request_id: None,
+        fire: None,
     }
 }

@@ -70,6 +70,7 @@ pub use handler::{Done, Handler, JobError, JobScope, payload_schema};
 pub use heartbeat::Beat;
 pub use maintenance::{Counts, Pass};
 pub use parts::Parts;
+pub use quiet::quiet_panics;
 pub use registry::Registry;
 /// For the schemas of payloads: what [`Handler::payload_schema`] answers.
 pub use schemars;

@@ -21,7 +21,7 @@ use store::{Role, Store};
 use tokio::net::TcpListener;
 
 use self::settings::Settings;
-use crate::quiet::quiet_handlers;
+use crate::quiet::quiet_panics;
 use crate::service::{self, Service};
 use crate::{Config, Registry, Worker};
 
@@ -41,7 +41,7 @@ async fn serve(
     settings: Settings,
     registry: Registry,
 ) -> Result<ExitCode, Box<dyn std::error::Error + Send + Sync>> {
-    quiet_handlers();
+    quiet_panics();
     let shutdown = Shutdown::on_signals()?;
     let store = Store::open(settings.database.into_credentials(), Role::Worker, settings.pool).await?;
     let service = Service {

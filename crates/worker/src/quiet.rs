@@ -1,22 +1,31 @@
-//! Panics of handlers: what they say may repeat a payload, so it goes to the job and to no log.
+//! Panics: what a handler's says may repeat a payload, so it goes to the job and to no log.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 
 tokio::task_local! {
-    /// Set while a handler runs.
+    /// Set while a handler runs, in its own task.
     pub(crate) static HANDLING: ();
 }
 
-/// Has a handler's panic told by its place only, for the rest of the process; all others are told as before. What a
-/// handler runs in tasks or threads of its own is told whole.
-pub(crate) fn quiet_handlers() {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
+/// Has every panic told by its place only, for the rest of the process. Those of tasks and threads that a handler has
+/// started can't be told from those of anybody else, so nobody's message is logged; where it was is enough to find it.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = place(panic);
         if HANDLING.try_with(|()| ()).is_ok() {
-            tracing::warn!(place = place(panic), "a handler panicked");
-        } else {
-            before(panic);
+            tracing::warn!(place, "a handler panicked");
+            return;
         }
+        let thread = std::thread::current();
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+        tracing::error!(
+            place,
+            thread = thread.name(),
+            backtrace,
+            "a task or thread panicked"
+        );
     }));
 }
 

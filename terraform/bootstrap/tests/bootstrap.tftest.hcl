@@ -67,7 +67,7 @@ run "environments_have_states_and_roles_of_their_own" {
   assert {
     condition = output.backends["prod"] == {
       bucket       = "tandem-state-111122223333-eu-central-1"
-      key          = "prod/terraform.tfstate"
+      key          = "environments/prod/terraform.tfstate"
       region       = "eu-central-1"
       kms_key_id   = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
       encrypt      = true
@@ -88,7 +88,7 @@ run "environments_have_states_and_roles_of_their_own" {
   }
   assert {
     condition = alltrue([
-      for s in jsondecode(module.github["dev"].policies["state"]).Statement : startswith(s.Resource, "arn:aws:s3:::tandem-state-111122223333-eu-central-1/dev/") || startswith(s.Resource, "arn:aws:kms:")
+      for s in jsondecode(module.github["dev"].policies["state"]).Statement : startswith(s.Resource, "arn:aws:s3:::tandem-state-111122223333-eu-central-1/environments/dev/") || startswith(s.Resource, "arn:aws:kms:")
     ])
     error_message = "Who applies dev may write the state of dev only."
   }

@@ -38,7 +38,7 @@ variable "backup_days" {
 variable "vault" {
   description = <<-EOT
     Snapshots that outlive the database and whoever deletes it: a vault here and one in the other region, in which nobody can
-    delete anything for `lock_days`. `schedule` is when a snapshot is made, in UTC; it is kept here for `keep_days` and its
+    delete anything for `lock_days`, or anybody can with 0. `schedule` is when a snapshot is made, in UTC; it is kept here for `keep_days` and its
     copy for `copy_days`.
   EOT
   type = object({
@@ -56,8 +56,8 @@ variable "vault" {
   }
 
   validation {
-    condition     = var.vault.lock_days >= 1 && var.vault.keep_days >= var.vault.lock_days && var.vault.copy_days >= var.vault.lock_days
-    error_message = "Snapshots and their copies must be kept for at least as long as they are locked, which is a day or more."
+    condition     = var.vault.lock_days >= 0 && min(var.vault.keep_days, var.vault.copy_days) >= max(1, var.vault.lock_days)
+    error_message = "Snapshots and their copies must be kept for a day or more, and for at least as long as they are locked."
   }
 
   validation {

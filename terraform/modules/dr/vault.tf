@@ -1,5 +1,6 @@
 locals {
   vaults = var.vault.enabled ? 1 : 0
+  locks  = var.vault.enabled && var.vault.lock_days > 0 ? 1 : 0
 }
 
 resource "aws_backup_vault" "here" {
@@ -20,14 +21,14 @@ resource "aws_backup_vault" "copies" {
 # Whoever takes over the account, or means well, can't delete what is younger. Administrators can take the lock away first,
 # which is told by CloudTrail; a lock that nobody can take away would also bind us.
 resource "aws_backup_vault_lock_configuration" "here" {
-  count = local.vaults
+  count = local.locks
 
   backup_vault_name  = aws_backup_vault.here[0].name
   min_retention_days = var.vault.lock_days
 }
 
 resource "aws_backup_vault_lock_configuration" "copies" {
-  count    = local.vaults
+  count    = local.locks
   provider = aws.dr
 
   backup_vault_name  = aws_backup_vault.copies[0].name

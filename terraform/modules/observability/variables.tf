@@ -25,7 +25,7 @@ variable "load_balancer" {
   default     = null
 
   validation {
-    condition     = var.load_balancer == null ? true : can(regex("^app/[A-Za-z0-9-]+/[0-9a-f]+$", var.load_balancer.arn_suffix))
+    condition     = var.load_balancer == null ? true : can(regex("^app/[A-Za-z0-9-]+/[0-9a-z]+$", var.load_balancer.arn_suffix))
     error_message = "The load balancer must be the suffix of its ARN, such as app/tandem-prod/0123456789abcdef."
   }
 }

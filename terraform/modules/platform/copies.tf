@@ -19,7 +19,8 @@ module "dr" {
   database_arn      = module.database.arn
   replicate_backups = var.copies.backups
   backup_days       = var.copies.backup_days
-  vault             = { enabled = var.copies.vault }
+  # What nobody can delete would keep an environment that comes and goes from going.
+  vault        = { enabled = var.copies.vault, lock_days = var.protected ? 7 : 0 }
   notify            = var.monitoring.alarms
   topic_arn         = module.observability.topic_arns.ticket
   runbook_base      = var.monitoring.runbook_base

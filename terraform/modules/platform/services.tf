@@ -156,6 +156,11 @@ module "worker" {
   runbook_base = var.monitoring.runbook_base
 }
 
+locals {
+  # RDS always makes this secret; emulators do not, and there the definition of the task is only there to be looked at.
+  administrator = coalesce(module.database.master_secret_arn, module.secrets.arns["database/api"])
+}
+
 # Migrations run before each release, as a task that ends. They alone have the administrator's password, for as long.
 module "migrate" {
   source = "../ecs-service"
@@ -173,8 +178,8 @@ module "migrate" {
     PGSSLROOTCERT = local.certificates
   }
   secrets = {
-    PGUSER     = "${module.database.master_secret_arn}:username::"
-    PGPASSWORD = "${module.database.master_secret_arn}:password::"
+    PGUSER     = "${local.administrator}:username::"
+    PGPASSWORD = "${local.administrator}:password::"
   }
   secrets_kms_key_arn = var.kms_key_arn
   log_retention_days  = var.monitoring.log_retention_days

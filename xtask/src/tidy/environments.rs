@@ -18,7 +18,10 @@ pub fn check(files: &Files) -> Vec<String> {
             continue;
         };
         let text = if file == BACKEND {
-            text.replace(&format!("\"{environment}/terraform.tfstate\""), "its own")
+            text.replace(
+                &format!("\"environments/{environment}/terraform.tfstate\""),
+                "its own",
+            )
         } else {
             text.to_owned()
         };
@@ -57,7 +60,7 @@ mod tests {
             ("terraform/environments/dev/main.tf", "module"),
             (
                 "terraform/environments/dev/backend.tf",
-                "key = \"dev/terraform.tfstate\"",
+                "key = \"environments/dev/terraform.tfstate\"",
             ),
             ("terraform/environments/dev/terraform.tfvars", "a = 1"),
             ("terraform/environments/prod/main.tf", main),
@@ -70,7 +73,10 @@ mod tests {
 
     #[test]
     fn variables_tests_and_the_key_of_the_state_may_differ() {
-        assert_eq!(complaints("module", "key = \"prod/terraform.tfstate\""), [""; 0]);
+        assert_eq!(
+            complaints("module", "key = \"environments/prod/terraform.tfstate\""),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -81,11 +87,11 @@ mod tests {
             )
         };
         assert_eq!(
-            complaints("other", "key = \"prod/terraform.tfstate\""),
+            complaints("other", "key = \"environments/prod/terraform.tfstate\""),
             [differs("main.tf")]
         );
         assert_eq!(
-            complaints("module", "key = \"dev/terraform.tfstate\""),
+            complaints("module", "key = \"environments/dev/terraform.tfstate\""),
             [differs("backend.tf")]
         );
         let only = Files::from([

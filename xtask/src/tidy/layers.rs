@@ -35,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     // No part of the product: it shows the product's parsers what strangers may send.
-    ("fuzz", &["api", "domain", "runtime", "worker"]),
+    ("fuzz", &["api", "client", "domain", "runtime", "worker"]),
     ("xtask", &["domain", "local-postgres"]),
     // Nothing but tests, whose dependencies are free.
     ("system-tests", &[]),

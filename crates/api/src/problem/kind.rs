@@ -80,6 +80,14 @@ problem_types! {
     EmailTaken = CONFLICT "email_taken" "The e-mail address is taken",
     /// Another job holds the unique key.
     UniqueConflict = CONFLICT "unique_conflict" "Another job does the same work",
+    /// An earlier request with this `Idempotency-Key` was shown a secret that can't be shown again.
+    SecretShownOnce = CONFLICT "secret_shown_once" "The secret was shown already",
+    /// The tenant has as many users as it may have.
+    TooManyUsers = CONFLICT "too_many_users" "There are too many users",
+    /// The tenant has as many API keys that work as it may have.
+    TooManyKeys = CONFLICT "too_many_keys" "There are too many API keys",
+    /// The tenant has as many endpoints as it may have.
+    TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many endpoints",
     /// The tenant has as many schedules as it may have.
     TooManySchedules = CONFLICT "too_many_schedules" "There are too many schedules",
     /// The schedule's previous job has not ended, and its jobs must not overlap.
@@ -173,6 +181,10 @@ impl ProblemType {
             | Self::NotRetryable
             | Self::EmailTaken
             | Self::UniqueConflict
+            | Self::SecretShownOnce
+            | Self::TooManyUsers
+            | Self::TooManyKeys
+            | Self::TooManyEndpoints
             | Self::TooManySchedules
             | Self::PreviousJobLives
             | Self::ScheduleUnreadable

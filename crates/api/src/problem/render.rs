@@ -48,6 +48,10 @@ pub(crate) struct ProblemBody {
     /// The job that stands in the way, for `unique_conflict`.
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<uuid::Uuid>,
+    /// The route of what there is already, for `secret_shown_once`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/api/keys/0123456789abcdef")]
+    resource: Option<String>,
 }
 
 /// Writes the bodies of errors.
@@ -73,6 +77,7 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
         request_id: context.request_id.to_string(),
         errors: problem.errors,
         job_id: problem.job_id.map(|id| id.0),
+        resource: problem.resource,
     });
     // The head stays: it has Allow, Retry-After, RateLimit and the like.
     *response.status_mut() = problem.kind.status();

@@ -12,7 +12,7 @@ use crate::auth::Writer;
 use crate::body::JsonBody;
 use crate::openapi::{BodyProblems, CommonProblems};
 use crate::problem::Problem;
-use crate::validate::Bulk;
+use crate::validate::{Bulk, Tally};
 use crate::wire::{BulkAction, BulkChangedBody, BulkJobs};
 
 /// Cancel or retry many jobs
@@ -34,18 +34,19 @@ pub(crate) async fn change_jobs(
 ) -> Result<Json<BulkChangedBody>, Problem> {
     let bulk: Bulk = body.value.try_into()?;
     let (matched, as_of) = count(&app, caller.tenant_id, &bulk).await?;
-    let changed = if bulk.dry_run || matched == 0 {
-        Changed::default()
-    } else {
+    let changed = if bulk.selection.changes_any(matched) {
         change(&app, &caller.actor(), &bulk).await?
+    } else {
+        Changed::default()
     };
+    let tally = Tally::of(matched, changed.jobs);
     Ok(Json(BulkChangedBody {
         action: bulk.action,
-        matched: matched.max(changed.jobs),
-        changed: changed.jobs,
+        matched: tally.matched,
+        changed: tally.changed,
         requested: changed.requested,
-        remaining: matched.saturating_sub(changed.jobs),
-        dry_run: bulk.dry_run,
+        remaining: tally.remaining,
+        dry_run: bulk.selection.dry_run,
         as_of,
     }))
 }
@@ -58,18 +59,19 @@ struct Changed {
 }
 
 async fn count(app: &AppState, tenant_id: TenantId, bulk: &Bulk) -> Result<(u64, DateTime<Utc>), Problem> {
+    let filter = &bulk.selection.filter;
     let counted = match bulk.action {
-        BulkAction::Cancel => app.store.count_cancellable(tenant_id, &bulk.filter).await,
-        BulkAction::Retry => app.store.count_retryable(tenant_id, &bulk.filter).await,
+        BulkAction::Cancel => app.store.count_cancellable(tenant_id, filter).await,
+        BulkAction::Retry => app.store.count_retryable(tenant_id, filter).await,
     };
     Ok(counted?)
 }
 
 async fn change(app: &AppState, actor: &Actor, bulk: &Bulk) -> Result<Changed, Problem> {
-    let limit = bulk.limit.cast_signed();
+    let (filter, limit) = (&bulk.selection.filter, bulk.selection.limit.cast_signed());
     match bulk.action {
         BulkAction::Cancel => {
-            let done = app.store.cancel_jobs(actor, &bulk.filter, limit).await?;
+            let done = app.store.cancel_jobs(actor, filter, limit).await?;
             announce_ends(app, &done.cancelled).await;
             let requested = done.requested.len() as u64;
             Ok(Changed {
@@ -78,7 +80,7 @@ async fn change(app: &AppState, actor: &Actor, bulk: &Bulk) -> Result<Changed, P
             })
         }
         BulkAction::Retry => {
-            let done = app.store.redrive_jobs(actor, &bulk.filter, limit).await?;
+            let done = app.store.redrive_jobs(actor, filter, limit).await?;
             done.queues.iter().for_each(|queue| ring(app, queue));
             Ok(Changed {
                 jobs: done.jobs,

@@ -17,7 +17,7 @@ use crate::body::JsonBody;
 use crate::openapi::{BodyProblems, CommonProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
-use crate::validate::{Discard, Retry};
+use crate::validate::{Discard, Retry, Tally};
 use crate::values;
 use crate::wire::{
     self, DeadLetterGroupList, DeadLetterList, DiscardDeadLetters, DiscardedBody, RetriedBody,
@@ -138,9 +138,7 @@ pub(crate) async fn retry_dead_letters(
         .store
         .count_dead_letters(caller.tenant_id, &selection.filter)
         .await?;
-    let retried = if selection.dry_run || matched == 0 {
-        0
-    } else {
+    let retried = if selection.changes_any(matched) {
         let (filter, limit) = (&selection.filter, selection.limit.cast_signed());
         let redriven = app
             .store
@@ -148,16 +146,19 @@ pub(crate) async fn retry_dead_letters(
             .await?;
         redriven.queues.iter().for_each(|queue| ring(&app, queue));
         redriven.jobs
+    } else {
+        0
     };
     let spread = if selection.dry_run {
         matched.min(selection.limit)
     } else {
         retried
     };
+    let tally = Tally::of(matched, retried);
     Ok(Json(RetriedBody {
-        matched: matched.max(retried),
-        retried,
-        remaining: matched.saturating_sub(retried),
+        matched: tally.matched,
+        retried: tally.changed,
+        remaining: tally.remaining,
         dry_run: selection.dry_run,
         as_of,
         spread_over_secs: spacing.map(|spacing| spacing.as_secs_f64() * spread as f64),
@@ -187,17 +188,18 @@ pub(crate) async fn discard_dead_letters(
         .store
         .count_dead_letters(caller.tenant_id, &selection.filter)
         .await?;
-    let discarded = if selection.dry_run || matched == 0 {
-        0
-    } else {
+    let discarded = if selection.changes_any(matched) {
         app.store
             .discard_dead_letters(&caller.actor(), &selection.filter, selection.limit.cast_signed())
             .await?
+    } else {
+        0
     };
+    let tally = Tally::of(matched, discarded);
     Ok(Json(DiscardedBody {
-        matched: matched.max(discarded),
-        discarded,
-        remaining: matched.saturating_sub(discarded),
+        matched: tally.matched,
+        discarded: tally.changed,
+        remaining: tally.remaining,
         dry_run: selection.dry_run,
         as_of,
     }))

@@ -10,6 +10,7 @@ use store::{DeleteEndpoint, Endpoint};
 use utoipa::IntoParams;
 
 use super::EndpointPath;
+use super::made::{Limited, too_many};
 use super::page::Page;
 use crate::app::AppState;
 use crate::auth::{Ops, Reader};
@@ -18,7 +19,7 @@ use crate::endpoint_secret;
 use crate::header::etag;
 use crate::header::precondition::Conditions;
 use crate::openapi::{BodyProblems, CommonProblems, ListProblems, NameProblems, VersionProblems};
-use crate::problem::{Problem, ProblemType};
+use crate::problem::{Problem, ProblemBody, ProblemType};
 use crate::query::Query;
 use crate::validate::endpoint;
 use crate::wire::{CreatedEndpointBody, EndpointBody, EndpointList, PutEndpoint};
@@ -77,7 +78,7 @@ pub(crate) async fn list_endpoints(
     get, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
         ("name" = String, Path, min_length = 1, max_length = 40, pattern = "^[a-z][a-z0-9_-]*$", description = "The endpoint."),
-        ("If-None-Match" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", description = "The `ETag` of an earlier answer."),
+        ("If-None-Match" = Option<String>, Header, pattern = "^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]*$", description = "The `ETag` of an earlier answer."),
     ),
     responses(
         (status = 200, description = "The endpoint.", body = EndpointBody,
@@ -107,7 +108,7 @@ pub(crate) async fn get_endpoint(
 ///
 /// Makes it, with its first signing secret, when there is none of this name; else changes it, and leaves its secrets as
 /// they are. `If-Match` changes only the version that it names, `If-None-Match: *` only makes. The secret is shown this
-/// once: should the answer be lost, rotate it.
+/// once: should the answer be lost, rotate it. A tenant may have 1,000 endpoints.
 #[utoipa::path(
     put, path = "/api/endpoints/{name}", tag = "endpoints",
     params(
@@ -123,6 +124,8 @@ pub(crate) async fn get_endpoint(
         (status = 201, description = "Made; the secret can't be read again.", body = CreatedEndpointBody, headers(
             ("ETag" = String, description = "Changes whenever the endpoint does."),
             ("Location" = String, description = "The endpoint."))),
+        (status = 409, description = "The tenant has 1,000 endpoints.", body = ProblemBody,
+            content_type = "application/problem+json"),
         VersionProblems, BodyProblems, CommonProblems,
     ),
 )]
@@ -152,6 +155,7 @@ pub(crate) async fn put_endpoint(
             Ok((StatusCode::CREATED, head, Json(body)).into_response())
         }
         store::PutEndpoint::Replaced(changed) => Ok(told(changed)),
+        store::PutEndpoint::TooMany => Err(too_many(Limited::Endpoints)),
         store::PutEndpoint::Unexpected => Err(unexpected(&settings.name)),
     }
 }

@@ -45,7 +45,7 @@ pub(crate) async fn list_attempts(
     get, path = "/api/jobs/{id}/events", tag = "jobs",
     params(
         ("id" = uuid::Uuid, Path, description = "The job."),
-        ("Accept" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", example = "text/event-stream",
+        ("Accept" = Option<String>, Header, pattern = "^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]*$", example = "text/event-stream",
             description = "`text/event-stream` for a stream; a list by default."),
         ("Last-Event-ID" = Option<i64>, Header, minimum = 0, maximum = 4_294_967_295_u32,
             description = "The number of the last event that the client has: a stream goes on after it."),

@@ -123,9 +123,9 @@ fn pairs(filter: &JobFilter) -> [(&'static str, Option<String>); 6] {
     get, path = "/api/jobs/{id}", tag = "jobs",
     params(
         ("id" = uuid::Uuid, Path, description = "The job."),
-        ("Prefer" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", example = "wait=20",
+        ("Prefer" = Option<String>, Header, pattern = "^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]*$", example = "wait=20",
             description = "Waits for the job's end, for 1 to 60 seconds."),
-        ("If-None-Match" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", description = "The `ETag` of an earlier answer."),
+        ("If-None-Match" = Option<String>, Header, pattern = "^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]*$", description = "The `ETag` of an earlier answer."),
     ),
     responses(
         (status = 200, description = "The job.", body = JobBody, headers(

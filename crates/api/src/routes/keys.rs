@@ -9,10 +9,12 @@ use http::{HeaderValue, StatusCode};
 use store::{Error, NewApiKey, Rotation, Successor};
 
 use super::KeyPath;
+use super::made::{Limited, There, shown_once, there, too_many};
 use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::Admin;
 use crate::body::JsonBody;
+use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
 use crate::openapi::{BodyProblems, CommonProblems, ListProblems};
 use crate::problem::{FieldError, Place, Problem, ProblemBody, ProblemType};
 use crate::query::Query;
@@ -53,22 +55,29 @@ pub(crate) async fn list_keys(
 
 /// Make an API key
 ///
-/// The answer shows the key, this once: only a hash of it is kept. There is no `Idempotency-Key` here, because a replay
-/// could not show the key again; when an answer is lost, revoke the key that nobody has.
+/// The answer shows the key, this once: only a hash of it is kept. With an `Idempotency-Key` a repeated request makes no
+/// second key, for 24 hours. It can't show the first one again: it is answered 409 `secret_shown_once`, with the key's
+/// route in `resource`. When that key is with nobody, revoke it and make another one under another `Idempotency-Key`. A
+/// tenant may have 1,000 keys that work.
 #[utoipa::path(
     post, path = "/api/keys", tag = "keys",
+    params(IdempotencyKeyHeader),
     request_body = CreateKey,
     responses(
         (status = 201, description = "Made.", body = CreatedKey,
             headers(("Location" = String, description = "The key, without its secret."))),
+        (status = 409, description = "An earlier request with this `Idempotency-Key` has made a key, or is in progress; \
+            or the tenant has 1,000 keys that work.", body = ProblemBody, content_type = "application/problem+json"),
         BodyProblems, CommonProblems,
     ),
 )]
 pub(crate) async fn create_key(
     State(app): State<AppState>,
     Admin(caller): Admin,
+    key: IdempotencyKey,
     body: JsonBody<CreateKey>,
 ) -> Result<Response, Problem> {
+    let wish = key.bind(&body.bytes)?;
     let request = new_key(&body.value, (app.now)())?;
     let made = app.keyring.make();
     let new = NewApiKey {
@@ -80,13 +89,19 @@ pub(crate) async fn create_key(
         scopes: &request.scopes,
         expires_at: request.expires_at,
     };
-    let issued = app.store.issue_api_key(&caller.actor(), &new).await;
+    let issued = app
+        .store
+        .issue_api_key(&caller.actor(), &new, wish.as_ref())
+        .await;
     if matches!(&issued, Err(Error::Conflict { constraint }) if constraint == "api_key_user_fkey") {
         let place = Place::Pointer("/user_id".to_owned());
         let error = FieldError::new(place, "unknown_user", "must be a user of the tenant");
         return Err(Problem::invalid(ProblemType::InvalidBody, vec![error]));
     }
-    Ok(created(made.key.expose(), issued?.into(), made.key.id()))
+    match there(issued?, Limited::Keys)? {
+        There::New(issued) => Ok(created(made.key.expose(), issued.into(), made.key.id())),
+        There::Before(id) => Err(shown_once("the key", format!("/api/keys/{id}"))),
+    }
 }
 
 /// Read an API key
@@ -124,7 +139,8 @@ pub(crate) async fn get_key(
             headers(("Location" = String, description = "The new key, without its secret."))),
         (status = 404, description = "There is no such key.", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = 409, description = "The key was revoked, has expired, or was rotated already.", body = ProblemBody,
+        (status = 409, description = "The key was revoked, has expired, or was rotated already; or the tenant has 1,000 \
+            keys that work, and the old one shall go on for a while.", body = ProblemBody,
             content_type = "application/problem+json"),
         BodyProblems, CommonProblems,
     ),
@@ -154,6 +170,7 @@ pub(crate) async fn rotate_key(
         }
         Rotation::NotLive => refused("The key was revoked or has expired; make a new one.".to_owned()),
         Rotation::Replaced(by) => refused(format!("The key {by} has taken its place already.")),
+        Rotation::TooMany => Err(too_many(Limited::Keys)),
         Rotation::NotFound => Err(no_such_key(id)),
     }
 }

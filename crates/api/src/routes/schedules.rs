@@ -6,12 +6,13 @@ mod preview;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use domain::ScheduleName;
+use domain::{ScheduleName, Scope};
 use http::header::{ETAG, LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
-use store::{DeletedSchedule, MAX_SCHEDULES, Schedule};
+use store::{DeletedSchedule, Schedule};
 
 use super::SchedulePath;
+use super::made::{Limited, too_many};
 use super::page::{Page, PageParameters};
 use super::submit::rules;
 use crate::app::AppState;
@@ -62,6 +63,9 @@ pub(crate) async fn list_schedules(
 }
 
 /// Read a schedule
+///
+/// A key without the scope `jobs:write` reads `***` in place of personal data, which is what `sensitive` points to in the
+/// payload.
 #[utoipa::path(
     get, path = "/api/schedules/{name}", tag = "schedules",
     params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule.")),
@@ -77,14 +81,22 @@ pub(crate) async fn get_schedule(
     SchedulePath(name): SchedulePath,
 ) -> Result<Response, Problem> {
     let schedule = app.store.schedule(caller.tenant_id, &name).await?;
-    Ok(answer(schedule.ok_or_else(|| no_such_schedule(&name))?))
+    let schedule = schedule.ok_or_else(|| no_such_schedule(&name))?;
+    if caller.key.scopes.contains(Scope::JobsWrite) {
+        return Ok(answer(schedule));
+    }
+    let etag = etag::of_version(schedule.version);
+    let kinds = app.kinds.book().await;
+    let of_kind = kinds.sensitive(&schedule.kind);
+    let body = ScheduleBody::masked(schedule, of_kind);
+    Ok(([(ETAG, etag)], Json(body)).into_response())
 }
 
 /// Make or replace a schedule
 ///
 /// What the body leaves out has its default, also where a schedule is replaced. One that is paused stays so. With
 /// `If-None-Match: *` nothing is replaced; with `If-Match` only the version that it names is. Its next fire time stays as
-/// it is unless `cron` or `time_zone` change.
+/// it is unless `cron` or `time_zone` change. Its job is checked like a submit, now and not again when it is made.
 #[utoipa::path(
     put, path = "/api/schedules/{name}", tag = "schedules",
     params(
@@ -128,10 +140,7 @@ pub(crate) async fn put_schedule(
         }
         store::PutSchedule::Replaced(schedule) => Ok(answer(*schedule)),
         store::PutSchedule::PreconditionFailed => Err(precondition_failed()),
-        store::PutSchedule::TooMany => Err(Problem::new(
-            ProblemType::TooManySchedules,
-            format!("A tenant may have {MAX_SCHEDULES} schedules."),
-        )),
+        store::PutSchedule::TooMany => Err(too_many(Limited::Schedules)),
     }
 }
 
@@ -170,7 +179,7 @@ pub(crate) async fn delete_schedule(
 
 fn answer(schedule: Schedule) -> Response {
     let etag = etag::of_version(schedule.version);
-    ([(ETAG, etag)], Json(ScheduleBody::from(schedule))).into_response()
+    ([(ETAG, etag)], Json(ScheduleBody::in_full(schedule))).into_response()
 }
 
 fn no_such_schedule(name: &ScheduleName) -> Problem {

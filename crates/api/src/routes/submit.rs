@@ -2,14 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, IntoResponseParts, Response};
 use domain::{JobId, TenantId};
 use http::header::LOCATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::metric;
-use store::{Submission, Submitted, SubmittedJob};
+use store::{Idempotency, Submission, Submitted, SubmittedJob};
 
 use super::jobs::{self, PREFERENCE_APPLIED};
+use super::made::{in_progress, key_reused};
 use crate::app::AppState;
 use crate::auth::Writer;
 use crate::body::{JsonBody, ReservedMemory};
@@ -19,7 +20,7 @@ use crate::kinds::KindBook;
 use crate::middleware::RequestContext;
 use crate::openapi::{CommonProblems, SubmitProblems};
 use crate::problem::{FieldError, Place, Problem, ProblemType};
-use crate::quota::{self, Admission};
+use crate::quota::{self, Admission, Reserved};
 use crate::validate::Rules;
 use crate::wire::{AnsweredJob, JobBody, SubmitBatch, SubmitJob, SubmittedBatch, SubmittedBody};
 
@@ -32,7 +33,7 @@ use crate::wire::{AnsweredJob, JobBody, SubmitBatch, SubmitJob, SubmittedBatch, 
     post, path = "/api/jobs", tag = "jobs",
     params(
         IdempotencyKeyHeader,
-        ("Prefer" = Option<String>, Header, pattern = "^[^\\u0000-\\u001f\\u007f]*$", example = "wait=20",
+        ("Prefer" = Option<String>, Header, pattern = "^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]*$", example = "wait=20",
             description = "Waits for the job's end, for 1 to 60 seconds."),
     ),
     request_body = SubmitJob,
@@ -66,31 +67,25 @@ pub(crate) async fn submit_job(
         jobs,
     };
     let accepted = submit(&app, submission, body.memory, Via::Single).await?;
-    let [job] = &accepted.jobs[..] else {
-        return Err(not_kept());
-    };
+    let job = accepted.only()?;
+    let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
+    let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
+    Ok(match ended {
+        Some(ended) => (accepted.head(job), waited, Json(ended)).into_response(),
+        None => (waited, told(&accepted)?).into_response(),
+    })
+}
+
+/// The answer to a request that makes one job.
+pub(super) fn told(accepted: &Accepted) -> Result<Response, Problem> {
+    let job = accepted.only()?;
     let status = if job.existed {
         StatusCode::OK
     } else {
         StatusCode::ACCEPTED
     };
-    let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
-    let existed = job.existed.then_some([("job-existed", "true")]);
-    let head = ([(LOCATION, location)], accepted.told(), existed);
-    let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
-    let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
-    Ok(match ended {
-        Some(job) => (head.0, head.1, head.2, waited, Json(job)).into_response(),
-        None => (
-            status,
-            head.0,
-            head.1,
-            head.2,
-            waited,
-            Json(SubmittedBody::from(job.clone())),
-        )
-            .into_response(),
-    })
+    let body = Json(SubmittedBody::from(job.clone()));
+    Ok((status, accepted.head(job), body).into_response())
 }
 
 /// The job at its end, if the client would rather wait and it ends in time; also tells which preference was followed.
@@ -147,9 +142,10 @@ pub(crate) async fn submit_batch(
 
 /// The route by which jobs come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Via {
+pub(super) enum Via {
     Single,
     Batch,
+    Schedule,
 }
 
 /// Stores what may be stored. What was accepted before is answered also when no more is taken.
@@ -159,28 +155,49 @@ async fn submit(
     memory: ReservedMemory,
     via: Via,
 ) -> Result<Accepted, Problem> {
-    let reserved = match app
-        .quotas
-        .admit(submission.tenant_id, submission.jobs.len())
-        .await?
-    {
-        Admission::Admitted(reserved) => reserved,
-        Admission::Exceeded(limit) => {
-            let earlier = match &submission.idempotency {
-                Some(wish) => app.store.replay(submission.tenant_id, wish).await?,
-                None => None,
-            };
-            let earlier = earlier.ok_or_else(|| quota::exceeded(limit))?;
-            return Accepted::of(earlier, via);
-        }
+    let (tenant_id, jobs) = (submission.tenant_id, submission.jobs.len());
+    let reserved = match admit(app, tenant_id, jobs, submission.idempotency.as_ref()).await? {
+        Room::Reserved(reserved) => reserved,
+        Room::Answered(earlier) => return Accepted::of(earlier, via),
     };
     let submitted = app.submitter.submit(submission, memory).await;
-    let new = match &submitted {
-        Ok(Submitted::Accepted(jobs)) => jobs.iter().filter(|job| !job.existed).count(),
-        _ => 0,
-    };
-    reserved.used(new);
+    reserved.used(submitted.as_ref().map_or(0, made));
     Accepted::of(submitted?, via)
+}
+
+/// Room for the jobs of a request, or what it was answered before.
+pub(super) enum Room {
+    Reserved(Reserved),
+    Answered(Submitted),
+}
+
+/// Reserves room for jobs. Where there is none, a request that was accepted before is answered all the same.
+pub(super) async fn admit(
+    app: &AppState,
+    tenant_id: TenantId,
+    jobs: usize,
+    idempotency: Option<&Idempotency>,
+) -> Result<Room, Problem> {
+    let limit = match app.quotas.admit(tenant_id, jobs).await? {
+        Admission::Admitted(reserved) => return Ok(Room::Reserved(reserved)),
+        Admission::Exceeded(limit) => limit,
+    };
+    let earlier = match idempotency {
+        Some(wish) => app.store.replay(tenant_id, wish).await?,
+        None => None,
+    };
+    earlier.map(Room::Answered).ok_or_else(|| quota::exceeded(limit))
+}
+
+/// How many jobs an answer has made.
+pub(super) fn made(submitted: &Submitted) -> usize {
+    match submitted {
+        Submitted::Accepted(jobs) => jobs.iter().filter(|job| !job.existed).count(),
+        Submitted::Replayed(_)
+        | Submitted::KeyReused
+        | Submitted::InProgress
+        | Submitted::UniqueConflict { .. } => 0,
+    }
 }
 
 /// The rules that the jobs of a request must obey.
@@ -195,19 +212,20 @@ pub(super) fn rules<'a>(app: &'a AppState, kinds: &'a KindBook, context: &'a Req
 }
 
 /// Jobs that are stored, by this request or by an earlier one with the same key.
-struct Accepted {
+pub(super) struct Accepted {
     jobs: Vec<SubmittedJob>,
     replayed: bool,
 }
 
 impl Accepted {
-    fn of(submitted: Submitted, via: Via) -> Result<Self, Problem> {
+    pub(super) fn of(submitted: Submitted, via: Via) -> Result<Self, Problem> {
+        let new = made(&submitted);
         match submitted {
             Submitted::Accepted(jobs) => {
-                let new = jobs.iter().filter(|job| !job.existed).count();
                 let label = match via {
                     Via::Single => "single",
                     Via::Batch => "batch",
+                    Via::Schedule => "schedule",
                 };
                 metric::JOBS_SUBMITTED.with([label.into()]).increment(new as u64);
                 Ok(Self {
@@ -216,16 +234,35 @@ impl Accepted {
                 })
             }
             Submitted::Replayed(jobs) => Ok(Self { jobs, replayed: true }),
-            Submitted::KeyReused => Err(Problem::new(
-                ProblemType::IdempotencyKeyReused,
-                "This Idempotency-Key was used for another body, within the last 24 hours.",
-            )),
+            Submitted::KeyReused => Err(key_reused()),
             Submitted::UniqueConflict { index, holder } => Err(unique_conflict(index, holder, via)),
-            Submitted::InProgress => Err(Problem::new(
-                ProblemType::IdempotencyInProgress,
-                "The first request with this Idempotency-Key has not ended yet.",
-            )),
+            Submitted::InProgress => Err(in_progress()),
         }
+    }
+
+    /// The job of a request that makes one. Keys are forgotten sooner than jobs, so one that is gone is not seen unless
+    /// somebody changed retention.
+    fn only(&self) -> Result<&SubmittedJob, Problem> {
+        self.jobs.first().ok_or_else(|| {
+            Problem::new(
+                ProblemType::JobNotFound,
+                "The job of this Idempotency-Key is not kept any more.",
+            )
+        })
+    }
+
+    /// The job that this request has made, if it has.
+    pub(super) fn new_job(&self) -> Option<&SubmittedJob> {
+        let job = self.jobs.first()?;
+        (!self.replayed && !job.existed).then_some(job)
+    }
+
+    /// Where the job is, and whether it was there before.
+    fn head(&self, job: &SubmittedJob) -> impl IntoResponseParts + use<> {
+        let location =
+            HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
+        let existed = job.existed.then_some([("job-existed", "true")]);
+        ([(LOCATION, location)], self.told(), existed)
     }
 
     /// The header that tells a replay.
@@ -235,22 +272,17 @@ impl Accepted {
 }
 
 fn unique_conflict(index: usize, holder: JobId, via: Via) -> Problem {
+    let detail = format!("The job {holder} holds this key, and it has started or must not be replaced.");
+    let problem = Problem::unique_conflict(holder, detail);
     let pointer = match via {
         Via::Single => "/unique".to_owned(),
         Via::Batch => format!("/jobs/{index}/unique"),
+        // The request says nothing about the job.
+        Via::Schedule => return problem,
     };
-    let detail = format!("The job {holder} holds this key, and it has started or must not be replaced.");
-    Problem::unique_conflict(holder, detail).at(FieldError::new(
+    problem.at(FieldError::new(
         Place::Pointer(pointer),
         "conflict",
         "another job holds this key",
     ))
-}
-
-/// Keys are forgotten sooner than jobs, so this is not seen unless somebody changed retention.
-fn not_kept() -> Problem {
-    Problem::new(
-        ProblemType::JobNotFound,
-        "The job of this Idempotency-Key is not kept any more.",
-    )
 }

@@ -7,13 +7,15 @@ use domain::{Scope, Scopes, TenantId};
 use http::header::{LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
 use runtime::credential::webhook_secret;
-use store::{Error, NewApiKey, NewTenant};
+use store::{Error, Made, NewApiKey, NewTenant};
 
 use super::TenantPath;
+use super::made::{in_progress, key_reused, shown_once};
 use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::{Admin, OperatorAdmin};
 use crate::body::JsonBody;
+use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
 use crate::openapi::{BodyProblems, CommonProblems, ListProblems};
 use crate::problem::{Problem, ProblemBody, ProblemType};
 use crate::query::Query;
@@ -58,23 +60,27 @@ pub(crate) async fn list_tenants(
 /// Make a tenant
 ///
 /// For operators. The answer shows the tenant's first key, with the scope `admin`, this once. A name belongs to one
-/// tenant, so a repeated request makes no second one.
+/// tenant, so a repeated request makes no second one. With an `Idempotency-Key` it is answered 409 `secret_shown_once`, for
+/// 24 hours, with the tenant's route in `resource`, so that it is told from another one's name.
 #[utoipa::path(
     post, path = "/api/tenants", tag = "tenants",
+    params(IdempotencyKeyHeader),
     request_body = CreateTenant,
     responses(
         (status = 201, description = "Made.", body = CreatedTenant,
             headers(("Location" = String, description = "The tenant."))),
-        (status = 409, description = "Another tenant has this name.", body = ProblemBody,
-            content_type = "application/problem+json"),
+        (status = 409, description = "Another tenant has this name; or an earlier request with this `Idempotency-Key` has \
+            made the tenant, or is in progress.", body = ProblemBody, content_type = "application/problem+json"),
         BodyProblems, CommonProblems,
     ),
 )]
 pub(crate) async fn create_tenant(
     State(app): State<AppState>,
     OperatorAdmin(caller): OperatorAdmin,
+    key: IdempotencyKey,
     body: JsonBody<CreateTenant>,
 ) -> Result<Response, Problem> {
+    let wish = key.bind(&body.bytes)?;
     let (name, limits) = new_tenant(&body.value)?;
     let id = TenantId((app.new_id)());
     let webhook_secret = webhook_secret();
@@ -94,9 +100,18 @@ pub(crate) async fn create_tenant(
         scopes: &Scopes::from_iter([Scope::Admin]),
         expires_at: None,
     };
-    let tenant = app.store.create_tenant(&caller.actor(), &new, &first_key).await;
+    let created = app
+        .store
+        .create_tenant(&caller.actor(), &new, &first_key, wish.as_ref())
+        .await;
+    let tenant = match created.map_err(name_taken)? {
+        Made::New(tenant) => tenant,
+        Made::Before(id) => return Err(shown_once("the tenant", format!("/api/tenants/{id}"))),
+        Made::InProgress => return Err(in_progress()),
+        Made::KeyReused | Made::TooMany => return Err(key_reused()),
+    };
     let body = CreatedTenant {
-        tenant: tenant.map_err(name_taken)?.into(),
+        tenant: tenant.into(),
         api_key: made.key.expose().to_owned(),
         webhook_secret: webhook_secret.expose().to_owned(),
     };

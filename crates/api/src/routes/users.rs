@@ -3,15 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use domain::UserId;
 use http::header::{LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
 use store::Error;
 
 use super::UserPath;
+use super::made::{Limited, There, replayed, there};
 use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::Admin;
 use crate::body::JsonBody;
+use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
 use crate::openapi::{BodyProblems, CommonProblems, ListProblems};
 use crate::problem::{Problem, ProblemBody, ProblemType};
 use crate::query::Query;
@@ -54,14 +57,18 @@ pub(crate) async fn list_users(
 /// Make a user
 ///
 /// An e-mail address belongs to one user of a tenant, whatever its case. It is kept as it was sent, but for its domain,
-/// which is kept in lower case and in ASCII (`bücher.example` as `xn--bcher-kva.example`).
+/// which is kept in lower case and in ASCII (`bücher.example` as `xn--bcher-kva.example`). With an `Idempotency-Key` the
+/// request may be repeated for 24 hours: the same body gives the same user. A tenant may have 10,000 users.
 #[utoipa::path(
     post, path = "/api/users", tag = "users",
+    params(IdempotencyKeyHeader),
     request_body = CreateUser,
     responses(
-        (status = 201, description = "Made.", body = UserBody,
-            headers(("Location" = String, description = "The user."))),
-        (status = 409, description = "Another user has this e-mail address.", body = ProblemBody,
+        (status = 201, description = "Made.", body = UserBody, headers(
+            ("Location" = String, description = "The user."),
+            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request made the user."))),
+        (status = 409, description = "Another user has this e-mail address, a request with this `Idempotency-Key` is in \
+            progress, or the tenant has 10,000 users.", body = ProblemBody,
             content_type = "application/problem+json"),
         BodyProblems, CommonProblems,
     ),
@@ -69,22 +76,32 @@ pub(crate) async fn list_users(
 pub(crate) async fn create_user(
     State(app): State<AppState>,
     Admin(caller): Admin,
+    key: IdempotencyKey,
     body: JsonBody<CreateUser>,
 ) -> Result<Response, Problem> {
+    let wish = key.bind(&body.bytes)?;
     let new = new_user(&body.value)?;
-    let made = app.store.create_user(&caller.actor(), &new).await;
+    let made = app.store.create_user(&caller.actor(), &new, wish.as_ref()).await;
     if matches!(&made, Err(Error::Conflict { constraint }) if constraint == "users_tenant_email_key") {
         return Err(Problem::new(
             ProblemType::EmailTaken,
             "Another user of the tenant has this e-mail address.",
         ));
     }
-    let user = made?;
+    let (user, before) = match there(made?, Limited::Users)? {
+        There::New(user) => (user, false),
+        There::Before(id) => {
+            let id = UserId(id.parse().map_err(|error| Problem::internal(&error))?);
+            let user = app.store.user(caller.tenant_id, id).await?;
+            (user.ok_or_else(|| no_such_user(id))?, true)
+        }
+    };
     let location =
         HeaderValue::try_from(format!("/api/users/{}", user.id.0)).expect("an id is a header value");
     Ok((
         StatusCode::CREATED,
         [(LOCATION, location)],
+        replayed(before),
         Json(UserBody::from(user)),
     )
         .into_response())
@@ -112,6 +129,10 @@ pub(crate) async fn get_user(
         .store
         .user(caller.tenant_id, id)
         .await?
-        .ok_or_else(|| Problem::new(ProblemType::UserNotFound, format!("There is no user {}.", id.0)))?;
+        .ok_or_else(|| no_such_user(id))?;
     Ok(Json(user.into()))
+}
+
+fn no_such_user(id: UserId) -> Problem {
+    Problem::new(ProblemType::UserNotFound, format!("There is no user {}.", id.0))
 }

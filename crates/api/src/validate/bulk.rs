@@ -4,21 +4,17 @@ use domain::{JobState, Kind, QueueName, Tag};
 use store::BulkFilter;
 
 use super::findings::Findings;
+use super::many::{Filter, Selection};
 use crate::json::Object;
 use crate::problem::Problem;
 use crate::values;
 use crate::wire::{BulkAction, BulkFilterBody, BulkJobs};
 
-/// The most jobs in one request: what one transaction changes.
-const MAX_JOBS: u64 = 1_000;
-
 /// A valid command about many jobs.
 #[derive(Debug)]
 pub(crate) struct Bulk {
     pub(crate) action: BulkAction,
-    pub(crate) filter: BulkFilter,
-    pub(crate) limit: u64,
-    pub(crate) dry_run: bool,
+    pub(crate) selection: Selection<BulkFilter>,
 }
 
 impl TryFrom<BulkJobs> for Bulk {
@@ -29,17 +25,15 @@ impl TryFrom<BulkJobs> for Bulk {
         found.bounds("", &body);
         let Object(filter) = body.filter;
         let filter = read_filter(filter, body.action, &mut found);
-        found.finish(Some(Self {
+        Ok(Self {
             action: body.action,
-            filter,
-            limit: body.limit.unwrap_or(MAX_JOBS),
-            dry_run: body.dry_run,
-        }))
+            selection: Selection::new(filter, body.limit, body.dry_run, found)?,
+        })
     }
 }
 
 fn read_filter(body: BulkFilterBody, action: BulkAction, found: &mut Findings) -> BulkFilter {
-    check_meant(&body, found);
+    let narrowed = narrows(&body);
     if body.finished_before.is_some() && action == BulkAction::Cancel {
         found.add(
             "filter/finished_before",
@@ -51,27 +45,22 @@ fn read_filter(body: BulkFilterBody, action: BulkAction, found: &mut Findings) -
         .state
         .and_then(|text| found.read("filter/state", &text, values::state));
     let state = state.filter(|state| check_state(*state, action, found));
-    let mut field = |name: &str, text: Option<String>, rule: fn(&str) -> Result<String, String>| {
-        found.read(&format!("filter/{name}"), &text?, rule)
-    };
-    let kind = field("kind", body.kind, values::name::<Kind>);
-    let queue = field("queue", body.queue, values::name::<QueueName>);
-    let tag = field("tag", body.tag, values::name::<Tag>);
-    let mut time =
-        |name: &str, text: Option<String>| found.read(&format!("filter/{name}"), &text?, values::time);
+    let things = "jobs";
+    let mut filter = Filter { found, things };
+    filter.says_what_is_meant(body.all, narrowed);
     BulkFilter {
         state,
-        kind,
-        queue,
-        tag,
-        created_after: time("created_after", body.created_after),
-        created_before: time("created_before", body.created_before),
-        finished_before: time("finished_before", body.finished_before),
+        kind: filter.read("kind", body.kind, values::name::<Kind>),
+        queue: filter.read("queue", body.queue, values::name::<QueueName>),
+        tag: filter.read("tag", body.tag, values::name::<Tag>),
+        created_after: filter.read("created_after", body.created_after, values::time),
+        created_before: filter.read("created_before", body.created_before, values::time),
+        finished_before: filter.read("finished_before", body.finished_before, values::time),
     }
 }
 
-/// All jobs must be asked for: nobody cancels or retries them by forgetting a field.
-fn check_meant(body: &BulkFilterBody, found: &mut Findings) {
+/// Whether anything but `all` is said.
+fn narrows(body: &BulkFilterBody) -> bool {
     let narrows = [
         &body.state,
         &body.kind,
@@ -81,16 +70,7 @@ fn check_meant(body: &BulkFilterBody, found: &mut Findings) {
         &body.created_before,
         &body.finished_before,
     ];
-    let narrowed = narrows.iter().any(|field| field.is_some());
-    match (body.all == Some(true), narrowed) {
-        (true, false) | (false, true) => {}
-        (false, false) => found.add(
-            "filter",
-            "empty_filter",
-            "must say which jobs are meant; send {\"all\": true} for all of them",
-        ),
-        (true, true) => found.add("filter/all", "conflict", "must be sent alone"),
-    }
+    narrows.iter().any(|field| field.is_some())
 }
 
 /// A state in which nothing could be done is a mistake: whoever sends it expects something to happen.
@@ -144,7 +124,7 @@ mod tests {
             let told = bulk("retry", &odd).unwrap_err();
             assert!(told.contains("Pointer(\"/filter/all\")"), "{told}");
         }
-        let all = bulk("cancel", &json!({ "all": true })).unwrap();
+        let all = bulk("cancel", &json!({ "all": true })).unwrap().selection;
         assert_eq!((all.limit, all.dry_run), (1_000, false));
         assert!(all.filter.state.is_none() && all.filter.kind.is_none());
     }

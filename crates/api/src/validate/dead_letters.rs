@@ -1,39 +1,28 @@
 //! Which dead letters a client means, and what is to be done with them.
 
-use std::fmt;
 use std::time::Duration;
 
 use domain::{JobId, Kind, QueueName, Tag};
 use store::DeadLetterFilter;
 
 use super::findings::Findings;
+use super::many::{Filter, Selection};
 use crate::json::Object;
 use crate::problem::Problem;
 use crate::values;
 use crate::wire::{DiscardDeadLetters, FilterBody, RetryDeadLetters};
 
-/// The most jobs in one request: what one transaction changes.
-const MAX_JOBS: u64 = 1_000;
-
-/// Which dead letters, and how many.
-#[derive(Debug)]
-pub(crate) struct Selection {
-    pub(crate) filter: DeadLetterFilter,
-    pub(crate) limit: u64,
-    pub(crate) dry_run: bool,
-}
-
 /// A valid retry.
 #[derive(Debug)]
 pub(crate) struct Retry {
-    pub(crate) selection: Selection,
+    pub(crate) selection: Selection<DeadLetterFilter>,
     /// How long after each other the jobs become due.
     pub(crate) spacing: Option<Duration>,
 }
 
 /// A valid discard.
 #[derive(Debug)]
-pub(crate) struct Discard(pub(crate) Selection);
+pub(crate) struct Discard(pub(crate) Selection<DeadLetterFilter>);
 
 impl TryFrom<RetryDeadLetters> for Retry {
     type Error = Problem;
@@ -43,7 +32,7 @@ impl TryFrom<RetryDeadLetters> for Retry {
         found.bounds("", &body);
         let Object(filter) = body.filter;
         Ok(Self {
-            selection: selection(filter, body.limit, body.dry_run, found)?,
+            selection: Selection::new(read_filter(filter, &mut found), body.limit, body.dry_run, found)?,
             spacing: body
                 .rate_per_second
                 .map(|rate| Duration::from_secs_f64(1.0 / rate)),
@@ -58,29 +47,18 @@ impl TryFrom<DiscardDeadLetters> for Discard {
         let mut found = Findings::default();
         found.bounds("", &body);
         let Object(filter) = body.filter;
-        Ok(Self(selection(filter, body.limit, body.dry_run, found)?))
+        let filter = read_filter(filter, &mut found);
+        Ok(Self(Selection::new(filter, body.limit, body.dry_run, found)?))
     }
 }
 
-fn selection(
-    body: FilterBody,
-    limit: Option<u64>,
-    dry_run: bool,
-    mut found: Findings,
-) -> Result<Selection, Problem> {
-    let filter = filter(body, &mut found);
-    found.finish(Some(Selection {
-        filter,
-        limit: limit.unwrap_or(MAX_JOBS),
-        dry_run,
-    }))
-}
-
-fn filter(body: FilterBody, found: &mut Findings) -> DeadLetterFilter {
-    meant(&body, found);
+fn read_filter(body: FilterBody, found: &mut Findings) -> DeadLetterFilter {
     found.bounds("filter/", &body);
+    let narrowed = narrows(&body);
     let job_ids = body.job_ids.map(|ids| job_ids(&ids, found));
-    let mut fields = Fields(found);
+    let things = "dead letters";
+    let mut fields = Filter { found, things };
+    fields.says_what_is_meant(body.all, narrowed);
     DeadLetterFilter {
         job_ids,
         kind: fields.read("kind", body.kind, values::name::<Kind>),
@@ -93,8 +71,8 @@ fn filter(body: FilterBody, found: &mut Findings) -> DeadLetterFilter {
     }
 }
 
-/// All dead letters must be asked for: nobody retries or discards them by forgetting a field.
-fn meant(body: &FilterBody, found: &mut Findings) {
+/// Whether anything but `all` is said.
+fn narrows(body: &FilterBody) -> bool {
     let narrows = [
         &body.kind,
         &body.queue,
@@ -104,16 +82,7 @@ fn meant(body: &FilterBody, found: &mut Findings) {
         &body.failed_after,
         &body.failed_before,
     ];
-    let narrowed = body.job_ids.is_some() || narrows.iter().any(|field| field.is_some());
-    match (body.all == Some(true), narrowed) {
-        (true, false) | (false, true) => {}
-        (false, false) => found.add(
-            "filter",
-            "empty_filter",
-            "must say which dead letters are meant; send {\"all\": true} for all of them",
-        ),
-        (true, true) => found.add("filter/all", "conflict", "must be sent alone"),
-    }
+    body.job_ids.is_some() || narrows.iter().any(|field| field.is_some())
 }
 
 fn job_ids(texts: &[String], found: &mut Findings) -> Vec<JobId> {
@@ -121,20 +90,6 @@ fn job_ids(texts: &[String], found: &mut Findings) -> Vec<JobId> {
         found.read(&format!("filter/job_ids/{index}"), text, values::job_id)
     };
     texts.iter().enumerate().filter_map(read).collect()
-}
-
-/// The fields of the filter that are texts.
-struct Fields<'a>(&'a mut Findings);
-
-impl Fields<'_> {
-    fn read<T, E: fmt::Display>(
-        &mut self,
-        name: &str,
-        text: Option<String>,
-        rule: impl Fn(&str) -> Result<T, E>,
-    ) -> Option<T> {
-        self.0.read(&format!("filter/{name}"), &text?, rule)
-    }
 }
 
 #[cfg(test)]

@@ -48,6 +48,8 @@ impl Rules<'_> {
         }
         found.enter("/job".to_owned());
         let Object(job) = body.job;
+        found.bounds("", &job);
+        let start_within = job.start_within_ms.map(Duration::from_millis);
         let job = self.check(job.into(), &mut found);
         let whole = timing.zip(job).zip(overlap.zip(missed));
         found.finish(whole.map(|((timing, job), (overlap, missed))| {
@@ -65,7 +67,11 @@ impl Rules<'_> {
                     payload: job.payload,
                     policy: job.policy,
                     timeout: job.timeout,
+                    start_within,
                     tags: job.tags,
+                    metadata: job.metadata,
+                    sensitive: job.sensitive,
+                    unique: job.unique,
                 },
             }
         }))

@@ -103,17 +103,8 @@ fn window(body: &SubmitUnique, found: &mut Findings) -> Option<Window> {
 }
 
 fn on_conflict(text: Option<&str>, found: &mut Findings) -> Option<OnConflict> {
-    match text {
-        None | Some("return") => Some(OnConflict::Return),
-        Some("replace") => Some(OnConflict::Replace),
-        Some("reject") => Some(OnConflict::Reject),
-        Some(_) => {
-            found.add(
-                "unique/on_conflict",
-                "invalid_value",
-                "must be return, replace or reject",
-            );
-            None
-        }
-    }
+    text.map_or_else(
+        || Some(OnConflict::default()),
+        |text| found.parse("unique/on_conflict", text),
+    )
 }

@@ -1,7 +1,11 @@
 //! Schedules.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use domain::schedule::{Missed, Overlap};
+use domain::schedule::{Missed, Overlap, Skip};
+use domain::unique::Window;
+use domain::{JsonPointer, Unique, mask};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::Schedule;
@@ -10,7 +14,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::job::{BackoffBody, ms};
-use super::{SubmitBackoff, SubmitJob, text};
+use super::submit::{OnConflict, While};
+use super::{SubmitBackoff, SubmitJob, SubmitUnique, text};
 use crate::body::Document;
 use crate::json::Object;
 
@@ -66,7 +71,10 @@ pub(crate) struct PutSchedule {
 }
 
 /// The jobs that a schedule makes, as a submit describes them.
-#[derive(Deserialize, ToSchema)]
+///
+/// What a submit says about one moment, `run_at`, `delay_ms` and `start_by`, a schedule's job can't say: it is due when it
+/// is made.
+#[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ScheduledJob {
     /// Names the handler: a-z, 0-9, `.`, `_` and `-`, beginning with a letter.
@@ -90,6 +98,21 @@ pub(crate) struct ScheduledJob {
     /// Labels for finding them again.
     #[schema(max_items = 20, value_type = Option<Vec<text::Tag>>)]
     tags: Option<Vec<String>>,
+    /// They expire when they were not started so long after they were made.
+    #[schema(minimum = 1, maximum = 2_592_000_000_u64)]
+    #[validate(range(min = 1, max = 2_592_000_000_u64))]
+    pub(crate) start_within_ms: Option<u64>,
+    /// What you want to know about them, kept with each and passed to its handler: at most 20 texts of at most 500 bytes,
+    /// each by a key of at most 64 characters.
+    #[schema(value_type = Option<std::collections::HashMap<text::MetadataKey, text::MetadataValue>>)]
+    metadata: Option<BTreeMap<String, String>>,
+    /// JSON Pointers to what of the payload is personal, as in a submit; also masked where the schedule is shown.
+    #[schema(max_items = 20, value_type = Option<Vec<text::Pointer>>, example = json!(["/card/number"]))]
+    sensitive: Option<Vec<String>>,
+    /// That no other job does the same work. Where there is one when the schedule fires, `return` and `reject` make no job,
+    /// and `last_skip_reason` tells it.
+    #[schema(value_type = Option<SubmitUnique>)]
+    unique: Option<Object<SubmitUnique>>,
 }
 
 /// An expression to be tried.
@@ -133,9 +156,9 @@ impl From<ScheduledJob> for SubmitJob {
             backoff: job.backoff,
             timeout_ms: job.timeout_ms,
             tags: job.tags,
-            metadata: None,
-            sensitive: None,
-            unique: None,
+            metadata: job.metadata,
+            sensitive: job.sensitive,
+            unique: job.unique,
         }
     }
 }
@@ -171,7 +194,12 @@ pub(crate) struct ScheduleSummary {
     last_fired_at: Option<DateTime<Utc>>,
     /// Its newest job.
     last_job_id: Option<Uuid>,
-    /// Why it could not be fired when it was last tried; it is tried again every minute.
+    /// The newest fire time for which no job was made, and none will be.
+    last_skipped_at: Option<DateTime<Utc>>,
+    /// Why that was.
+    last_skip_reason: Option<SkipBody>,
+    /// Why it could not be fired when it was last tried; it is tried again every minute. It begins with `quota_exceeded`
+    /// while the tenant has as many jobs waiting as it may have.
     last_error: Option<String>,
     /// When that was.
     last_error_at: Option<DateTime<Utc>>,
@@ -189,6 +217,7 @@ pub(crate) struct ScheduledJobBody {
     kind: String,
     queue: String,
     /// What the handler gets, byte for byte as it was sent.
+    /// For a key that only reads, with `***` in place of what `sensitive` points to.
     #[schema(value_type = serde_json::Value)]
     payload: Box<RawValue>,
     tags: Vec<String>,
@@ -196,6 +225,41 @@ pub(crate) struct ScheduledJobBody {
     backoff: BackoffBody,
     /// How long one attempt may take.
     timeout_ms: u64,
+    /// They expire when they were not started so long after they were made.
+    start_within_ms: Option<u64>,
+    metadata: BTreeMap<String, String>,
+    /// JSON Pointers to what of the payload is personal.
+    sensitive: Vec<String>,
+    /// That no other job does the same work; its key is kept as a digest only.
+    unique: Option<UniqueBody>,
+}
+
+/// How jobs are unique.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ScheduleUnique)]
+pub(crate) struct UniqueBody {
+    /// `live`, unless there is a period.
+    #[serde(rename = "while")]
+    #[schema(example = "live", value_type = Option<While>)]
+    while_: Option<&'static str>,
+    /// For how long a job keeps others away.
+    period_ms: Option<u64>,
+    #[schema(example = "return", value_type = OnConflict)]
+    on_conflict: &'static str,
+}
+
+/// Why a fire time has no job.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = SkipReason)]
+pub(crate) enum SkipBody {
+    /// The previous job had not ended, and the overlap policy is `skip`.
+    Overlap,
+    /// Another job held the `unique` key.
+    Unique,
+    /// It was missed, because no worker was there, or the quota was used up, for longer than `missed_after_secs`; and the
+    /// policy for missed ones gave it no job.
+    Missed,
 }
 
 /// A page of schedules, newest first.
@@ -241,6 +305,8 @@ impl From<Schedule> for ScheduleSummary {
             next_fire_at: schedule.next_fire_at,
             last_fired_at: schedule.last_fired_at,
             last_job_id: schedule.last_job_id.map(|id| id.0),
+            last_skipped_at: schedule.last_skipped_at,
+            last_skip_reason: schedule.last_skip_reason.map(Into::into),
             last_error: schedule.last_error,
             last_error_at: schedule.last_error_at,
             version: schedule.version,
@@ -250,8 +316,16 @@ impl From<Schedule> for ScheduleSummary {
     }
 }
 
-impl From<Schedule> for ScheduleBody {
-    fn from(mut schedule: Schedule) -> Self {
+impl ScheduleBody {
+    /// Without personal data: what the schedule says of it, and what its kind says.
+    pub(crate) fn masked(mut schedule: Schedule, of_kind: &[JsonPointer]) -> Self {
+        let pointers = [&schedule.sensitive, of_kind].concat();
+        schedule.payload = schedule.payload.map(|payload| mask::masked(&payload, &pointers));
+        Self::in_full(schedule)
+    }
+
+    /// With everything, for who may submit.
+    pub(crate) fn in_full(mut schedule: Schedule) -> Self {
         Self {
             job: ScheduledJobBody {
                 kind: schedule.kind.clone(),
@@ -261,8 +335,39 @@ impl From<Schedule> for ScheduleBody {
                 max_attempts: schedule.policy.max_attempts,
                 backoff: schedule.policy.backoff.into(),
                 timeout_ms: ms(schedule.timeout),
+                start_within_ms: schedule.start_within.map(ms),
+                metadata: std::mem::take(&mut schedule.metadata),
+                sensitive: std::mem::take(&mut schedule.sensitive)
+                    .into_iter()
+                    .map(Into::into)
+                    .collect(),
+                unique: schedule.unique.map(Into::into),
             },
             summary: schedule.into(),
+        }
+    }
+}
+
+impl From<Unique> for UniqueBody {
+    fn from(unique: Unique) -> Self {
+        let (while_, period_ms) = match unique.window {
+            Window::Live => (Some("live"), None),
+            Window::Period(period) => (None, Some(ms(period))),
+        };
+        Self {
+            while_,
+            period_ms,
+            on_conflict: unique.on_conflict.as_str(),
+        }
+    }
+}
+
+impl From<Skip> for SkipBody {
+    fn from(skip: Skip) -> Self {
+        match skip {
+            Skip::Overlap => Self::Overlap,
+            Skip::Unique => Self::Unique,
+            Skip::Missed => Self::Missed,
         }
     }
 }

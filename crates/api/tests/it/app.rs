@@ -16,11 +16,10 @@ use runtime::{Secret, Shutdown, clock, random};
 use serde_json::Value;
 use sqlx::{Executor, PgConnection};
 use store::{NewApiKey, PoolConfig, Role, Store};
-use testkit::TestDb;
+use testkit::{Proxy, TestDb};
 use tower::ServiceExt;
 
 pub(crate) use crate::answer::Answer;
-use crate::proxy::Proxy;
 use crate::worker::Worker;
 
 /// How long a test waits for what should happen at once.

@@ -1,5 +1,7 @@
 //! `Idempotency-Key`: repeating is harmless.
 
+mod made;
+
 use std::collections::HashSet;
 
 use domain::Scope;

@@ -8,7 +8,7 @@ use testkit::eventually;
 use crate::app::{SOON, TestApp, User};
 use crate::worker::Worker;
 
-fn kind(name: &str, schema: Option<Value>, sensitive: &[&str]) -> KindDeclaration {
+pub(crate) fn kind(name: &str, schema: Option<Value>, sensitive: &[&str]) -> KindDeclaration {
     KindDeclaration {
         name: name.parse().unwrap(),
         schema: schema.map(|schema| to_raw_value(&schema).unwrap()),

@@ -25,7 +25,6 @@ mod openapi;
 mod ops;
 mod overload;
 mod problems;
-mod proxy;
 mod queues;
 mod quota;
 mod rate_limit;

@@ -199,3 +199,50 @@ async fn the_page_comes_from_here_and_asks_nobody_else() {
     let initializer = app.anon().get("/docs/swagger-initializer.js").await.text;
     assert!(initializer.contains("\"/openapi.json\"") && initializer.contains("\"validatorUrl\": \"none\""));
 }
+
+#[tokio::test]
+async fn every_link_leads_to_an_operation_that_takes_what_it_gives() {
+    let app = TestApp::new().await;
+    let document = app.anon().get("/openapi.json").await.ok(200);
+    let operations: Vec<&Value> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .collect();
+    let find = |id: &Value| {
+        operations
+            .iter()
+            .find(|operation| operation["operationId"] == *id)
+    };
+    let mut links = 0;
+    for operation in &operations {
+        let answers = operation["responses"].as_object().unwrap().values();
+        let all = answers.flat_map(|answer| answer["links"].as_object().into_iter().flatten());
+        for (name, link) in all {
+            let to = find(&link["operationId"]).unwrap_or_else(|| panic!("{name} leads nowhere"));
+            for (parameter, _) in link["parameters"].as_object().unwrap() {
+                let taken = to["parameters"].as_array().unwrap();
+                let takes = |taken: &Value| taken["name"] == *parameter && taken["in"] == "path";
+                assert!(taken.iter().any(takes), "{name} takes no {parameter}");
+            }
+            links += 1;
+        }
+    }
+    for id in [
+        "submit_job",
+        "create_user",
+        "create_key",
+        "put_schedule",
+        "fire_schedule",
+        "put_endpoint",
+    ] {
+        let operation = find(&json!(id)).unwrap();
+        let answers = operation["responses"].as_object().unwrap();
+        let good = answers.iter().filter(|(status, _)| status.starts_with('2'));
+        for (status, answer) in good {
+            assert!(answer["links"].is_object(), "{id} {status} leads nowhere");
+        }
+    }
+    assert!(links >= 50, "{links}");
+}

@@ -1,6 +1,7 @@
 //! Schedules over HTTP.
 
 mod bad_input;
+mod template;
 
 use axum::body::Body;
 use domain::Scope;
@@ -72,6 +73,7 @@ async fn a_schedule_is_made_read_replaced_and_deleted() {
         json!({
             "kind": "report.make", "queue": "slow", "payload": { "b": 1, "a": [] }, "tags": ["night"], "max_attempts": 3,
             "backoff": { "initial_ms": 5_000, "factor": 2.0, "max_ms": 900_000 }, "timeout_ms": 60_000,
+            "start_within_ms": null, "metadata": {}, "sensitive": [], "unique": null,
         })
     );
     assert!(

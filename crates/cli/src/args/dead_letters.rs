@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use domain::JobId;
+use client::{DeadLetterFilter, JobId};
 
 use super::ApiArgs;
+use super::many::{ManyArgs, PickArgs};
 use crate::time::parse_time;
 
 /// The rates that the api takes.
@@ -23,7 +24,7 @@ pub(crate) enum DeadLettersCommand {
     /// List dead letters, the job that was submitted last first
     List {
         #[command(flatten)]
-        filter: FilterArgs,
+        filter: DeadLetterFilterArgs,
         /// The most dead letters
         #[arg(long, default_value_t = 20)]
         limit: usize,
@@ -31,7 +32,7 @@ pub(crate) enum DeadLettersCommand {
     /// Group dead letters by cause, the largest group first
     Groups {
         #[command(flatten)]
-        filter: FilterArgs,
+        filter: DeadLetterFilterArgs,
         /// The most groups
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
         limit: u8,
@@ -50,28 +51,21 @@ pub(crate) enum DeadLettersCommand {
 
 /// Which dead letters are meant: those that fit everything that is given.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct FilterArgs {
-    /// Of this kind
-    #[arg(long)]
-    pub(crate) kind: Option<String>,
-    /// In this lane
-    #[arg(long)]
-    pub(crate) queue: Option<String>,
-    /// With this label
-    #[arg(long)]
-    pub(crate) tag: Option<String>,
+pub(crate) struct DeadLetterFilterArgs {
+    #[command(flatten)]
+    pick: PickArgs,
     /// With a failure of this class, e.g. `timed_out`
     #[arg(long)]
-    pub(crate) error_code: Option<String>,
+    error_code: Option<String>,
     /// With this cause, as `groups` shows it
     #[arg(long)]
-    pub(crate) fingerprint: Option<String>,
+    fingerprint: Option<String>,
     /// Failed at or after this time (RFC 3339)
     #[arg(long, value_parser = parse_time)]
-    pub(crate) failed_after: Option<DateTime<Utc>>,
+    failed_after: Option<DateTime<Utc>>,
     /// Failed before this time (RFC 3339)
     #[arg(long, value_parser = parse_time)]
-    pub(crate) failed_before: Option<DateTime<Utc>>,
+    failed_before: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -79,16 +73,23 @@ pub(crate) struct SelectionArgs {
     /// These jobs
     pub(crate) job_ids: Vec<JobId>,
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    /// All dead letters
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// Only tell how many dead letters are meant
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Do not ask; needed without a terminal
-    #[arg(long, short)]
-    pub(crate) yes: bool,
+    pub(crate) filter: DeadLetterFilterArgs,
+    #[command(flatten)]
+    pub(crate) many: ManyArgs,
+}
+
+impl From<DeadLetterFilterArgs> for DeadLetterFilter {
+    fn from(args: DeadLetterFilterArgs) -> Self {
+        Self {
+            kind: args.pick.kind,
+            queue: args.pick.queue,
+            tag: args.pick.tag,
+            error_code: args.error_code,
+            fingerprint: args.fingerprint,
+            failed_after: args.failed_after,
+            failed_before: args.failed_before,
+        }
+    }
 }
 
 /// Reads a number of jobs per second.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use domain::EndpointName;
 
 use super::ApiArgs;
 use crate::time::parse_duration;
@@ -26,14 +27,14 @@ pub(crate) enum EndpointsCommand {
     /// Show an endpoint
     Get {
         /// Its name
-        name: String,
+        name: EndpointName,
     },
     /// Make an endpoint, or change the one that is there; a new one's signing secret is printed once
     Put(PutEndpointArgs),
     /// Delete an endpoint with its secrets; its jobs fail for good
     Delete {
         /// Its name
-        name: String,
+        name: EndpointName,
         /// Only this version
         #[arg(long)]
         if_version: Option<u32>,
@@ -41,12 +42,12 @@ pub(crate) enum EndpointsCommand {
     /// List the signing secrets of an endpoint, without the secrets themselves
     Secrets {
         /// Its name
-        name: String,
+        name: EndpointName,
     },
     /// Make a new signing secret, which is printed once; the old ones sign too until the overlap has passed
     RotateSecret {
         /// Its name
-        name: String,
+        name: EndpointName,
         /// How long the old secrets go on signing, at most 7d; 0s for a secret that has leaked
         #[arg(long, default_value = "24h", value_parser = parse_duration)]
         overlap: Duration,
@@ -56,7 +57,7 @@ pub(crate) enum EndpointsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct PutEndpointArgs {
     /// Its name
-    pub(crate) name: String,
+    pub(crate) name: EndpointName,
     /// Where it is
     #[arg(long = "target", value_name = "URL")]
     pub(crate) target: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use domain::KeyId;
+use client::{KeyId, Scope};
 
 use super::ApiArgs;
 use crate::time::{parse_duration, parse_time};
@@ -74,7 +74,7 @@ pub(crate) struct CreateKeyArgs {
     pub(crate) name: String,
     /// What it may do
     #[arg(long, value_delimiter = ',', default_value = "jobs:read,jobs:write")]
-    pub(crate) scopes: Vec<domain::Scope>,
+    pub(crate) scopes: Vec<Scope>,
     /// The user whose key it is
     #[arg(long, conflicts_with = "tenant", value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) user_id: Option<i64>,

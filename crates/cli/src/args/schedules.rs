@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use client::{MissedPolicy, OverlapPolicy};
 
 use super::ApiArgs;
+use super::submit::{UniqueArgs, parse_pair};
 use crate::time::{parse_duration, parse_time};
 
 #[derive(Debug, Args)]
@@ -50,6 +52,9 @@ pub(crate) enum SchedulesCommand {
     Fire {
         /// Its name
         name: String,
+        /// Makes repeating this command harmless for a day; random, if absent
+        #[arg(long)]
+        idempotency_key: Option<String>,
     },
     /// Show when a schedule fires next, or when one with an expression would
     Preview(PreviewArgs),
@@ -67,12 +72,12 @@ pub(crate) struct PutArgs {
     /// The zone whose clocks `--cron` is about, e.g. `Europe/Berlin`; UTC, if absent
     #[arg(long)]
     pub(crate) time_zone: Option<String>,
-    /// What it does while its previous job has not ended: `allow`, `skip` (the default) or `cancel_previous`
+    /// What it does while its previous job has not ended; `skip` by default
     #[arg(long)]
-    pub(crate) overlap: Option<String>,
-    /// What it does about fire times that no worker was there for: `skip`, `latest` (the default) or `all`
+    pub(crate) overlap: Option<Overlap>,
+    /// What it does about fire times that no worker was there for; `latest` by default
     #[arg(long)]
-    pub(crate) missed: Option<String>,
+    pub(crate) missed: Option<Missed>,
     /// How old a fire time may be before it counts as missed
     #[arg(long, value_parser = parse_duration)]
     pub(crate) missed_after: Option<Duration>,
@@ -91,12 +96,65 @@ pub(crate) struct PutArgs {
     /// A label of its jobs; may be repeated
     #[arg(long = "tag")]
     pub(crate) tags: Vec<String>,
+    /// Give a job up that was not started so long after it was made
+    #[arg(long, value_parser = parse_duration)]
+    pub(crate) start_within: Option<Duration>,
+    /// Something to know about its jobs, as `key=value`; may be repeated
+    #[arg(long, value_parser = parse_pair)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// A JSON Pointer to what of the payload is personal, e.g. `/card/number`; may be repeated
+    #[arg(long)]
+    pub(crate) sensitive: Vec<String>,
+    #[command(flatten)]
+    pub(crate) unique: UniqueArgs,
     /// Only make it: fail if there is one of this name
     #[arg(long, conflicts_with = "if_version")]
     pub(crate) only_new: bool,
     /// Only replace this version of it
     #[arg(long)]
     pub(crate) if_version: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Overlap {
+    /// Make another job beside it
+    Allow,
+    /// Make none
+    Skip,
+    /// Cancel it, and make another one
+    CancelPrevious,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Missed {
+    /// Nothing
+    Skip,
+    /// Make one job, for the newest of them
+    Latest,
+    /// Make a job for each of them, for the newest 100 at most
+    All,
+}
+
+impl From<Overlap> for OverlapPolicy {
+    fn from(overlap: Overlap) -> Self {
+        match overlap {
+            Overlap::Allow => Self::Allow,
+            Overlap::Skip => Self::Skip,
+            Overlap::CancelPrevious => Self::CancelPrevious,
+        }
+    }
+}
+
+impl From<Missed> for MissedPolicy {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Skip => Self::Skip,
+            Missed::Latest => Self::Latest,
+            Missed::All => Self::All,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

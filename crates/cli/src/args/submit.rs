@@ -52,7 +52,7 @@ pub(crate) struct SubmitArgs {
 }
 
 /// That no other job does the same work.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct UniqueArgs {
     /// Submit only if no job of this kind with this key lives
     #[arg(long = "unique", value_name = "KEY", conflicts_with = "unique_fields")]
@@ -78,7 +78,7 @@ pub(crate) enum OnConflict {
     Reject,
 }
 
-fn parse_pair(text: &str) -> Result<(String, String), String> {
+pub(super) fn parse_pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("must be key=value")?;
     Ok((key.to_owned(), value.to_owned()))
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use uuid::Uuid;
+use client::TenantId;
 
 use super::ApiArgs;
 
@@ -40,12 +40,12 @@ pub(crate) enum TenantsCommand {
     /// Show a tenant
     Get {
         /// The tenant's id
-        id: Uuid,
+        id: TenantId,
     },
     /// Rename or limit a tenant; needs a key of a tenant that operates the others
     Update {
         /// The tenant's id
-        id: Uuid,
+        id: TenantId,
         /// Its name, unique
         #[arg(long)]
         name: Option<String>,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use client::{Client, DeadLetterSelection, DiscardDeadLetters, RetryDeadLetters};
+use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::selection::Selection;
 use crate::args::SelectionArgs;
-use crate::client::Client;
 use crate::consent::Consent;
 use crate::failure::Failure;
 use crate::output;
@@ -35,14 +35,20 @@ struct Counted {
     at: DateTime<Utc>,
 }
 
+/// What one request came to.
+struct Decided {
+    matched: u64,
+    jobs: u64,
+    remaining: u64,
+    at: DateTime<Utc>,
+    /// How long the jobs take to become due.
+    spread: Duration,
+}
+
 pub(super) async fn run(client: &Client, verb: Verb, args: SelectionArgs, json: bool) -> Result<(), Failure> {
-    let (dry_run, yes) = (args.dry_run, args.yes);
+    let many = args.many;
     let selection = Selection::new(args)?;
-    let consent = if dry_run {
-        None
-    } else {
-        Some(Consent::of_process(yes)?)
-    };
+    let consent = Consent::unless_dry_run(many)?;
     let counted = count(client, verb, &selection).await?;
     let strangers = selection.named_jobs().saturating_sub(counted.jobs);
     if strangers > 0 {
@@ -70,12 +76,10 @@ pub(super) async fn run(client: &Client, verb: Verb, args: SelectionArgs, json: 
 /// dead letter.
 async fn count(client: &Client, verb: Verb, selection: &Selection) -> Result<Counted, Failure> {
     let (mut jobs, mut times) = (0, Vec::new());
-    for filter in selection.filters() {
-        let body = json!({ "filter": filter, "dry_run": true });
-        let answer = client.post_json(verb.path(), &body).await?;
-        jobs += number(&answer, "matched")?;
-        let time = answer["as_of"].as_str().unwrap_or_default();
-        times.push(time.parse::<DateTime<Utc>>()?);
+    for part in selection.parts() {
+        let counted = verb.ask(client, part, None).await?;
+        jobs += counted.matched;
+        times.push(counted.at);
     }
     let at = times.into_iter().min();
     let at = at.ok_or_else(|| Failure::new("nothing was counted"))?;
@@ -86,25 +90,21 @@ async fn count(client: &Client, verb: Verb, selection: &Selection) -> Result<Cou
 async fn decide(client: &Client, verb: Verb, selection: Selection, total: u64) -> Result<u64, Failure> {
     let progress = Progress::new(verb.participle(), total);
     let (mut done, mut next_at) = (0, Instant::now());
-    for filter in selection.filters() {
+    for part in selection.parts() {
         while done < total {
             let pause = next_at.saturating_duration_since(Instant::now());
             if !pause.is_zero() {
                 progress.tell_pause(pause);
                 sleep_until(next_at).await;
             }
-            let body = verb.body(&filter, MAX_JOBS.min(total - done));
-            let answer = client.post_json(verb.path(), &body).await;
-            let answer = answer.inspect_err(|_| {
-                progress.clear();
-                output::note(&format!("{} {done} of {total}, then failed", verb.participle()));
-            })?;
-            let decided = number(&answer, verb.participle())?;
-            next_at = Instant::now() + spread(&answer);
-            done += decided;
+            let limit = MAX_JOBS.min(total - done);
+            let answer = verb.ask(client, part.clone(), Some(limit)).await;
+            let decided = answer.inspect_err(|_| progress.tell_failure(done))?;
+            next_at = Instant::now() + decided.spread;
+            done += decided.jobs;
             progress.tell(done);
             // What is left without being decided about is in somebody else's hands.
-            if decided == 0 || number(&answer, "remaining")? == 0 {
+            if decided.jobs == 0 || decided.remaining == 0 {
                 break;
             }
         }
@@ -113,15 +113,8 @@ async fn decide(client: &Client, verb: Verb, selection: Selection, total: u64) -
     Ok(done)
 }
 
-fn number(answer: &Value, name: &str) -> Result<u64, Failure> {
-    let number = answer[name].as_u64();
-    number.ok_or_else(|| Failure::new(format!("the api's answer has no {name}: {answer}")))
-}
-
-/// How long the jobs of this request take to become due.
-fn spread(answer: &Value) -> Duration {
-    let secs = answer["spread_over_secs"].as_f64().unwrap_or_default();
-    Duration::try_from_secs_f64(secs).unwrap_or_default()
+fn spread(secs: Option<f64>) -> Duration {
+    Duration::try_from_secs_f64(secs.unwrap_or_default()).unwrap_or_default()
 }
 
 fn print(verb: Verb, matched: u64, done: Option<u64>, json: bool) {
@@ -141,11 +134,47 @@ fn print(verb: Verb, matched: u64, done: Option<u64>, json: bool) {
 }
 
 impl Verb {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Retry { .. } => "/api/dead-letters/retry",
-            Self::Discard => "/api/dead-letters/discard",
-        }
+    /// Decides about up to `limit` jobs; without a limit it only counts.
+    async fn ask(
+        self,
+        client: &Client,
+        filter: DeadLetterSelection,
+        limit: Option<u64>,
+    ) -> Result<Decided, client::Error> {
+        let dry_run = limit.is_none();
+        Ok(match self {
+            Self::Retry { rate } => {
+                let command = RetryDeadLetters {
+                    filter,
+                    dry_run,
+                    limit,
+                    rate_per_second: rate,
+                };
+                let retried = client.retry_dead_letters(&command).await?;
+                Decided {
+                    matched: retried.matched,
+                    jobs: retried.retried,
+                    remaining: retried.remaining,
+                    at: retried.as_of,
+                    spread: spread(retried.spread_over_secs),
+                }
+            }
+            Self::Discard => {
+                let command = DiscardDeadLetters {
+                    filter,
+                    dry_run,
+                    limit,
+                };
+                let discarded = client.discard_dead_letters(&command).await?;
+                Decided {
+                    matched: discarded.matched,
+                    jobs: discarded.discarded,
+                    remaining: discarded.remaining,
+                    at: discarded.as_of,
+                    spread: Duration::ZERO,
+                }
+            }
+        })
     }
 
     fn imperative(self) -> &'static str {
@@ -155,20 +184,11 @@ impl Verb {
         }
     }
 
-    /// Also the name of the count in the api's answer.
     fn participle(self) -> &'static str {
         match self {
             Self::Retry { .. } => "retried",
             Self::Discard => "discarded",
         }
-    }
-
-    fn body(self, filter: &Value, limit: u64) -> Value {
-        let mut body = json!({ "filter": filter, "limit": limit });
-        if let Self::Retry { rate: Some(rate) } = self {
-            body["rate_per_second"] = rate.into();
-        }
-        body
     }
 
     /// So many jobs, in words.
@@ -188,33 +208,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_told_and_sent() {
+    fn a_rate_is_told() {
         let paced = Verb::Retry { rate: Some(10.0) };
         assert_eq!(paced.extent(1_200), "1200 dead letters, over 120 s");
         assert_eq!(Verb::Discard.extent(1), "1 dead letter");
-        let filter = json!({ "kind": "k" });
-        assert_eq!(
-            paced.body(&filter, 7),
-            json!({ "filter": { "kind": "k" }, "limit": 7, "rate_per_second": 10.0 })
-        );
-        assert_eq!(
-            Verb::Retry { rate: None }.body(&filter, 7),
-            json!({ "filter": { "kind": "k" }, "limit": 7 })
-        );
     }
 
     #[test]
     fn a_spread_that_makes_no_sense_is_none() {
-        assert_eq!(
-            spread(&json!({ "spread_over_secs": 2.5 })),
-            Duration::from_millis(2_500)
-        );
-        for odd in [
-            json!({}),
-            json!({ "spread_over_secs": null }),
-            json!({ "spread_over_secs": -1 }),
-        ] {
-            assert_eq!(spread(&odd), Duration::ZERO);
+        assert_eq!(spread(Some(2.5)), Duration::from_millis(2_500));
+        for odd in [None, Some(-1.0), Some(f64::NAN)] {
+            assert_eq!(spread(odd), Duration::ZERO);
         }
     }
 }

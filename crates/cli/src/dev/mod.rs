@@ -27,6 +27,7 @@ const PORTS: u16 = 20;
 pub(crate) async fn run(args: DevArgs) -> Result<ExitStatus, Failure> {
     let shutdown = Shutdown::on_signals()?;
     logging()?.init()?;
+    worker::quiet_panics();
     let folder = Folder::open(&args.folder)?;
     let postgres = start_postgres(folder.path().join("postgres")).await?;
     // Whatever happens in between, Postgres is stopped in order, and only after everything that uses it.

@@ -120,3 +120,25 @@ async fn a_job_is_watched_to_its_end() {
     assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{ran:?}");
     assert!(ran.err.contains("no such job"), "{ran:?}");
 }
+
+#[tokio::test]
+async fn a_payload_is_shown_as_it_was_written() {
+    let world = World::new().await;
+    let payload = r#"{"b": 1e400, "a": 12345678901234567890.10}"#;
+    let submitted = jobs(&world, &["submit", "test.echo", "-p", payload]).await;
+    let (id, state) = submitted.out.trim().split_once("  ").unwrap();
+    assert_eq!((submitted.code, state), (0, "queued"), "{submitted:?}");
+    let shown = jobs(&world, &["get", id, "--json"]).await;
+    let written = r#""payload":{"b":1e400,"a":12345678901234567890.10}"#;
+    assert!(
+        shown.out.contains(written) && shown.out.lines().count() == 1,
+        "{shown:?}"
+    );
+    let shown = jobs(&world, &["get", id]).await;
+    let written = format!(
+        "{:<20}{}",
+        "payload", r#"{"b":1e400,"a":12345678901234567890.10}"#
+    );
+    assert!(shown.out.lines().any(|line| line == written), "{shown:?}");
+    assert_eq!(jobs(&world, &["get", "no-id"]).await.code, 2);
+}

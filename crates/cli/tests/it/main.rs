@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod access;
 mod audit;
 mod dead_letters;
 mod endpoints;
@@ -11,4 +12,5 @@ mod queues;
 mod schedules;
 mod submit;
 mod users;
+mod wait;
 mod world;

@@ -31,7 +31,21 @@ async fn a_schedule_is_put_shown_paused_fired_and_deleted() {
     let world = World::new().await;
     let put = schedules(
         &world,
-        &[&PUT[..], &["--tag", "night", "--timeout", "5s"]].concat(),
+        &[
+            &PUT[..],
+            &[
+                "--tag",
+                "night",
+                "--timeout",
+                "5s",
+                "--start-within",
+                "1h",
+                "--metadata",
+                "team=a",
+            ],
+            &["--unique", "nightly", "--on-conflict", "reject"],
+        ]
+        .concat(),
     )
     .await;
     let lines: Vec<&str> = put.out.lines().collect();
@@ -48,6 +62,9 @@ async fn a_schedule_is_put_shown_paused_fired_and_deleted() {
     assert_eq!(stored, PUT[8], "byte for byte");
     assert_eq!(shown["job"]["timeout_ms"], 5_000);
     assert_eq!(shown["job"]["tags"][0], "night");
+    assert_eq!(shown["job"]["start_within_ms"], 3_600_000);
+    assert_eq!(shown["job"]["metadata"]["team"], "a");
+    assert_eq!(shown["job"]["unique"]["on_conflict"], "reject");
     assert!(shown["next_fire_at"].is_string(), "{shown}");
 
     let paused = parsed(&schedules(&world, &["pause", "nightly", "--json"]).await);
@@ -55,7 +72,13 @@ async fn a_schedule_is_put_shown_paused_fired_and_deleted() {
         paused["paused_at"].is_string() && paused["next_fire_at"].is_null(),
         "{paused}"
     );
-    let job = parsed(&schedules(&world, &["fire", "nightly", "--json"]).await);
+    let fire = ["fire", "nightly", "--json", "--idempotency-key", "once"];
+    let job = parsed(&schedules(&world, &fire).await);
+    assert_eq!(
+        parsed(&schedules(&world, &fire).await),
+        job,
+        "repeated, it is the same"
+    );
     let job = parsed(
         &world
             .tandem(&["jobs", "get", job["id"].as_str().unwrap(), "--json"])

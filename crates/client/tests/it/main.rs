@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
+mod administration;
 mod jobs;
-mod people;
+mod newer;
+mod operations;
 mod retries;
+mod watch;
 mod webhook;
 mod world;

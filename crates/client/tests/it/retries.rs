@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use client::{Client, Error, JobFilter, RetryPolicy, SubmitJob};
+use client::{Client, Error, JobFilter, NewKey, RetryPolicy, RotateKey, Scope, SubmitJob};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, copy, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use crate::world::{KIND, World};
 
@@ -81,4 +84,86 @@ async fn the_key_is_shown_to_nobody() {
     let wrong = Client::new(&world.url, "tdm_test_x_y").unwrap();
     let error = wrong.jobs(&JobFilter::default()).all().await.unwrap_err();
     assert_eq!(error.problem().unwrap().code, "unauthenticated");
+}
+
+/// Passes requests on to an api, and loses the answer to the first one; answers where.
+async fn losing_the_first_answer(url: &str) -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let way = format!("http://{}", listener.local_addr().unwrap());
+    let api = url.trim_start_matches("http://").to_owned();
+    let mut connections = JoinSet::new();
+    connections.spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(&api).await.unwrap();
+        let (mut from_client, _to_client) = client.split();
+        let (mut from_server, mut to_server) = server.split();
+        tokio::select! {
+            _ = copy(&mut from_client, &mut to_server) => {}
+            // It was done.
+            answered = from_server.read_u8() => drop(answered.unwrap()),
+        }
+        drop((client, server));
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = TcpStream::connect(&api).await.unwrap();
+            drop(copy_bidirectional(&mut client, &mut server).await);
+        }
+    });
+    (way, connections)
+}
+
+#[tokio::test]
+async fn a_submit_whose_answer_is_lost_is_sent_again_and_makes_one_job() {
+    let world = World::new().await;
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let job = SubmitJob::new(KIND, &json!({ "order": 17 })).unwrap();
+    let submitted = client.submit(&job).await.unwrap();
+    let jobs = world.client.jobs(&JobFilter::default()).all().await.unwrap();
+    assert_eq!((jobs.len(), jobs[0].id), (1, submitted.id));
+}
+
+#[tokio::test]
+async fn what_is_not_harmless_is_not_sent_again_when_its_answer_is_lost() {
+    let world = World::new().await;
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let id = world.key.id().parse().unwrap();
+    let rotated = client.rotate_key(id, RotateKey::default()).await;
+    let lost = rotated.unwrap_err();
+    assert!(matches!(lost, Error::Connection(_)), "{lost:?}");
+    let keys = world.client.keys().all().await.unwrap();
+    assert_eq!(keys.len(), 2, "it was done, which only its caller can find out");
+}
+
+#[tokio::test]
+async fn a_user_whose_answer_is_lost_is_made_once() {
+    let world = World::new().await;
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let ann = client.create_user("Ann", "ann@example.com").await.unwrap();
+    assert_eq!(world.client.users().all().await.unwrap(), [ann]);
+}
+
+#[tokio::test]
+async fn a_key_whose_answer_is_lost_is_named_by_the_api() {
+    let world = World::new().await;
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let new = NewKey {
+        name: "ci".to_owned(),
+        scopes: vec![Scope::JobsRead],
+        ..NewKey::default()
+    };
+    let lost = client.create_key(&new).await.unwrap_err();
+    let keys = world.client.keys().all().await.unwrap();
+    let [made, _own] = &keys[..] else {
+        panic!("{keys:?}")
+    };
+    let problem = lost.problem().unwrap();
+    assert_eq!(problem.status, 409);
+    assert_eq!(
+        problem.resource.as_deref(),
+        Some(&*format!("/api/keys/{}", made.id))
+    );
 }

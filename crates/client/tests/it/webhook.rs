@@ -59,7 +59,15 @@ fn what_was_changed_or_is_old_is_not_trusted() {
 fn a_verifier_needs_a_secret() {
     assert_eq!(Verifier::new([""; 0]).unwrap_err(), VerifyError::Secret);
     let short = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa=";
-    for secret in ["", "whsec_", "whsec_é", short, OLD.trim_start_matches("whsec_")] {
+    let zeros = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for secret in [
+        "",
+        "whsec_",
+        "whsec_é",
+        short,
+        zeros,
+        OLD.trim_start_matches("whsec_"),
+    ] {
         assert_eq!(
             Verifier::new([OLD, secret]).unwrap_err(),
             VerifyError::Secret,

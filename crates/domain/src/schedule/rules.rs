@@ -76,6 +76,18 @@ policy! {
     }
 }
 
+policy! {
+    /// Why a fire time was let go without a job.
+    Skip {
+        /// The previous job had not ended, and jobs of the schedule must not overlap.
+        Overlap = "overlap",
+        /// Another job held the unique key.
+        Unique = "unique",
+        /// It was missed, and the policy for missed ones gave it no job.
+        Missed = "missed",
+    }
+}
+
 /// When a schedule fires, and what it does about what it could not do in time.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -96,6 +108,20 @@ pub struct Plan {
     pub fires: Vec<DateTime<Utc>>,
     /// When to look again; never, if absent.
     pub next_fire_at: Option<DateTime<Utc>>,
+}
+
+impl Plan {
+    /// What of the plan can be done while the tenant may have only so many jobs more: the oldest fire times. The next one is
+    /// looked at again, so none is lost for that. Tells whether any must wait.
+    #[must_use]
+    pub fn within(mut self, room: usize) -> (Self, bool) {
+        let Some(first_to_wait) = self.fires.get(room).copied() else {
+            return (self, false);
+        };
+        self.fires.truncate(room);
+        self.next_fire_at = Some(first_to_wait);
+        (self, true)
+    }
 }
 
 impl Rules {
@@ -238,5 +264,22 @@ mod tests {
             prop_assert!(plan.fires.iter().all(|fire| due <= *fire && *fire <= now));
             prop_assert!(plan.next_fire_at.is_some_and(|next| next > now));
         }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_looked_at_again() {
+        let plan = |fires: &[&str], next: &str| Plan {
+            fires: fires.iter().map(|text| at(text)).collect(),
+            next_fire_at: Some(at(next)),
+        };
+        let three = || plan(&["10:00:00", "10:01:00", "10:02:00"], "10:03:00");
+        assert_eq!(three().within(3), (three(), false));
+        assert_eq!(
+            three().within(2),
+            (plan(&["10:00:00", "10:01:00"], "10:02:00"), true)
+        );
+        assert_eq!(three().within(0), (plan(&[], "10:00:00"), true));
+        let none = || plan(&[], "10:03:00");
+        assert_eq!(none().within(0), (none(), false));
     }
 }

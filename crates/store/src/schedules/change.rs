@@ -8,11 +8,10 @@ use sqlx::PgTransaction;
 use super::{Schedule, ScheduleChange, read};
 use crate::audit::{self, Actor, Change};
 use crate::error::Error;
+use crate::insert::{json_unless, unique_ms};
+use crate::limits::{Limited, has_room};
 use crate::pool::Store;
 use crate::row::{count, ms};
-
-/// The most schedules of a tenant.
-pub const MAX_SCHEDULES: i64 = 1_000;
 
 /// What became of a schedule that was put.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub enum PutSchedule {
     Replaced(Box<Schedule>),
     /// There is none, or one of another version than was expected.
     PreconditionFailed,
-    /// The tenant has [`MAX_SCHEDULES`] others.
+    /// The tenant has [`crate::MAX_SCHEDULES`] others.
     TooMany,
 }
 
@@ -52,18 +51,12 @@ impl Store {
     ) -> Result<PutSchedule, Error> {
         let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
-        // One at a time, or two that come at once would both be the last that the tenant may have.
-        sqlx::query!(
-            "select pg_advisory_xact_lock(hashtextextended($1::text, 7461))",
-            tenant_id.to_string()
-        )
-        .fetch_one(&mut *tx)
-        .await?;
+        let has_room = has_room(&mut tx, tenant_id, Limited::Schedules).await?;
         let known = version(&mut tx, tenant_id, change.name.as_str()).await?;
         if !precondition.holds(known) {
             return Ok(PutSchedule::PreconditionFailed);
         }
-        if known.is_none() && count_schedules(&mut tx, tenant_id).await? >= MAX_SCHEDULES {
+        if known.is_none() && !has_room {
             return Ok(PutSchedule::TooMany);
         }
         upsert(&mut tx, tenant_id, change).await?;
@@ -219,14 +212,6 @@ async fn version(
     version.map(count).transpose()
 }
 
-async fn count_schedules(tx: &mut PgTransaction<'static>, tenant_id: TenantId) -> Result<i64, Error> {
-    let schedules = sqlx::query_scalar!(
-        r#"select count(*) as "count!" from schedule where tenant_id = $1"#,
-        tenant_id.0
-    );
-    Ok(schedules.fetch_one(&mut **tx).await?)
-}
-
 async fn upsert(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
@@ -241,14 +226,18 @@ async fn upsert(
         r#"
         insert into schedule (tenant_id, name, cron, time_zone, overlap, missed, missed_after_secs, kind, queue, payload,
                               tags, max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms, timeout_ms,
-                              next_fire_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::json, $11, $12, $13, $14, $15, $16, $17)
+                              next_fire_at, metadata, sensitive, unique_key, unique_ms, unique_on_conflict,
+                              start_within_ms)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::json, $11, $12, $13, $14, $15, $16, $17, $18::text::json,
+                $19::text::json, $20, $21, $22, $23)
         on conflict (tenant_id, name) do update
         set cron = excluded.cron, time_zone = excluded.time_zone, overlap = excluded.overlap, missed = excluded.missed,
             missed_after_secs = excluded.missed_after_secs, kind = excluded.kind, queue = excluded.queue,
             payload = excluded.payload, tags = excluded.tags, max_attempts = excluded.max_attempts,
             backoff_initial_ms = excluded.backoff_initial_ms, backoff_factor = excluded.backoff_factor,
-            backoff_max_ms = excluded.backoff_max_ms, timeout_ms = excluded.timeout_ms, updated_at = now(),
+            backoff_max_ms = excluded.backoff_max_ms, timeout_ms = excluded.timeout_ms, metadata = excluded.metadata,
+            sensitive = excluded.sensitive, unique_key = excluded.unique_key, unique_ms = excluded.unique_ms,
+            unique_on_conflict = excluded.unique_on_conflict, start_within_ms = excluded.start_within_ms, updated_at = now(),
             version = schedule.version + 1, last_error = null, last_error_at = null, retry_at = null,
             next_fire_at = case
                 when schedule.paused_at is not null then null
@@ -274,6 +263,12 @@ async fn upsert(
         ms(job.policy.backoff.max),
         ms(job.timeout),
         change.timing.next_after(now),
+        json_unless(&job.metadata, job.metadata.is_empty()),
+        json_unless(&job.sensitive, job.sensitive.is_empty()),
+        job.unique.as_ref().map(|unique| &unique.key.as_bytes()[..]),
+        job.unique.as_ref().and_then(unique_ms),
+        job.unique.as_ref().map(|unique| unique.on_conflict.as_str()),
+        job.start_within.map(ms),
     )
     .execute(&mut **tx)
     .await?;

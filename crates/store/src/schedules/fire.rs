@@ -1,18 +1,19 @@
 //! Firing schedules: the next fire time is the token. Whoever moves it on makes the jobs, in the same transaction.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use domain::schedule::{Overlap, Plan};
+use domain::schedule::{Plan, Skip};
 use domain::{JobId, TenantId};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
+use super::admit::{Held, admit};
 use crate::control::{Cancel, cancel};
 use crate::error::Error;
 use crate::pool::Store;
-use crate::row::{count, parse};
+use crate::row::count;
 
 /// How long a schedule that could not be fired is left alone.
 const RETRY_AFTER_SECS: f64 = 60.0;
@@ -76,10 +77,12 @@ pub struct Fired {
     pub name: String,
     /// The jobs that it has made.
     pub jobs: Vec<FiredJob>,
-    /// Whether it has made none because its previous job has not ended.
-    pub skipped: bool,
-    /// The job that it has ended, which had not started.
-    pub cancelled: Option<JobId>,
+    /// Why it has made no job for one of its fire times, and will make none.
+    pub skipped: Option<Skip>,
+    /// The tenant's quota, should fire times wait because it is used up. They are looked at again in a minute.
+    pub over_quota: Option<u32>,
+    /// The jobs that it has ended, which had not started.
+    pub cancelled: Vec<JobId>,
 }
 
 /// A schedule that could not be fired.
@@ -152,8 +155,8 @@ impl Store {
         Ok(wait_secs.map(|secs| Duration::try_from_secs_f64(secs).unwrap_or_default()))
     }
 
-    /// Makes the jobs of schedules, in one transaction with moving their next fire times on. Answers only for those that
-    /// nobody else has fired, paused or deleted since they were read.
+    /// Makes the jobs of schedules, in one transaction with moving their next fire times on, as far as the quotas of their
+    /// tenants have room. Answers only for those that nobody else has fired, paused or deleted since they were read.
     ///
     /// # Errors
     /// When a statement failed: nothing was done. Unless the error is transient it is about one of the schedules, and
@@ -231,19 +234,35 @@ impl Store {
 }
 
 async fn fire_in(tx: &mut PgTransaction<'static>, firings: &[Firing]) -> Result<Vec<Fired>, Error> {
-    let held = hold(tx, firings).await?;
-    if held.is_empty() {
+    let firings = hold(tx, firings).await?;
+    if firings.is_empty() {
         return Ok(Vec::new());
     }
-    let mut fired = make_jobs(tx, &held).await?;
-    for (schedule, previous) in &mut fired {
-        if let Some(previous) = previous
-            && cancel(tx, *previous).await? == Cancel::Cancelled
+    let (held, keys) = admit(tx, &firings).await?;
+    let mut made = make_jobs(tx, &held).await?;
+    let mut cancelled = keys.record(tx, &held).await?;
+    let mut fired = Vec::with_capacity(held.len());
+    for (place, schedule) in held.into_iter().enumerate() {
+        let jobs = made
+            .remove(&(schedule.tenant_id.0, schedule.name.clone()))
+            .unwrap_or_default();
+        let mut cancelled = cancelled.remove(&place).unwrap_or_default();
+        if let Some(previous) = schedule.to_cancel
+            && !jobs.is_empty()
+            && cancel(tx, previous).await? == Cancel::Cancelled
         {
-            schedule.cancelled = Some(*previous);
+            cancelled.push(previous);
         }
+        fired.push(Fired {
+            tenant_id: schedule.tenant_id,
+            name: schedule.name,
+            jobs,
+            skipped: schedule.skipped.map(|(_, why)| why),
+            over_quota: schedule.over_quota,
+            cancelled,
+        });
     }
-    Ok(fired.into_iter().map(|(schedule, _)| schedule).collect())
+    Ok(fired)
 }
 
 /// Those of the schedules that are still to be fired; nobody else changes them until the transaction ends. In a statement
@@ -265,116 +284,97 @@ async fn hold<'a>(tx: &mut PgTransaction<'static>, firings: &'a [Firing]) -> Res
     )
     .fetch_all(&mut **tx)
     .await?;
-    let place = |place: i64| firings.get(usize::try_from(place - 1).ok()?);
-    Ok(held.into_iter().filter_map(place).collect())
+    // The most overdue first, as they were read: they take what room there is.
+    let mut places = held;
+    places.sort_unstable();
+    let firing = |place: i64| firings.get(usize::try_from(place - 1).ok()?);
+    Ok(places.into_iter().filter_map(firing).collect())
 }
 
-/// The schedules with what they have done, and the jobs that must be cancelled for it.
+/// Makes the jobs and moves the schedules on; answers what each has made.
 async fn make_jobs(
     tx: &mut PgTransaction<'static>,
-    firings: &[&Firing],
-) -> Result<Vec<(Fired, Option<JobId>)>, Error> {
-    let tenants: Vec<Uuid> = firings.iter().map(|firing| firing.tenant_id.0).collect();
-    let names: Vec<String> = firings.iter().map(|firing| firing.name.clone()).collect();
-    let next: Vec<Option<DateTime<Utc>>> = firings.iter().map(|firing| firing.plan.next_fire_at).collect();
+    held: &[Held],
+) -> Result<HashMap<(Uuid, String), Vec<FiredJob>>, Error> {
+    macro_rules! column {
+        ($schedule:ident => $value:expr) => {
+            &held.iter().map(|$schedule| $value).collect::<Vec<_>>()[..]
+        };
+    }
     let fires = || {
-        firings
-            .iter()
-            .flat_map(|firing| firing.plan.fires.iter().map(move |at| (firing, *at)))
+        held.iter()
+            .flat_map(|schedule| schedule.fires.iter().map(move |(at, id)| (schedule, *at, id.0)))
     };
-    let fire_tenants: Vec<Uuid> = fires().map(|(firing, _)| firing.tenant_id.0).collect();
-    let fire_names: Vec<String> = fires().map(|(firing, _)| firing.name.clone()).collect();
-    let fire_at: Vec<DateTime<Utc>> = fires().map(|(_, at)| at).collect();
-    let job_ids: Vec<Uuid> = firings
-        .iter()
-        .flat_map(|firing| firing.job_ids.iter().take(firing.plan.fires.len()).map(|id| id.0))
-        .collect();
-    let rows = sqlx::query_as!(
-        MadeRow,
+    let fire_tenants: Vec<Uuid> = fires().map(|(schedule, ..)| schedule.tenant_id.0).collect();
+    let fire_names: Vec<String> = fires().map(|(schedule, ..)| schedule.name.clone()).collect();
+    let fire_at: Vec<DateTime<Utc>> = fires().map(|(_, at, _)| at).collect();
+    let job_ids: Vec<Uuid> = fires().map(|(.., id)| id).collect();
+    let made = sqlx::query!(
         r#"
         with held as (
-            select s.tenant_id, s.name, s.kind, s.queue, s.payload, s.tags, s.max_attempts, s.backoff_initial_ms,
-                   s.backoff_factor, s.backoff_max_ms, s.timeout_ms, s.overlap, s.last_job_id, w.next_fire_at,
-                   coalesce((select j.state in ('scheduled', 'queued', 'running') from job j where j.id = s.last_job_id),
-                            false) as previous_lives
-            from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as w (tenant_id, name, next_fire_at)
-            join schedule s on s.tenant_id = w.tenant_id and s.name = w.name
+            select s.*, w.next_at, w.error, w.skipped_at, w.skip_reason
+            from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::text[])
+                as w (of_tenant, of_name, next_at, error, skipped_at, skip_reason)
+            join schedule s on s.tenant_id = w.of_tenant and s.name = w.of_name
         ), guard as (
             insert into schedule_fire (tenant_id, schedule, fire_at, job_id)
-            select f.tenant_id, f.name, f.fire_at, f.job_id
-            from unnest($4::uuid[], $5::text[], $6::timestamptz[], $7::uuid[]) as f (tenant_id, name, fire_at, job_id)
-            join held h on h.tenant_id = f.tenant_id and h.name = f.name
-            where not (h.overlap = 'skip' and h.previous_lives)
+            select * from unnest($7::uuid[], $8::text[], $9::timestamptz[], $10::uuid[])
             on conflict do nothing
             returning tenant_id, schedule, fire_at, job_id
         ), made as (
-            insert into job (id, tenant_id, kind, queue, payload, tags, max_attempts, backoff_initial_ms, backoff_factor,
-                             backoff_max_ms, timeout_ms, schedule, fire_at, state)
-            select g.job_id, h.tenant_id, h.kind, h.queue, h.payload, h.tags, h.max_attempts, h.backoff_initial_ms,
-                   h.backoff_factor, h.backoff_max_ms, h.timeout_ms, g.schedule, g.fire_at, 'queued'
+            insert into job (id, tenant_id, kind, queue, payload, tags, metadata, sensitive, unique_key, unique_until,
+                             start_by, max_attempts, backoff_initial_ms, backoff_factor, backoff_max_ms, timeout_ms,
+                             schedule, fire_at, state)
+            select g.job_id, h.tenant_id, h.kind, h.queue, h.payload, h.tags, h.metadata, h.sensitive, h.unique_key,
+                   now() + h.unique_ms * interval '1 millisecond', now() + h.start_within_ms * interval '1 millisecond',
+                   h.max_attempts, h.backoff_initial_ms, h.backoff_factor, h.backoff_max_ms, h.timeout_ms, g.schedule,
+                   g.fire_at, 'queued'
             from guard g join held h on h.tenant_id = g.tenant_id and h.name = g.schedule
-            returning id, tenant_id, queue, schedule, fire_at
+            returning id, tenant_id, queue, start_by, schedule, fire_at
         ), rung as (
-            insert into outbox (job_id, tenant_id, queue) select id, tenant_id, queue from made
+            insert into outbox (job_id, tenant_id, queue, start_by) select id, tenant_id, queue, start_by from made
         ), newest as (
             select distinct on (tenant_id, schedule) tenant_id, schedule, fire_at, id
             from made order by tenant_id, schedule, fire_at desc
         ), moved as (
             update schedule s
-            set next_fire_at = h.next_fire_at, last_fired_at = coalesce(n.fire_at, s.last_fired_at),
-                last_job_id = coalesce(n.id, s.last_job_id), last_error = null, last_error_at = null, retry_at = null
+            set next_fire_at = h.next_at, last_fired_at = coalesce(n.fire_at, s.last_fired_at),
+                last_job_id = coalesce(n.id, s.last_job_id), last_error = h.error,
+                last_error_at = case when h.error is not null then now() end,
+                retry_at = case when h.error is not null then now() + make_interval(secs => $11) end,
+                last_skipped_at = coalesce(h.skipped_at, s.last_skipped_at),
+                last_skip_reason = coalesce(h.skip_reason, s.last_skip_reason)
             from held h left join newest n on n.tenant_id = h.tenant_id and n.schedule = h.name
             where s.tenant_id = h.tenant_id and s.name = h.name
         )
-        select h.tenant_id, h.name, h.overlap, h.previous_lives as "previous_lives!", h.last_job_id, m.id as "job_id?",
-               m.queue as "queue?"
-        from held h left join made m on m.tenant_id = h.tenant_id and m.schedule = h.name
-        order by m.fire_at
+        select tenant_id, schedule as "schedule!", id, queue from made order by fire_at
         "#,
-        &tenants,
-        &names,
-        &next as &[Option<DateTime<Utc>>],
+        column!(schedule => schedule.tenant_id.0),
+        column!(schedule => schedule.name.clone()),
+        column!(schedule => schedule.next_fire_at) as &[Option<DateTime<Utc>>],
+        column!(schedule => schedule.over_quota.map(no_room)) as &[Option<String>],
+        column!(schedule => schedule.skipped.map(|(at, _)| at)) as &[Option<DateTime<Utc>>],
+        column!(schedule => schedule.skipped.map(|(_, why)| why.to_string())) as &[Option<String>],
         &fire_tenants,
         &fire_names,
         &fire_at,
         &job_ids,
+        RETRY_AFTER_SECS,
     )
     .fetch_all(&mut **tx)
     .await?;
-    told(rows)
-}
-
-/// One job that a schedule has made, or the schedule alone when it has made none.
-struct MadeRow {
-    tenant_id: Uuid,
-    name: String,
-    overlap: String,
-    previous_lives: bool,
-    last_job_id: Option<Uuid>,
-    job_id: Option<Uuid>,
-    queue: Option<String>,
-}
-
-fn told(rows: Vec<MadeRow>) -> Result<Vec<(Fired, Option<JobId>)>, Error> {
-    let mut fired: BTreeMap<(Uuid, String), (Fired, Option<JobId>)> = BTreeMap::new();
-    for row in rows {
-        let overlap: Overlap = parse(&row.overlap)?;
-        let entry = fired.entry((row.tenant_id, row.name.clone())).or_insert_with(|| {
-            let schedule = Fired {
-                tenant_id: TenantId(row.tenant_id),
-                name: row.name,
-                jobs: Vec::new(),
-                skipped: overlap == Overlap::Skip && row.previous_lives,
-                cancelled: None,
-            };
-            (schedule, None)
+    let mut by_schedule: HashMap<(Uuid, String), Vec<FiredJob>> = HashMap::new();
+    for row in made {
+        let jobs = by_schedule.entry((row.tenant_id, row.schedule)).or_default();
+        jobs.push(FiredJob {
+            id: JobId(row.id),
+            queue: row.queue,
         });
-        if let Some((id, queue)) = row.job_id.zip(row.queue) {
-            entry.0.jobs.push(FiredJob { id: JobId(id), queue });
-            if overlap == Overlap::CancelPrevious && row.previous_lives {
-                entry.1 = row.last_job_id.map(JobId);
-            }
-        }
     }
-    Ok(fired.into_values().collect())
+    Ok(by_schedule)
+}
+
+/// What whoever keeps the schedule reads while the quota is used up.
+fn no_room(limit: u32) -> String {
+    format!("quota_exceeded: the tenant may have {limit} jobs waiting, and this one's would be more")
 }

@@ -1,17 +1,20 @@
 //! Firing a schedule on request, besides its fire times.
 
-use domain::schedule::Overlap;
-use domain::{JobId, JobState, ScheduleName};
+use chrono::{DateTime, Utc};
+use domain::schedule::{Fire, Overlap};
+use domain::{JobId, NewJob, ScheduleName};
 use serde_json::json;
 use sqlx::PgTransaction;
 
 use super::change::written;
+use super::{Schedule, read};
 use crate::audit::{self, Actor};
 use crate::control::{Cancel, cancel, state_of};
 use crate::error::Error;
+use crate::idempotency::Idempotency;
 use crate::pool::Store;
 use crate::row::parse;
-use crate::submit::SubmittedJob;
+use crate::submit::{Submission, Submitted, replay, submit_tenant};
 
 /// What the job of a schedule that fires on request is called.
 #[derive(Clone, Debug)]
@@ -20,17 +23,19 @@ pub struct Trigger {
     pub job_id: JobId,
     /// The W3C trace context of the request.
     pub traceparent: String,
+    /// The request's `Idempotency-Key`, if it has one.
+    pub idempotency: Option<Idempotency>,
 }
 
 /// What it came to that somebody had a schedule fire.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Debug)]
 pub enum FiredNow {
-    /// It has made this job.
-    Fired {
-        /// The job.
-        job: SubmittedJob,
-        /// The job that it has ended, which had not started.
-        cancelled: Option<JobId>,
+    /// Its job was submitted, with this answer.
+    Submitted {
+        /// As of any submit.
+        answer: Submitted,
+        /// The jobs that it has ended, which had not started.
+        cancelled: Vec<JobId>,
     },
     /// Its previous job has not ended, and jobs of this schedule must not overlap.
     PreviousLives(JobId),
@@ -39,7 +44,8 @@ pub enum FiredNow {
 }
 
 impl Store {
-    /// Makes a job of a schedule now, also of a paused one; its fire times stay as they are.
+    /// Makes a job of a schedule now, also of a paused one; its fire times stay as they are. A request that was answered
+    /// before is answered the same, whatever became of the schedule.
     ///
     /// # Errors
     /// When a statement failed; nothing was changed.
@@ -49,34 +55,67 @@ impl Store {
         name: &ScheduleName,
         trigger: &Trigger,
     ) -> Result<FiredNow, Error> {
+        match self.fire_once(actor, name, trigger).await {
+            // Whoever has the schedule or the key now has not ended yet.
+            Err(Error::Locked(_)) if trigger.idempotency.is_some() => Ok(FiredNow::Submitted {
+                answer: Submitted::InProgress,
+                cancelled: Vec::new(),
+            }),
+            fired => fired,
+        }
+    }
+
+    async fn fire_once(
+        &self,
+        actor: &Actor,
+        name: &ScheduleName,
+        trigger: &Trigger,
+    ) -> Result<FiredNow, Error> {
         let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
-        let known = sqlx::query!(
-            "select overlap, last_job_id from schedule where tenant_id = $1 and name = $2 for update",
+        // One at a time, so that the second request with one key finds what the first has made.
+        let now = sqlx::query_scalar!(
+            r#"select now() as "now!" from schedule where tenant_id = $1 and name = $2 for update"#,
             tenant_id.0,
             name.as_str(),
         )
         .fetch_optional(&mut *tx)
         .await?;
-        let Some(known) = known else {
+        if let Some(wish) = &trigger.idempotency
+            && let Some(answer) = replay(&mut tx, tenant_id, wish).await?
+        {
+            let cancelled = Vec::new();
+            return Ok(FiredNow::Submitted { answer, cancelled });
+        }
+        let schedule = read(&mut tx, tenant_id, name.as_str()).await?;
+        let Some((now, schedule)) = now.zip(schedule) else {
             return Ok(FiredNow::NotFound);
         };
-        let mut cancelled = None;
-        if let Some(previous) = living(&mut tx, known.last_job_id.map(JobId)).await? {
-            match parse(&known.overlap)? {
-                Overlap::Allow => {}
-                Overlap::Skip => return Ok(FiredNow::PreviousLives(previous)),
-                Overlap::CancelPrevious => {
-                    let ended = cancel(&mut tx, previous).await? == Cancel::Cancelled;
-                    cancelled = ended.then_some(previous);
-                }
+        let previous = living(&mut tx, schedule.last_job_id).await?;
+        let to_cancel = match (schedule.overlap, previous) {
+            (Overlap::Skip, Some(previous)) => return Ok(FiredNow::PreviousLives(previous)),
+            (Overlap::CancelPrevious, previous) => previous,
+            (Overlap::Allow | Overlap::Skip, _) => None,
+        };
+        let submission = Submission {
+            tenant_id,
+            idempotency: trigger.idempotency.clone(),
+            jobs: vec![new_job(schedule, actor, trigger, now)?],
+        };
+        let (mut answers, mut cancelled) = submit_tenant(&mut tx, tenant_id, &[&submission]).await?;
+        let answer = answers.remove(0);
+        if let Submitted::Accepted(jobs) = &answer
+            && jobs.iter().any(|job| !job.existed)
+        {
+            if let Some(previous) = to_cancel
+                && cancel(&mut tx, previous).await? == Cancel::Cancelled
+            {
+                cancelled.push(previous);
             }
+            note(&mut tx, actor, name, (trigger.job_id, now)).await?;
         }
-        let job = make_job(&mut tx, actor, name, trigger).await?;
-        let details = json!({ "job_id": job.id });
-        audit::append(&mut tx, actor, written("schedule.fire", name, details)).await?;
         tx.commit().await?;
-        Ok(FiredNow::Fired { job, cancelled })
+        Ok(FiredNow::Submitted { answer, cancelled })
     }
 }
 
@@ -87,44 +126,59 @@ async fn living(tx: &mut PgTransaction<'static>, id: Option<JobId>) -> Result<Op
     Ok(state.filter(|state| !state.is_terminal()).map(|_| id))
 }
 
-async fn make_job(
+/// The schedule's newest job, and who asked for it.
+async fn note(
     tx: &mut PgTransaction<'static>,
     actor: &Actor,
     name: &ScheduleName,
-    trigger: &Trigger,
-) -> Result<SubmittedJob, Error> {
-    let row = sqlx::query!(
-        r#"
-        with made as (
-            insert into job (id, tenant_id, kind, queue, payload, tags, max_attempts, backoff_initial_ms, backoff_factor,
-                             backoff_max_ms, timeout_ms, schedule, fire_at, traceparent, request_id, state)
-            select $3, tenant_id, kind, queue, payload, tags, max_attempts, backoff_initial_ms, backoff_factor,
-                   backoff_max_ms, timeout_ms, name, now(), $4, $5, 'queued'
-            from schedule where tenant_id = $1 and name = $2
-            returning id, kind, queue, traceparent, created_at, run_at, fire_at
-        ), rung as (
-            insert into outbox (job_id, tenant_id, queue, traceparent) select id, $1, queue, traceparent from made
-        ), noted as (
-            update schedule s set last_fired_at = made.fire_at, last_job_id = made.id
-            from made where s.tenant_id = $1 and s.name = $2
-        )
-        select id, kind, queue, created_at, run_at from made
-        "#,
+    (job_id, fire_at): (JobId, DateTime<Utc>),
+) -> Result<(), Error> {
+    sqlx::query!(
+        "update schedule set last_fired_at = $3, last_job_id = $4 where tenant_id = $1 and name = $2",
         actor.tenant_id.0,
         name.as_str(),
-        trigger.job_id.0,
-        trigger.traceparent,
-        actor.request_id.as_str(),
+        fire_at,
+        job_id.0,
     )
-    .fetch_one(&mut **tx)
+    .execute(&mut **tx)
     .await?;
-    Ok(SubmittedJob {
-        id: JobId(row.id),
-        kind: row.kind,
-        queue: row.queue,
-        state: JobState::Queued,
-        created_at: row.created_at,
-        run_at: row.run_at,
-        existed: false,
+    let details = json!({ "job_id": job_id });
+    audit::append(tx, actor, written("schedule.fire", name, details)).await
+}
+
+/// The job that the schedule makes.
+fn new_job(
+    schedule: Schedule,
+    actor: &Actor,
+    trigger: &Trigger,
+    now: DateTime<Utc>,
+) -> Result<NewJob, Error> {
+    let within = |within| chrono::TimeDelta::from_std(within).ok();
+    Ok(NewJob {
+        id: trigger.job_id,
+        kind: parse(&schedule.kind)?,
+        queue: parse(&schedule.queue)?,
+        payload: schedule.payload.unwrap_or_default(),
+        policy: schedule.policy,
+        timeout: schedule.timeout,
+        run_at: None,
+        start_by: schedule
+            .start_within
+            .and_then(within)
+            .and_then(|within| now.checked_add_signed(within)),
+        tags: schedule
+            .tags
+            .iter()
+            .map(|tag| parse(tag))
+            .collect::<Result<_, _>>()?,
+        metadata: schedule.metadata,
+        sensitive: schedule.sensitive,
+        unique: schedule.unique,
+        traceparent: Some(trigger.traceparent.clone()),
+        request_id: Some(actor.request_id.clone()),
+        fire: Some(Fire {
+            schedule: schedule.name,
+            fire_at: now,
+        }),
     })
 }

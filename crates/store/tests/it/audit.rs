@@ -28,7 +28,13 @@ async fn log(world: &World, tenant_id: TenantId) -> Vec<AuditEntry> {
 async fn a_change_is_written_with_who_made_it() {
     let world = World::new().await;
     let by = actor(world.tenant_id);
-    let made = world.api.create_user(&by, &user(1)).await.unwrap();
+    let made = world
+        .api
+        .create_user(&by, &user(1), None)
+        .await
+        .unwrap()
+        .made()
+        .unwrap();
     let [founded, entry] = &log(&world, world.tenant_id).await[..] else {
         panic!("not two entries");
     };
@@ -49,8 +55,8 @@ async fn a_change_is_written_with_who_made_it() {
 async fn what_changes_nothing_is_not_written() {
     let world = World::new().await;
     let by = actor(world.tenant_id);
-    world.api.create_user(&by, &user(1)).await.unwrap();
-    world.api.create_user(&by, &user(1)).await.unwrap_err();
+    world.api.create_user(&by, &user(1), None).await.unwrap();
+    world.api.create_user(&by, &user(1), None).await.unwrap_err();
     let id = world.submit(new_job()).await.id;
     world.api.cancel(&by, id).await.unwrap();
     world.api.cancel(&by, id).await.unwrap();
@@ -69,7 +75,7 @@ async fn changes_at_the_same_time_make_one_chain() {
     let world = World::new().await;
     let by = actor(world.tenant_id);
     let users: Vec<NewUser> = (0..40).map(user).collect();
-    for made in join_all(users.iter().map(|user| world.api.create_user(&by, user))).await {
+    for made in join_all(users.iter().map(|user| world.api.create_user(&by, user, None))).await {
         made.unwrap();
     }
     let log = log(&world, world.tenant_id).await;
@@ -85,7 +91,7 @@ async fn the_log_is_filtered_and_paged() {
     let world = World::new().await;
     let by = actor(world.tenant_id);
     for index in 0..3 {
-        world.api.create_user(&by, &user(index)).await.unwrap();
+        world.api.create_user(&by, &user(index), None).await.unwrap();
     }
     let id = world.submit(new_job()).await.id;
     world.api.cancel(&by, id).await.unwrap();
@@ -118,7 +124,7 @@ async fn the_log_is_filtered_and_paged() {
 async fn nobody_changes_what_is_written() {
     let world = World::new().await;
     let by = actor(world.tenant_id);
-    world.api.create_user(&by, &user(1)).await.unwrap();
+    world.api.create_user(&by, &user(1), None).await.unwrap();
     let before = log(&world, world.tenant_id).await;
     let mut connection = world.db.superuser().await;
     let tenant = format!("set app.tenant_id = '{}'", world.tenant_id);

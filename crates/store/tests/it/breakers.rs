@@ -128,7 +128,9 @@ async fn an_endpoint_with_another_url_starts_anew() {
     put("https://example.com/a").await;
     world.worker.open_breaker(&key, &open(1)).await.unwrap();
     assert!(matches!(put("https://example.com/a").await, Breaker::Open { .. }));
+    assert_eq!(world.worker.backlog().await.unwrap().resting_targets, 1);
     assert_eq!(put("https://example.com/b").await, Breaker::Closed);
+    assert_eq!(world.worker.backlog().await.unwrap().resting_targets, 0);
 
     world.worker.open_breaker(&key, &open(1)).await.unwrap();
     let deletion = world.api.delete_endpoint(&actor, &name, &ANY);

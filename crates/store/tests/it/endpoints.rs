@@ -185,6 +185,30 @@ async fn a_rotation_signs_with_the_new_secret_and_with_the_old_ones_until_they_e
 }
 
 #[tokio::test]
+async fn what_has_expired_is_removed_although_nobody_rotates_again() {
+    let world = World::new().await;
+    put(&world, &settings("billing"), Precondition::default()).await;
+    for new in ["whsec_2", "whsec_3"] {
+        rotate(&world, new, DAY).await;
+    }
+    assert_eq!(world.worker.purge_endpoint_secrets(10).await.unwrap(), 0);
+    world
+        .sql("update endpoint_secret set expires_at = now() where expires_at is not null")
+        .await;
+    for purged in [1, 1, 0] {
+        assert_eq!(world.worker.purge_endpoint_secrets(1).await.unwrap(), purged);
+    }
+    let mut superuser = world.db.superuser().await;
+    let as_worker = "set role tandem_worker; delete from endpoint_secret";
+    sqlx::raw_sql(as_worker).execute(&mut superuser).await.unwrap();
+    assert_eq!(
+        signing(&world).await,
+        ["whsec_3"],
+        "the newest stays, whatever a worker does"
+    );
+}
+
+#[tokio::test]
 async fn no_more_than_three_secrets_sign_and_a_leaked_one_is_ended_at_once() {
     let world = World::new().await;
     put(&world, &settings("billing"), Precondition::default()).await;

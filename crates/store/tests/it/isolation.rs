@@ -57,8 +57,10 @@ async fn make_ann(world: &World) -> UserId {
     };
     let ann = world
         .api
-        .create_user(&testkit::actor(world.tenant_id), &new)
+        .create_user(&testkit::actor(world.tenant_id), &new, None)
         .await
+        .unwrap()
+        .made()
         .unwrap();
     ann.id
 }
@@ -211,7 +213,7 @@ async fn neither_role_does_what_is_not_its_work() {
             "tandem_worker",
             "update endpoint set url = 'https://example.org/'",
         ),
-        ("tandem_worker", "delete from endpoint_secret"),
+        ("tandem_worker", "update endpoint_secret set expires_at = now()"),
         (
             "tandem_api",
             "insert into queue_activity select * from queue_activity",

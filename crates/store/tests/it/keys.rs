@@ -31,7 +31,14 @@ async fn issue(world: &World, index: u32) -> KeyId {
         expires_at: None,
     };
     let by = actor(world.tenant_id);
-    world.api.issue_api_key(&by, &new).await.unwrap().id
+    world
+        .api
+        .issue_api_key(&by, &new, None)
+        .await
+        .unwrap()
+        .made()
+        .unwrap()
+        .id
 }
 
 async fn rotate(world: &World, old: KeyId, new: u32, overlap: Duration) -> Rotation {
@@ -85,11 +92,20 @@ async fn a_key_belongs_to_a_user_of_its_tenant_or_to_nobody() {
     };
     let ours = world
         .api
-        .create_user(&actor(world.tenant_id), &ann)
+        .create_user(&actor(world.tenant_id), &ann, None)
         .await
         .unwrap()
+        .made()
+        .unwrap()
         .id;
-    let theirs = world.api.create_user(&actor(other), &ann).await.unwrap().id;
+    let theirs = world
+        .api
+        .create_user(&actor(other), &ann, None)
+        .await
+        .unwrap()
+        .made()
+        .unwrap()
+        .id;
     let scopes = scopes();
     let issue = async |index, user_id| {
         let new = NewApiKey {
@@ -101,7 +117,11 @@ async fn a_key_belongs_to_a_user_of_its_tenant_or_to_nobody() {
             scopes: &scopes,
             expires_at: None,
         };
-        world.api.issue_api_key(&actor(world.tenant_id), &new).await
+        world
+            .api
+            .issue_api_key(&actor(world.tenant_id), &new, None)
+            .await
+            .map(|made| made.made().unwrap())
     };
     assert_eq!(issue(1, ours).await.unwrap().user_id, Some(ours));
     for (index, nobody) in [(2, theirs), (3, UserId(i64::MAX))] {
@@ -160,8 +180,10 @@ async fn a_successor_lives_as_long_as_its_predecessor_was_meant_to() {
     };
     let old = world
         .api
-        .issue_api_key(&actor(world.tenant_id), &new)
+        .issue_api_key(&actor(world.tenant_id), &new, None)
         .await
+        .unwrap()
+        .made()
         .unwrap();
     let Rotation::Rotated(new) = rotate(&world, old.id, 2, Duration::from_hours(24 * 90)).await else {
         panic!("not rotated");

@@ -18,6 +18,7 @@ mod keys;
 mod kinds;
 mod lifecycle;
 mod maintenance;
+mod once;
 mod pool;
 mod queues;
 mod quota;

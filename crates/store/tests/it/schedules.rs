@@ -1,5 +1,6 @@
 //! Schedules: kept by their tenant, fired by whoever moves their next fire time on.
 
+mod admission;
 mod fire;
 
 use std::time::Duration;
@@ -34,7 +35,11 @@ fn hourly(schedule: &str) -> ScheduleChange {
             payload: job.payload,
             policy: job.policy,
             timeout: job.timeout,
+            start_within: None,
             tags: vec!["night".parse().unwrap()],
+            metadata: job.metadata,
+            sensitive: job.sensitive,
+            unique: job.unique,
         },
     }
 }

@@ -27,7 +27,11 @@ async fn create(world: &World, by: TenantId, name: &str, key: &str) -> Result<Te
         scopes: &scopes,
         expires_at: None,
     };
-    world.api.create_tenant(&actor(by), &new, &first_key).await
+    let made = world
+        .api
+        .create_tenant(&actor(by), &new, &first_key, None)
+        .await?;
+    Ok(made.made().expect("it has no key, so nothing was made before"))
 }
 
 #[tokio::test]

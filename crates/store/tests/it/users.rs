@@ -17,8 +17,14 @@ async fn a_user_is_read_as_it_was_made() {
     let world = World::new().await;
     let made = world
         .api
-        .create_user(&testkit::actor(world.tenant_id), &new("Ann", "Ann@example.com"))
+        .create_user(
+            &testkit::actor(world.tenant_id),
+            &new("Ann", "Ann@example.com"),
+            None,
+        )
         .await
+        .unwrap()
+        .made()
         .unwrap();
     assert_eq!(
         (made.name.as_str(), made.email.as_str()),
@@ -38,7 +44,7 @@ async fn an_address_belongs_to_one_user_of_a_tenant_whatever_its_case() {
     let create = async |tenant_id, email| {
         world
             .api
-            .create_user(&testkit::actor(tenant_id), &new("Ann", email))
+            .create_user(&testkit::actor(tenant_id), &new("Ann", email), None)
             .await
     };
     create(world.tenant_id, "ann@example.com").await.unwrap();
@@ -60,12 +66,18 @@ async fn users_are_listed_newest_first_page_after_page() {
     let mut expected = Vec::new();
     for n in 0..5 {
         let new = new("Ann", &format!("a{n}@example.com"));
-        world.api.create_user(&testkit::actor(other), &new).await.unwrap();
+        world
+            .api
+            .create_user(&testkit::actor(other), &new, None)
+            .await
+            .unwrap();
         expected.push(
             world
                 .api
-                .create_user(&testkit::actor(world.tenant_id), &new)
+                .create_user(&testkit::actor(world.tenant_id), &new, None)
                 .await
+                .unwrap()
+                .made()
                 .unwrap(),
         );
     }

@@ -92,6 +92,10 @@ async fn run_jobs(system: &System, secrets: &mut Secrets) -> Vec<String> {
             "test.fail",
             json!({ "message": secrets.make("a handler's panic"), "panic": true }),
         ),
+        (
+            "test.fail",
+            json!({ "message": secrets.make("a panic in what a handler has started"), "panic_elsewhere": true }),
+        ),
         ("http.request", reached),
         ("http.request", unreachable),
         (
@@ -169,10 +173,35 @@ async fn ask_wrongly(client: &Client, secrets: &mut Secrets) {
     assert_eq!(request.send().await.unwrap().status(), 401);
 }
 
+/// What is kept besides jobs, each with something secret.
+async fn keep_things(system: &System, secrets: &mut Secrets) {
+    let payload = json!({ "password": secrets.make("a schedule's payload") });
+    let unique = json!({ "key": secrets.make("a unique key") });
+    let job = json!({ "kind": "test.echo", "payload": payload, "unique": unique });
+    let schedule = json!({ "cron": "* * * * *", "job": job });
+    assert_eq!(system.put("/api/schedules/secret", &schedule).await.status(), 201);
+    let fired = system.post("/api/schedules/secret/fire", &Value::Null).await;
+    assert_eq!(fired.status(), 202);
+    let request = system.client().request_post("/api/schedules/secret/fire");
+    let fired = request.header("idempotency-key", secrets.make("the key of a request to fire"));
+    assert!(fired.send().await.unwrap().status().as_u16() < 500);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_and_nothing_of_a_payload_is_logged_however_much_is() {
+    nothing_is_logged(Setup::shared().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_and_nothing_of_a_payload_is_logged_with_sqs() {
+    let logs = nothing_is_logged(Setup::on_sqs().await).await;
+    for log in &logs {
+        assert!(log.contains("aws_"), "the SDK logs what it does");
+    }
+}
+
+async fn nothing_is_logged(mut setup: Setup) -> [String; 2] {
     let mut secrets = Secrets(Vec::new());
-    let mut setup = Setup::shared().await;
     use_password(&mut setup, &secrets.make("the database's password")).await;
     setup.set("TANDEM_KEY_PEPPER", &secrets.make("the pepper"));
     setup.set("TANDEM_LOG", EVERYTHING);
@@ -193,6 +222,7 @@ async fn no_secret_and_nothing_of_a_payload_is_logged_however_much_is() {
 
     let ids = run_jobs(&system, &mut secrets).await;
     ask_wrongly(&system.client(), &mut secrets).await;
+    keep_things(&system, &mut secrets).await;
     // Whoever owns the jobs reads what happened, all of it.
     let failed = system.get(&format!("/api/jobs/{}", ids[3])).await;
     assert!(
@@ -220,10 +250,13 @@ async fn no_secret_and_nothing_of_a_payload_is_logged_however_much_is() {
         }
         secrets.assert_absent(log);
     }
-    assert!(logs[1].contains("a handler panicked"), "its place is told");
+    for told in ["a handler panicked", "a task or thread panicked"] {
+        assert!(logs[1].contains(told), "its place is told");
+    }
     let lines: usize = logs.iter().map(|log| log.lines().count()).sum();
     tell(&format!(
         "{} secrets looked for in {lines} lines of logs: none is there",
         secrets.0.len()
     ));
+    logs
 }

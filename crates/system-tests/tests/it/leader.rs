@@ -177,9 +177,13 @@ async fn the_leader_tells_what_waits() {
     system
         .submit_batch(vec![json!({"kind": "test.echo", "payload": 1}); 7])
         .await;
+    let rests = "insert into breaker (tenant_id, target, open_until, trips, failures, last_error) \
+        select id, 'https://example.com', now() + interval '1 hour', 1, 10, '503' from tenant";
+    system.sql(rests).await;
     for (series, value) in [
         (r#"tandem_queued_jobs{queue="default"}"#, 7.0),
         ("tandem_dead_letters", 1.0),
+        ("tandem_resting_targets", 1.0),
         ("tandem_workers", 1.0),
         ("tandem_overdue_seconds", 0.0),
     ] {

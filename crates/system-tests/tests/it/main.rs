@@ -8,6 +8,7 @@ mod crash;
 mod database;
 mod delivery;
 mod drain;
+mod examples;
 mod failover;
 mod figures;
 mod health;

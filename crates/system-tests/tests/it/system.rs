@@ -42,6 +42,12 @@ impl Setup {
         setup
     }
 
+    /// On a database of the shared server, with a queue of its own on the SQS-protocol server.
+    pub(crate) async fn on_sqs() -> Self {
+        let queue_url = aws::create_queue().await;
+        Self::shared().await.on_queue(&queue_url, &aws::endpoint())
+    }
+
     fn on(database: Database) -> Self {
         let mut setup = Self {
             environment: vec![("DATABASE_URL".to_owned(), database.url())],
@@ -129,9 +135,7 @@ impl System {
 
     /// On a queue of its own on the SQS-protocol server.
     pub(crate) async fn on_sqs() -> Self {
-        let queue_url = aws::create_queue().await;
-        let setup = Setup::shared().await.on_queue(&queue_url, &aws::endpoint());
-        setup.start().await
+        Setup::on_sqs().await.start().await
     }
 
     pub(crate) fn worker(&self) -> Process {
@@ -223,6 +227,11 @@ impl Client {
 
     pub(crate) fn api_key(&self) -> &str {
         &self.api_key
+    }
+
+    /// Where the api listens.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {

@@ -80,6 +80,9 @@ pub struct FailPayload {
     /// Whether the handler panics.
     #[serde(default)]
     panic: bool,
+    /// Whether a task and a thread that the handler starts panic, before it fails itself.
+    #[serde(default)]
+    panic_elsewhere: bool,
 }
 
 impl Handler for Fail {
@@ -95,10 +98,26 @@ impl Handler for Fail {
             return Ok(Done::empty());
         }
         assert!(!payload.panic, "{}", payload.message);
+        if payload.panic_elsewhere {
+            panic_elsewhere(&payload.message).await;
+        }
         Err(if payload.abort {
             JobError::abort(payload.message)
         } else {
             JobError::retry(payload.message)
         })
     }
+}
+
+/// As a handler does that does not wait for its own work in its own task.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "handlers do start tasks that nobody tracks"
+)]
+async fn panic_elsewhere(message: &str) {
+    let (of_task, of_thread) = (message.to_owned(), message.to_owned());
+    let task = tokio::spawn(async move { panic!("{of_task}") });
+    let thread = tokio::task::spawn_blocking(move || panic!("{of_thread}"));
+    let ended: (Result<(), _>, Result<(), _>) = tokio::join!(task, thread);
+    drop(ended);
 }

@@ -41,6 +41,9 @@ impl CountBacklog {
         metric::OVERDUE.with([]).set(backlog.overdue);
         metric::DEAD_LETTERS.with([]).set(backlog.dead_letters as f64);
         metric::WORKERS.with([]).set(backlog.workers as f64);
+        metric::RESTING_TARGETS
+            .with([])
+            .set(backlog.resting_targets as f64);
     }
 }
 

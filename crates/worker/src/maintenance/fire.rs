@@ -115,20 +115,37 @@ impl Fire {
             .iter()
             .filter_map(|lane| lane.parse::<QueueName>().ok())
             .for_each(|lane| self.bell.ring(&lane));
-        self.news
-            .ended(fired.iter().filter_map(|schedule| schedule.cancelled));
+        self.news.ended(
+            fired
+                .iter()
+                .flat_map(|schedule| schedule.cancelled.iter().copied()),
+        );
         metric::JOBS_SUBMITTED
             .with(["schedule".into()])
             .increment(jobs().count() as u64);
         for schedule in fired {
-            let result = if schedule.skipped { "skipped" } else { "fired" };
-            metric::SCHEDULE_FIRES.with([result.into()]).increment(1);
+            metric::SCHEDULE_FIRES
+                .with([result_of(schedule).into()])
+                .increment(1);
+            if let Some(limit) = schedule.over_quota {
+                tracing::warn!(tenant.id = %schedule.tenant_id, schedule = schedule.name, quota = limit,
+                    "a schedule's tenant may not have more jobs waiting, trying again in a minute");
+            }
         }
         for schedule in unfired {
             metric::SCHEDULE_FIRES.with(["failed".into()]).increment(1);
             tracing::warn!(tenant.id = %schedule.tenant_id, schedule = schedule.name, error = schedule.error,
                 "a schedule could not be fired, trying again in a minute");
         }
+    }
+}
+
+/// What a schedule has done, in a word.
+fn result_of(schedule: &Fired) -> &'static str {
+    match (schedule.over_quota, schedule.skipped) {
+        (Some(_), _) => "over_quota",
+        (None, Some(_)) if schedule.jobs.is_empty() => "skipped",
+        (None, _) => "fired",
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct Drop {
 }
 
 /// Forgets what is not partitioned: jobs that outlived their day's partition, idempotency keys, unique keys, workers,
-/// kinds, breakers of targets that nobody calls any more, and the fire times of schedules.
+/// kinds, breakers of targets that nobody calls any more, the fire times of schedules, and the secrets that have expired.
 pub(crate) struct Purge {
     pub(crate) store: Store,
     pub(crate) keep_days: i32,
@@ -162,6 +162,7 @@ impl Pass for Purge {
         let kinds = self.store.purge_kinds(limit.into()).await?;
         let unique = self.purge_unique(limit).await?;
         let breakers = self.store.purge_breakers(limit.into()).await?;
+        let secrets = self.store.purge_endpoint_secrets(limit.into()).await?;
         let fires = self
             .store
             .purge_schedule_fires(self.keep_days, limit.into())
@@ -178,8 +179,8 @@ impl Pass for Purge {
         }
         let full = u64::from(limit.unsigned_abs());
         Ok(Counts {
-            changed: jobs + keys + unique + workers + kinds + breakers + fires,
-            more: [keys, workers, breakers, fires]
+            changed: jobs + keys + unique + workers + kinds + breakers + secrets + fires,
+            more: [keys, workers, breakers, secrets, fires]
                 .iter()
                 .any(|purged| *purged >= full),
             next_in: None,

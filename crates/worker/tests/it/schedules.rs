@@ -35,6 +35,9 @@ fn every_minute(name: &str, kind: &str) -> ScheduleChange {
         policy,
         timeout,
         tags,
+        metadata,
+        sensitive,
+        unique,
         ..
     } = job(kind, &json!(null), 1);
     ScheduleChange {
@@ -52,7 +55,11 @@ fn every_minute(name: &str, kind: &str) -> ScheduleChange {
             payload,
             policy,
             timeout,
+            start_within: None,
             tags,
+            metadata,
+            sensitive,
+            unique,
         },
     }
 }

@@ -83,6 +83,16 @@ run "failures_are_told" {
   }
 }
 
+run "an_environment_that_comes_and_goes_locks_nothing" {
+  variables {
+    vault = { lock_days = 0 }
+  }
+  assert {
+    condition     = length(aws_backup_vault.copies) == 1 && length(aws_backup_vault_lock_configuration.here) + length(aws_backup_vault_lock_configuration.copies) == 0
+    error_message = "There are vaults, and anybody who may can empty them."
+  }
+}
+
 run "what_costs_can_be_off" {
   variables {
     replicate_backups = false

@@ -1,22 +1,20 @@
 //! What people do to a schedule.
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::JobId;
-use http::header::LOCATION;
-use http::{HeaderValue, StatusCode};
-use runtime::metric;
 use store::{FiredNow, Trigger};
 
 use super::{answer, no_such_schedule};
 use crate::app::AppState;
 use crate::auth::Writer;
+use crate::header::idempotency_key::{IdempotencyKey, IdempotencyKeyHeader};
 use crate::middleware::RequestContext;
 use crate::openapi::{CommonProblems, NameProblems};
 use crate::problem::{Problem, ProblemBody, ProblemType};
 use crate::routes::SchedulePath;
 use crate::routes::control::{announce_ends, ring};
+use crate::routes::submit::{self, Accepted, Room, Via};
 use crate::wire::{ScheduleBody, SubmittedBody};
 
 /// Pause a schedule
@@ -65,14 +63,27 @@ pub(crate) async fn resume_schedule(
 /// Fire a schedule now
 ///
 /// Makes one of its jobs now, also while it is paused; its fire times stay as they are. Its overlap policy holds: with
-/// `skip`, nothing is made while its previous job has not ended.
+/// `skip`, nothing is made while its previous job has not ended. With an `Idempotency-Key` the request may be repeated for
+/// 24 hours, and gives the same job.
 #[utoipa::path(
     post, path = "/api/schedules/{name}/fire", tag = "schedules",
-    params(("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule.")),
+    params(
+        ("name" = String, Path, min_length = 1, max_length = 100, pattern = "^[a-z][a-z0-9._-]*$", description = "The schedule."),
+        IdempotencyKeyHeader,
+    ),
     responses(
-        (status = 202, description = "The job is made.", body = SubmittedBody,
-            headers(("Location" = String, description = "The job."))),
-        (status = 409, description = "The previous job has not ended, and the overlap policy is `skip`.",
+        (status = 200, description = "Another job holds the `unique` key, and is answered in place of a new one.",
+            body = SubmittedBody, headers(
+            ("Location" = String, description = "The job."),
+            ("Job-Existed" = bool, description = "`true`."),
+            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request was answered the same."))),
+        (status = 202, description = "The job is made.", body = SubmittedBody, headers(
+            ("Location" = String, description = "The job."),
+            ("Idempotency-Replayed" = bool, description = "`true` when an earlier request made the job."))),
+        (status = 409, description = "The previous job has not ended, and the overlap policy is `skip`; another job holds \
+            the `unique` key; or a request with this `Idempotency-Key` is in progress.",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "The `Idempotency-Key` belongs to another request.",
             body = ProblemBody, content_type = "application/problem+json"),
         NameProblems, CommonProblems,
     ),
@@ -82,13 +93,22 @@ pub(crate) async fn fire_schedule(
     Writer(caller): Writer,
     context: RequestContext,
     SchedulePath(name): SchedulePath,
+    key: IdempotencyKey,
 ) -> Result<Response, Problem> {
+    let idempotency = key.bind(&[])?;
+    let reserved = match submit::admit(&app, caller.tenant_id, 1, idempotency.as_ref()).await? {
+        Room::Reserved(reserved) => reserved,
+        Room::Answered(earlier) => return submit::told(&Accepted::of(earlier, Via::Schedule)?),
+    };
     let trigger = Trigger {
         job_id: JobId((app.new_id)()),
         traceparent: context.traceparent.to_string(),
+        idempotency,
     };
-    let (job, cancelled) = match app.store.fire_now(&caller.actor(), &name, &trigger).await? {
-        FiredNow::Fired { job, cancelled } => (job, cancelled),
+    let fired = app.store.fire_now(&caller.actor(), &name, &trigger).await;
+    reserved.used(fired.as_ref().map_or(0, made));
+    let (answer, cancelled) = match fired? {
+        FiredNow::Submitted { answer, cancelled } => (answer, cancelled),
         FiredNow::PreviousLives(id) => {
             return Err(Problem::new(
                 ProblemType::PreviousJobLives,
@@ -97,16 +117,20 @@ pub(crate) async fn fire_schedule(
         }
         FiredNow::NotFound => return Err(no_such_schedule(&name)),
     };
-    metric::JOBS_SUBMITTED.with(["schedule".into()]).increment(1);
-    ring(&app, &job.queue);
-    if let Some(cancelled) = cancelled {
-        announce_ends(&app, &[cancelled]).await;
+    let accepted = Accepted::of(answer, Via::Schedule)?;
+    if let Some(job) = accepted.new_job() {
+        ring(&app, &job.queue);
     }
-    let location = HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
-    Ok((
-        StatusCode::ACCEPTED,
-        [(LOCATION, location)],
-        Json(SubmittedBody::from(job)),
-    )
-        .into_response())
+    if !cancelled.is_empty() {
+        announce_ends(&app, &cancelled).await;
+    }
+    submit::told(&accepted)
+}
+
+/// How many jobs were made.
+fn made(fired: &FiredNow) -> usize {
+    match fired {
+        FiredNow::Submitted { answer, .. } => submit::made(answer),
+        FiredNow::PreviousLives(_) | FiredNow::NotFound => 0,
+    }
 }

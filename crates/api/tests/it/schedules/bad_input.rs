@@ -96,6 +96,40 @@ async fn every_wrong_schedule_is_told_where_it_is_wrong() {
 }
 
 #[tokio::test]
+async fn what_its_jobs_say_is_checked_as_in_a_submit() {
+    let app = TestApp::new().await;
+    let user = app.user().await;
+    for (body, expected) in [
+        (with("/job/start_within_ms", json!(0)), at("/job/start_within_ms")),
+        (
+            with("/job/start_within_ms", json!(2_592_000_001_u64)),
+            at("/job/start_within_ms"),
+        ),
+        (with("/job/metadata", json!({ "": "x" })), at("/job/metadata/")),
+        (
+            with("/job/metadata", json!({ "a/b": 1 })),
+            at("/job/metadata/a~1b"),
+        ),
+        (with("/job/sensitive", json!(["/a", "a"])), at("/job/sensitive/1")),
+        (with("/job/unique", json!({})), at("/job/unique")),
+        (
+            with("/job/unique", json!({ "fields": ["/no"] })),
+            at("/job/unique/fields/0"),
+        ),
+        (
+            with("/job/unique", json!({ "key": "k", "on_conflict": "wait" })),
+            at("/job/unique/on_conflict"),
+        ),
+        (
+            with("/job/unique", json!({ "key": "k", "period_ms": 0 })),
+            at("/job/unique/period_ms"),
+        ),
+    ] {
+        check(&put_text(&user, body).await, &expected);
+    }
+}
+
+#[tokio::test]
 async fn every_wrong_preview_is_told_where_it_is_wrong() {
     let app = TestApp::new().await;
     let user = app.user().await;

@@ -56,7 +56,7 @@ async fn tenant(db: &TestDb, store: &Store) -> Tenant {
         name: "Ann".to_owned(),
         email: "ann@example.com".to_owned(),
     };
-    store.create_user(&actor(id), &ann).await.unwrap();
+    store.create_user(&actor(id), &ann, None).await.unwrap();
     Tenant { id, jobs }
 }
 
@@ -105,7 +105,7 @@ async fn request(number: u64, store: &Store, tenants: &[Tenant], counts: &Counts
                 name: "Ann".to_owned(),
                 email: "ANN@example.com".to_owned(),
             };
-            store.create_user(&actor(me.id), &ann).await.unwrap_err();
+            store.create_user(&actor(me.id), &ann, None).await.unwrap_err();
             add(&counts.aborted, 1);
         }
         4 => {

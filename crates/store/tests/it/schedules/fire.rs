@@ -1,9 +1,9 @@
 //! Firing: once for each fire time, whoever fires, and however many do.
 
-use domain::schedule::{Fire, Overlap, Plan};
+use domain::schedule::{Fire, Overlap, Plan, Skip};
 use domain::{JobId, JobState, Outcome};
 use sqlx::{AssertSqlSafe, Executor};
-use store::{DueSchedule, Fired, FiredNow, Firing, Trigger, UnfiredSchedule};
+use store::{DueSchedule, Fired, FiredNow, Firing, Submitted, SubmittedJob, Trigger, UnfiredSchedule};
 use testkit::{actor, eventually};
 
 use super::{hourly, name};
@@ -23,28 +23,42 @@ fn firing(due: &DueSchedule) -> Firing {
     }
 }
 
+/// The job that a schedule has made on request, and what was cancelled for it.
+#[track_caller]
+pub(super) fn made(fired: FiredNow) -> (SubmittedJob, Vec<JobId>) {
+    match fired {
+        FiredNow::Submitted {
+            answer: Submitted::Accepted(mut jobs),
+            cancelled,
+        } => (jobs.remove(0), cancelled),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "tests need no repeatable ids")]
-fn new_id() -> uuid::Uuid {
+pub(super) fn new_id() -> uuid::Uuid {
     uuid::Uuid::now_v7()
 }
 
 impl World {
     /// Has every schedule be due since a moment ago.
-    async fn make_due(&self) {
+    pub(super) async fn make_due(&self) {
         self.sql("update schedule set next_fire_at = date_trunc('second', now()) where paused_at is null")
             .await;
     }
 
-    async fn due(&self) -> Vec<DueSchedule> {
+    pub(super) async fn due(&self) -> Vec<DueSchedule> {
         self.worker.due_schedules(1_000).await.unwrap()
     }
 
-    async fn fire_all(&self) -> Vec<Fired> {
+    pub(super) async fn fire_all(&self) -> Vec<Fired> {
         let firings: Vec<Firing> = self.due().await.iter().map(firing).collect();
-        self.worker.fire(&firings).await.unwrap()
+        let mut fired = self.worker.fire(&firings).await.unwrap();
+        fired.sort_by(|a, b| a.name.cmp(&b.name));
+        fired
     }
 
-    async fn end_job(&self, id: JobId) {
+    pub(super) async fn end_job(&self, id: JobId) {
         self.end(self.start(id).await, Outcome::Succeeded(None)).await;
     }
 }
@@ -65,7 +79,7 @@ async fn a_fired_job_is_what_the_schedule_says() {
     };
     assert_eq!(
         (fired[0].name.as_str(), job.queue.as_str(), fired[0].skipped),
-        ("nightly", "default", false)
+        ("nightly", "default", None)
     );
 
     let stored = world.job(job.id).await;
@@ -199,7 +213,7 @@ async fn what_overlaps_is_skipped_allowed_or_cancelled() {
     assert!(
         first
             .iter()
-            .all(|fired| fired.jobs.len() == 1 && !fired.skipped && fired.cancelled.is_none()),
+            .all(|fired| fired.jobs.len() == 1 && fired.skipped.is_none() && fired.cancelled.is_empty()),
         "{first:?}"
     );
     world
@@ -209,12 +223,18 @@ async fn what_overlaps_is_skipped_allowed_or_cancelled() {
     let [allowed, cancelling, skipped] = &second[..] else {
         panic!("{second:?}")
     };
-    assert_eq!((allowed.jobs.len(), allowed.cancelled), (1, None));
+    assert_eq!((allowed.jobs.len(), &allowed.cancelled[..]), (1, &[][..]));
     let previous = first[1].jobs[0].id;
-    assert_eq!((cancelling.jobs.len(), cancelling.cancelled), (1, Some(previous)));
+    assert_eq!(
+        (cancelling.jobs.len(), &cancelling.cancelled[..]),
+        (1, &[previous][..])
+    );
     assert_eq!(world.job(previous).await.state, JobState::Cancelled);
     assert_eq!(world.events(previous).await, ["submitted", "cancelled"]);
-    assert_eq!((skipped.jobs.len(), skipped.skipped), (0, true));
+    assert_eq!((skipped.jobs.len(), skipped.skipped), (0, Some(Skip::Overlap)));
+    let kept = world.schedule(&skipped.name).await;
+    assert_eq!(kept.last_skip_reason, Some(Skip::Overlap));
+    assert!(kept.last_skipped_at.is_some(), "{kept:?}");
 
     // One that runs is asked to end; one that has ended is in nobody's way.
     let running = world.start(cancelling.jobs[0].id).await;
@@ -223,7 +243,7 @@ async fn what_overlaps_is_skipped_allowed_or_cancelled() {
         .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '2 hours'")
         .await;
     let third = world.fire_all().await;
-    assert_eq!((third[1].jobs.len(), third[1].cancelled), (1, None));
+    assert_eq!((third[1].jobs.len(), &third[1].cancelled[..]), (1, &[][..]));
     assert!(
         world
             .job(running.lease.job_id)
@@ -231,7 +251,7 @@ async fn what_overlaps_is_skipped_allowed_or_cancelled() {
             .cancel_requested_at
             .is_some()
     );
-    assert_eq!((third[2].jobs.len(), third[2].skipped), (1, false));
+    assert_eq!((third[2].jobs.len(), third[2].skipped), (1, None));
 }
 
 #[tokio::test]
@@ -285,28 +305,26 @@ async fn one_fires_on_request_with_the_policy_and_beside_the_fire_times() {
         let trigger = Trigger {
             job_id: JobId(new_id()),
             traceparent: "00-0-0-01".to_owned(),
+            idempotency: None,
         };
         world.api.fire_now(&by, &name("nightly"), &trigger).await.unwrap()
     };
-    let FiredNow::Fired { job, cancelled: None } = fire().await else {
-        panic!("not fired")
-    };
+    let (job, cancelled) = made(fire().await);
+    assert_eq!(cancelled, []);
     let stored = world.job(job.id).await;
     assert_eq!(stored.fire.unwrap().fire_at, stored.created_at);
     assert_eq!(stored.request_id.as_deref(), Some("a-request"));
-    assert_eq!(fire().await, FiredNow::PreviousLives(job.id));
+    assert!(matches!(fire().await, FiredNow::PreviousLives(previous) if previous == job.id));
     world.end_job(job.id).await;
     world.api.pause_schedule(&by, &name("nightly")).await.unwrap();
-    assert!(matches!(fire().await, FiredNow::Fired { .. }));
+    made(fire().await);
 
     let mut change = hourly("nightly");
     change.overlap = Overlap::CancelPrevious;
     let last = world.put(&change).await.last_job_id;
     assert!(last.is_some());
-    let FiredNow::Fired { cancelled, .. } = fire().await else {
-        panic!("not fired")
-    };
-    assert_eq!(cancelled, last);
+    let (_, cancelled) = made(fire().await);
+    assert_eq!(cancelled, Vec::from_iter(last));
     let resumed = world
         .api
         .resume_schedule(&by, &name("nightly"))
@@ -317,11 +335,10 @@ async fn one_fires_on_request_with_the_policy_and_beside_the_fire_times() {
     let trigger = Trigger {
         job_id: JobId(random()),
         traceparent: String::new(),
+        idempotency: None,
     };
-    assert_eq!(
-        world.api.fire_now(&by, &name("other"), &trigger).await.unwrap(),
-        FiredNow::NotFound
-    );
+    let other = world.api.fire_now(&by, &name("other"), &trigger).await.unwrap();
+    assert!(matches!(other, FiredNow::NotFound), "{other:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,90 @@
+# Made from `_async/_schedules.py` by `tools/derive_sync.py`: change it there.
+"""Schedules: what makes jobs by cron."""
+
+from __future__ import annotations
+
+from typing_extensions import Unpack
+
+from .. import _submitting
+from .._call import Call, nothing, one
+from .._paging import Page, listing
+from .._preconditions import condition
+from ..models import Schedule, ScheduleList, SchedulePreview, ScheduleSummary, SubmittedJob
+from ..params import ListSchedulesQuery, PreviewSchedule, PreviewScheduleQuery, PutSchedule
+from ._pages import Pages
+from ._transport import Resource
+
+
+class Schedules(Resource):
+    """What makes jobs by cron."""
+
+    def list(self, **query: Unpack[ListSchedulesQuery]) -> Pages[ScheduleSummary]:
+        """All schedules, by name, without their jobs' payload."""
+        schedules = listing("/api/schedules", query, ScheduleList, lambda it: Page(it.schedules, it.next_cursor))
+        return Pages(self._transport, schedules)
+
+    def get(self, name: str) -> Schedule:
+        """A schedule, with the job that it makes."""
+        return self._send(Call("GET", "/api/schedules/{name}", one(Schedule), at={"name": name}))
+
+    def put(
+        self,
+        name: str,
+        *,
+        if_version: int | None = None,
+        only_new: bool = False,
+        **schedule: Unpack[PutSchedule],
+    ) -> Schedule:
+        """Makes a schedule, or replaces it.
+
+        With `if_version` only in place of that version, with `only_new` only where there is none; otherwise
+        `PreconditionFailed` is raised.
+        """
+        headers = condition(if_version, only_new=only_new)
+        return self._send(
+            Call(
+                "PUT",
+                "/api/schedules/{name}",
+                one(Schedule),
+                at={"name": name},
+                headers=headers,
+                body=schedule,
+                # The second time, the condition would not hold because of the first.
+                repeatable=not headers,
+            )
+        )
+
+    def delete(self, name: str, *, if_version: int | None = None) -> None:
+        """Deletes a schedule. The jobs that it has made go on."""
+        self._send(Call("DELETE", "/api/schedules/{name}", nothing, at={"name": name}, headers=condition(if_version)))
+
+    def pause(self, name: str) -> Schedule:
+        """Lets a schedule make no more jobs until it is resumed."""
+        return self._send(
+            Call("POST", "/api/schedules/{name}/pause", one(Schedule), at={"name": name}, repeatable=True)
+        )
+
+    def resume(self, name: str) -> Schedule:
+        """Lets a schedule make jobs again, from now on."""
+        return self._send(
+            Call("POST", "/api/schedules/{name}/resume", one(Schedule), at={"name": name}, repeatable=True)
+        )
+
+    def fire(self, name: str, *, idempotency_key: str | None = None) -> SubmittedJob:
+        """Makes one of a schedule's jobs now.
+
+        By an `idempotency_key` of your own the same key gives the same job for a day, also in another process.
+        """
+        return self._send(_submitting.fire(name, idempotency_key))
+
+    def preview(self, name: str, **query: Unpack[PreviewScheduleQuery]) -> SchedulePreview:
+        """When a schedule fires next."""
+        return self._send(
+            Call("GET", "/api/schedules/{name}/preview", one(SchedulePreview), at={"name": name}, query=query)
+        )
+
+    def preview_expression(self, **expression: Unpack[PreviewSchedule]) -> SchedulePreview:
+        """When a cron expression would fire, before there is a schedule with it."""
+        return self._send(
+            Call("POST", "/api/schedules/preview", one(SchedulePreview), body=expression, repeatable=True)
+        )

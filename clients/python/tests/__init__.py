@@ -1,0 +1,1 @@
+"""Tests of the package as it is installed, against an api and a worker that run."""

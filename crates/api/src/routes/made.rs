@@ -1,0 +1,86 @@
+//! What a request is answered that asks for something to be made, with an `Idempotency-Key` or without.
+
+use axum::response::IntoResponseParts;
+use store::{MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made};
+
+use crate::problem::{Problem, ProblemType};
+
+/// What a tenant may have so many of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Limited {
+    Users,
+    Keys,
+    Endpoints,
+    Schedules,
+}
+
+/// Something that is there now.
+pub(super) enum There<T> {
+    /// This request has made it.
+    New(T),
+    /// An earlier request with the same key has: this is its id.
+    Before(Box<str>),
+}
+
+/// What was made, or why nothing was.
+pub(super) fn there<T>(made: Made<T>, thing: Limited) -> Result<There<T>, Problem> {
+    match made {
+        Made::New(new) => Ok(There::New(new)),
+        Made::Before(id) => Ok(There::Before(id)),
+        Made::KeyReused => Err(key_reused()),
+        Made::InProgress => Err(in_progress()),
+        Made::TooMany => Err(too_many(thing)),
+    }
+}
+
+/// The header that tells a replay.
+pub(super) fn replayed(replayed: bool) -> impl IntoResponseParts {
+    replayed.then_some([("idempotency-replayed", "true")])
+}
+
+/// The key belongs to another request.
+pub(super) fn key_reused() -> Problem {
+    Problem::new(
+        ProblemType::IdempotencyKeyReused,
+        "This Idempotency-Key was used for another body, within the last 24 hours.",
+    )
+}
+
+/// The same request came just before.
+pub(super) fn in_progress() -> Problem {
+    Problem::new(
+        ProblemType::IdempotencyInProgress,
+        "The first request with this Idempotency-Key has not ended yet.",
+    )
+}
+
+/// The tenant has as many as it may have.
+pub(super) fn too_many(thing: Limited) -> Problem {
+    let (kind, detail) = match thing {
+        Limited::Users => (
+            ProblemType::TooManyUsers,
+            format!("A tenant may have {MAX_USERS} users."),
+        ),
+        Limited::Keys => (
+            ProblemType::TooManyKeys,
+            format!("A tenant may have {MAX_KEYS} API keys that work; revoke those that nobody uses."),
+        ),
+        Limited::Endpoints => (
+            ProblemType::TooManyEndpoints,
+            format!("A tenant may have {MAX_ENDPOINTS} endpoints."),
+        ),
+        Limited::Schedules => (
+            ProblemType::TooManySchedules,
+            format!("A tenant may have {MAX_SCHEDULES} schedules."),
+        ),
+    };
+    Problem::new(kind, detail)
+}
+
+/// A replay can't show a secret again, because it is not kept; so it tells what there is, and nothing as if it were new.
+pub(super) fn shown_once(what: &str, route: String) -> Problem {
+    let detail = format!(
+        "An earlier request with this Idempotency-Key has made {what}, whose secret was shown in its answer only."
+    );
+    Problem::new(ProblemType::SecretShownOnce, detail).about(route)
+}

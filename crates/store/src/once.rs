@@ -1,0 +1,126 @@
+//! Making something once, however often it is asked for: as [`crate::idempotency`] does it for jobs, and in the same table.
+//! A request that makes nothing does not use up its key.
+
+use domain::TenantId;
+use sqlx::PgTransaction;
+
+use crate::error::Error;
+use crate::idempotency::{Idempotency, KEPT};
+use crate::row::ms;
+
+/// What became of a request that makes something.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Made<T> {
+    /// It is made.
+    New(T),
+    /// An earlier request with this key and body has made it.
+    Before(Box<str>),
+    /// The key was used for another request.
+    KeyReused,
+    /// The first request with this key has not ended yet.
+    InProgress,
+    /// The tenant has as many as it may have.
+    TooMany,
+}
+
+impl<T> Made<T> {
+    /// What this request has made, if it has.
+    pub fn made(self) -> Option<T> {
+        match self {
+            Self::New(new) => Some(new),
+            Self::Before(_) | Self::KeyReused | Self::InProgress | Self::TooMany => None,
+        }
+    }
+
+    /// What to answer when the transaction has come to this: one that waits in vain for a lock waits for its key.
+    pub(crate) fn after(made: Result<Self, Error>, wish: Option<&Idempotency>) -> Result<Self, Error> {
+        match made {
+            Err(Error::Locked(_)) if wish.is_some() => Ok(Self::InProgress),
+            made => made,
+        }
+    }
+}
+
+/// Whether a request may make what it asks for.
+pub(crate) enum Turn {
+    /// It may, and tells what it has made by [`remember`].
+    Now,
+    /// An earlier request has made this.
+    Before(Box<str>),
+    /// The key was used for another request.
+    KeyReused,
+}
+
+impl Turn {
+    /// The answer, if the request must not make anything.
+    pub(crate) fn answer<T>(self) -> Option<Made<T>> {
+        match self {
+            Self::Now => None,
+            Self::Before(made) => Some(Made::Before(made)),
+            Self::KeyReused => Some(Made::KeyReused),
+        }
+    }
+}
+
+/// Takes the key, if it is free; a request that comes with the same one at the same time waits until this transaction
+/// ends.
+pub(crate) async fn turn(
+    tx: &mut PgTransaction<'static>,
+    tenant_id: TenantId,
+    wish: Option<&Idempotency>,
+) -> Result<Turn, Error> {
+    let Some(wish) = wish else {
+        return Ok(Turn::Now);
+    };
+    let fresh = sqlx::query!(
+        r#"
+        insert into idempotency as i (tenant_id, key, request_hash, job_ids, expires_at)
+        values ($1, $2, $3, '{}', now() + $4::bigint * interval '1 millisecond')
+        on conflict (tenant_id, key) do update
+            set request_hash = excluded.request_hash, job_ids = '{}', existing_ids = null, made = null,
+                expires_at = excluded.expires_at
+            where i.expires_at <= now()
+        returning key
+        "#,
+        tenant_id.0,
+        wish.key,
+        &wish.request_hash[..],
+        ms(KEPT),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    if fresh.is_some() {
+        return Ok(Turn::Now);
+    }
+    let bound = sqlx::query!(
+        "select request_hash, made from idempotency where tenant_id = $1 and key = $2",
+        tenant_id.0,
+        wish.key,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    // The hash is of the route too, so what was made is what this route makes.
+    Ok(match bound.made {
+        Some(made) if bound.request_hash == wish.request_hash => Turn::Before(made.into()),
+        _ => Turn::KeyReused,
+    })
+}
+
+/// Writes down what a request with this key has made.
+pub(crate) async fn remember(
+    tx: &mut PgTransaction<'static>,
+    tenant_id: TenantId,
+    wish: Option<&Idempotency>,
+    made: &str,
+) -> Result<(), Error> {
+    let Some(wish) = wish else { return Ok(()) };
+    sqlx::query!(
+        "update idempotency set made = $3 where tenant_id = $1 and key = $2",
+        tenant_id.0,
+        wish.key,
+        made,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
