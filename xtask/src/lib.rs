@@ -1,6 +1,6 @@
-//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx` and `tidy`.
+//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx`, `terraform` and `tidy`.
 //!
-//! They need the Rust toolchain, Python 3, Node.js and, on a machine without Postgres, the right to install it.
+//! They need the Rust toolchain, Python 3, Node.js, Terraform and, on a machine without Postgres, the right to install it.
 //! Whatever they set up lies in `.testenv/` and `target/`.
 
 #![expect(
@@ -27,6 +27,7 @@ pub mod python;
 pub mod python_client;
 pub mod services;
 pub mod sqlx;
+pub mod terraform;
 pub mod test;
 pub mod tidy;
 

@@ -7,7 +7,7 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, test, tidy};
+use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -77,6 +77,11 @@ enum Command {
     },
     /// Uses the page at `/docs` in Chromium, if the machine has it.
     DocsPage,
+    /// Checks the infrastructure in `terraform/`: form, types, tests against a mocked provider, and what it refuses.
+    Terraform {
+        /// The modules and roots to check, such as `network` or `environments/prod`; all of them, if none is named.
+        folders: Vec<String>,
+    },
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -136,6 +141,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Fuzz { arguments } => fuzz::run(root(), &Interrupts::catch()?, &arguments),
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
+        Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
         Command::Tidy => tidy::run(root()),
     }
 }

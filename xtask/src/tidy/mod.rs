@@ -1,12 +1,15 @@
 //! `cargo xtask tidy`: rules of this repository that no other tool knows. Each check takes what it looks at
 //! as an argument and answers with one sentence per breach, so that its tests can show it a breach.
 
+pub mod environments;
 pub mod features;
 pub mod files;
 pub mod layers;
 pub mod links;
 pub mod machine_paths;
 pub mod manifests;
+pub mod metrics;
+pub mod runbooks;
 pub mod sizes;
 
 use std::path::Path;
@@ -48,5 +51,8 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(sizes::check(&files, sizes::LONG_FILES));
     complaints.extend(machine_paths::check(&files));
     complaints.extend(links::check(root, &files));
+    complaints.extend(environments::check(&files));
+    complaints.extend(runbooks::check(&files));
+    complaints.extend(metrics::check(&files));
     Ok(complaints)
 }

@@ -1,0 +1,28 @@
+output "backends" {
+  description = "What each environment's backend \"s3\" needs, by environment: bucket, key, region, key of encryption, and locking by the bucket itself."
+  value = {
+    for name in keys(var.environments) : name => {
+      bucket       = local.bucket
+      key          = "environments/${name}/terraform.tfstate"
+      region       = var.region
+      kms_key_id   = aws_kms_key.state.arn
+      encrypt      = true
+      use_lockfile = true
+    }
+  }
+}
+
+output "role_arns" {
+  description = "ARNs of the roles of GitHub Actions, by environment and name, for the variables of the environments on GitHub."
+  value       = { for name, github in module.github : name => github.role_arns }
+}
+
+output "build_role_arn" {
+  description = "ARN of the role that builds images. Null when nobody does."
+  value       = one(module.build[*].role_arns.build)
+}
+
+output "state_bucket" {
+  description = "Name of the bucket of states."
+  value       = aws_s3_bucket.state.bucket
+}

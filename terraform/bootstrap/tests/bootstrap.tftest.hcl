@@ -1,0 +1,109 @@
+# Only plans: what was applied would have to be destroyed after the tests, and the bucket refuses that.
+mock_provider "aws" {
+  override_during = plan
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_resource "aws_kms_key" {
+    defaults = { arn = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000" }
+  }
+  mock_resource "aws_s3_bucket" {
+    defaults = { arn = "arn:aws:s3:::tandem-state-111122223333-eu-central-1" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/tandem-github" }
+  }
+}
+
+variables {
+  region     = "eu-central-1"
+  dr_region  = "eu-west-1"
+  repository = { owner = "acme", owner_id = 12345, name = "tandem", id = 987654321 }
+  environments = {
+    dev  = { github_environment = "dev", ref = "refs/heads/develop", plan_on_pull_requests = true }
+    prod = { github_environment = "production", ref = "refs/heads/main" }
+  }
+}
+
+run "states_are_kept_for_us_alone" {
+  command = plan
+
+  assert {
+    condition = (
+      aws_s3_bucket.state.bucket == "tandem-state-111122223333-eu-central-1" && !aws_s3_bucket.state.force_destroy
+      && one(aws_s3_bucket_versioning.state.versioning_configuration).status == "Enabled"
+      && one(one(aws_s3_bucket_server_side_encryption_configuration.state.rule).apply_server_side_encryption_by_default).sse_algorithm == "aws:kms"
+    )
+    error_message = "The bucket must have versions, and be encrypted with our key."
+  }
+  assert {
+    condition = (
+      aws_s3_bucket_public_access_block.state.block_public_acls && aws_s3_bucket_public_access_block.state.block_public_policy
+      && aws_s3_bucket_public_access_block.state.ignore_public_acls && aws_s3_bucket_public_access_block.state.restrict_public_buckets
+      && one(aws_s3_bucket_ownership_controls.state.rule).object_ownership == "BucketOwnerEnforced"
+    )
+    error_message = "Nothing in the bucket can be public."
+  }
+  assert {
+    condition     = sort([for s in jsondecode(aws_s3_bucket_policy.state.policy).Statement : "${s.Effect} ${s.Sid}"]) == tolist(["Deny NoOtherEncryption", "Deny NobodyElse", "Deny NobodyWithOldTls", "Deny NobodyWithoutTls"])
+    error_message = "The bucket's policy must deny what is not encrypted, and other accounts, and allow nobody anything."
+  }
+  assert {
+    condition     = aws_kms_key.state.enable_key_rotation && aws_kms_key.state.deletion_window_in_days == 30
+    error_message = "The key must be rotated, and recoverable for 30 days."
+  }
+}
+
+run "environments_have_states_and_roles_of_their_own" {
+  command = plan
+
+  assert {
+    condition = output.backends["prod"] == {
+      bucket       = "tandem-state-111122223333-eu-central-1"
+      key          = "environments/prod/terraform.tfstate"
+      region       = "eu-central-1"
+      kms_key_id   = "arn:aws:kms:eu-central-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+      encrypt      = true
+      use_lockfile = true
+    }
+    error_message = "A backend must have its own key, and be locked by the bucket itself."
+  }
+  assert {
+    condition     = jsonencode({ for name, roles in output.role_arns : name => keys(roles) }) == jsonencode({ dev = ["apply", "deploy", "plan"], prod = ["apply", "deploy"] })
+    error_message = "Pull requests may plan dev, and do nothing to prod."
+  }
+  assert {
+    condition = (
+      jsondecode(module.github["prod"].trust_policies["apply"]).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]
+      == "repo:acme@12345/tandem@987654321:environment:production"
+    )
+    error_message = "The roles of prod must ask for the environment production."
+  }
+  assert {
+    condition = alltrue([
+      for s in jsondecode(module.github["dev"].policies["state"]).Statement : startswith(s.Resource, "arn:aws:s3:::tandem-state-111122223333-eu-central-1/environments/dev/") || startswith(s.Resource, "arn:aws:kms:")
+    ])
+    error_message = "Who applies dev may write the state of dev only."
+  }
+}
+
+run "who_builds_belongs_to_no_environment" {
+  command = plan
+
+  assert {
+    condition = (
+      jsondecode(module.build[0].trust_policies["build"]).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"]
+      == "repo:acme@12345/tandem@987654321:ref:refs/heads/develop"
+      && one([for s in jsondecode(module.build[0].policies["build"]).Statement : s.Resource if s.Sid == "Push"])
+      == ["arn:aws:ecr:eu-central-1:111122223333:repository/tandem/api", "arn:aws:ecr:eu-central-1:111122223333:repository/tandem/worker"]
+    )
+    error_message = "The workflow of develop may push to the two repositories."
+  }
+}

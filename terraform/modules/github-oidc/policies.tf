@@ -1,0 +1,141 @@
+# What each kind of role may do, as few policies as IAM's limit of 6,144 characters allows. Everything is bound to names that
+# begin with var.name, or, where a resource has no name of ours, to the account and the regions.
+
+locals {
+  # An ARN in each region of the environment.
+  in_regions = {
+    for service in [
+      "application-autoscaling", "backup", "cloudwatch", "codedeploy", "ec2", "ecr", "ecs", "elasticloadbalancing", "events", "kms", "lambda",
+      "logs", "rds", "secretsmanager", "sns", "sqs", "ssm", "wafv2", "acm",
+    ] : service => [for region in var.regions : "arn:${local.partition}:${service}:${region}:${local.account}"]
+  }
+
+  cluster        = coalesce(var.deployment.cluster, var.name)
+  services       = coalesce(var.deployment.services, ["api", "worker"])
+  migrate_family = coalesce(var.deployment.migrate_family, "${var.name}-migrate")
+  codedeploy     = coalesce(var.deployment.codedeploy, "${var.name}-api")
+  pass_roles = coalesce(var.deployment.pass_roles, flatten([
+    for task in ["api", "worker", "migrate"] : ["${var.name}-${task}-task", "${var.name}-${task}-execution"]
+  ]))
+
+  only_our_regions = { StringEquals = { "aws:RequestedRegion" = var.regions } }
+
+  policies = {
+    build          = local.build_statements
+    deploy         = local.deploy_statements
+    read           = local.read_statements
+    state          = local.state_statements
+    apply-network  = local.apply_network_statements
+    apply-data     = local.apply_data_statements
+    apply-services = local.apply_services_statements
+    apply-identity = local.apply_identity_statements
+  }
+  policies_of = {
+    build  = ["build"]
+    deploy = ["deploy"]
+    plan   = ["read"]
+    apply  = ["read", "state", "apply-network", "apply-data", "apply-services", "apply-identity"]
+  }
+  attachments = merge([
+    for name, role in var.roles : { for policy in local.policies_of[role.permissions] : "${name}-${policy}" => { role = name, policy = policy } }
+  ]...)
+  wanted_policies = { for name in distinct([for attachment in values(local.attachments) : attachment.policy]) : name => local.policies[name] }
+
+  build_statements = [
+    {
+      Sid      = "Login"
+      Effect   = "Allow"
+      Action   = "ecr:GetAuthorizationToken"
+      Resource = "*"
+    },
+    {
+      Sid    = "Push"
+      Effect = "Allow"
+      Action = [
+        "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+        "ecr:DescribeImageScanFindings", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:ListImages",
+        "ecr:PutImage", "ecr:UploadLayerPart",
+      ]
+      Resource = var.ecr_repository_arns
+    },
+  ]
+
+  deploy_statements = concat(
+    [
+      {
+        Sid    = "Look"
+        Effect = "Allow"
+        # None of these can be bound to a resource, or AWS asks for all of them.
+        Action = [
+          "cloudwatch:DescribeAlarms", "ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
+          "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetGroups",
+          "elasticloadbalancing:DescribeTargetHealth", "ecs:RegisterTaskDefinition", "application-autoscaling:DescribeScalableTargets",
+        ]
+        Resource  = "*"
+        Condition = local.only_our_regions
+      },
+      {
+        Sid      = "Services"
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeServices", "ecs:UpdateService"]
+        Resource = flatten([for arn in local.in_regions.ecs : [for service in local.services : "${arn}:service/${local.cluster}/${service}"]])
+      },
+      {
+        Sid       = "Migrate"
+        Effect    = "Allow"
+        Action    = "ecs:RunTask"
+        Resource  = [for arn in local.in_regions.ecs : "${arn}:task-definition/${local.migrate_family}:*"]
+        Condition = { ArnEquals = { "ecs:cluster" = [for arn in local.in_regions.ecs : "${arn}:cluster/${local.cluster}"] } }
+      },
+      {
+        Sid      = "Tasks"
+        Effect   = "Allow"
+        Action   = ["ecs:DescribeTasks", "ecs:StopTask"]
+        Resource = [for arn in local.in_regions.ecs : "${arn}:task/${local.cluster}/*"]
+      },
+      {
+        Sid       = "PassTaskRoles"
+        Effect    = "Allow"
+        Action    = "iam:PassRole"
+        Resource  = [for role in local.pass_roles : "arn:${local.partition}:iam::${local.account}:role/${role}"]
+        Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
+      },
+      {
+        Sid    = "Canary"
+        Effect = "Allow"
+        Action = [
+          "codedeploy:CreateDeployment", "codedeploy:GetApplication", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
+          "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
+          "codedeploy:RegisterApplicationRevision", "codedeploy:StopDeployment",
+        ]
+        Resource = flatten([for arn in local.in_regions.codedeploy : [
+          "${arn}:application:${local.codedeploy}", "${arn}:deploymentgroup:${local.codedeploy}/*", "${arn}:deploymentconfig:*",
+        ]])
+      },
+      {
+        Sid      = "HoldScaling"
+        Effect   = "Allow"
+        Action   = "application-autoscaling:RegisterScalableTarget"
+        Resource = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
+      },
+      {
+        Sid      = "Digests"
+        Effect   = "Allow"
+        Action   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+        Resource = [for arn in local.in_regions.ssm : "${arn}:parameter/${var.name}/*"]
+      },
+      {
+        Sid      = "Logs"
+        Effect   = "Allow"
+        Action   = ["logs:FilterLogEvents", "logs:GetLogEvents"]
+        Resource = [for arn in local.in_regions.logs : "${arn}:log-group:*${var.name}*"]
+      },
+    ],
+    [for arns in [var.ecr_repository_arns] : {
+      Sid      = "Images"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
+      Resource = arns
+    } if length(arns) > 0],
+  )
+}

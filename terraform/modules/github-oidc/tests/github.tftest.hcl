@@ -1,0 +1,182 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_resource "aws_iam_openid_connect_provider" {
+    defaults = { arn = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+  }
+  mock_resource "aws_iam_policy" {
+    defaults = { arn = "arn:aws:iam::111122223333:policy/tandem-prod-github" }
+  }
+}
+
+variables {
+  name                = "tandem-prod"
+  owner               = "acme"
+  owner_id            = 12345
+  repo                = "tandem"
+  repo_id             = 987654321
+  regions             = ["eu-central-1", "eu-west-1"]
+  ecr_repository_arns = ["arn:aws:ecr:eu-central-1:111122223333:repository/tandem/api", "arn:aws:ecr:eu-central-1:111122223333:repository/tandem/worker"]
+  state               = { bucket_arn = "arn:aws:s3:::tandem-state", key = "prod/terraform.tfstate", kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/0" }
+  hosted_zone_ids     = ["Z0123456789ABC"]
+  roles = {
+    build  = { permissions = "build", ref = "refs/heads/develop", workflow = ".github/workflows/release-candidate.yml" }
+    plan   = { permissions = "plan", pull_requests = true }
+    deploy = { permissions = "deploy", environment = "production", ref = "refs/heads/main", workflow = ".github/workflows/deploy.yml" }
+    apply  = { permissions = "apply", environment = "production", ref = "refs/heads/main", workflow = ".github/workflows/deploy.yml" }
+  }
+}
+
+run "roles" {
+  assert {
+    condition = jsondecode(aws_iam_role.this["deploy"].assume_role_policy).Statement == [{
+      Sid       = "JobsOfTheRepository"
+      Effect    = "Allow"
+      Principal = { Federated = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com" }
+      Action    = "sts:AssumeRoleWithWebIdentity"
+      Condition = { StringEquals = {
+        "token.actions.githubusercontent.com:aud"                 = "sts.amazonaws.com"
+        "token.actions.githubusercontent.com:environment"         = "production"
+        "token.actions.githubusercontent.com:job_workflow_ref"    = "acme/tandem/.github/workflows/deploy.yml@refs/heads/main"
+        "token.actions.githubusercontent.com:ref"                 = "refs/heads/main"
+        "token.actions.githubusercontent.com:repository_id"       = "987654321"
+        "token.actions.githubusercontent.com:repository_owner_id" = "12345"
+        "token.actions.githubusercontent.com:sub"                 = "repo:acme@12345/tandem@987654321:environment:production"
+      } }
+    }]
+    error_message = "A role must ask for the audience, the repository, the environment, the branch and the workflow, each literally."
+  }
+  assert {
+    condition     = alltrue([for role in aws_iam_role.this : role.max_session_duration == 3600])
+    error_message = "No session may last longer than an hour."
+  }
+  assert {
+    condition = { for name in keys(var.roles) : name => join(" ", sort([for key, attachment in local.attachments : attachment.policy if attachment.role == name])) } == {
+      build  = "build"
+      deploy = "deploy"
+      plan   = "read"
+      apply  = "apply-data apply-identity apply-network apply-services read state"
+    }
+    error_message = "Each role has the policies of its kind and no others."
+  }
+}
+
+run "forged_tokens_are_refused" {
+  module {
+    source = "./tests/claims"
+  }
+  variables {
+    trust_policies = run.roles.trust_policies
+    tokens         = jsondecode(file("./tests/claims.json"))
+  }
+  assert {
+    condition     = length(output.wrong) == 0
+    error_message = "Wrong verdicts: ${join("; ", output.wrong)}"
+  }
+  assert {
+    condition     = output.accepted == 3 && output.refused == 32
+    error_message = "The table must have three tokens that are accepted and 32 that are refused."
+  }
+}
+
+run "policies_are_as_narrow_as_they_can_be" {
+  assert {
+    condition     = alltrue([for policy in output.policies : length(policy) <= 6144])
+    error_message = "IAM takes 6,144 characters: ${jsonencode({ for name, policy in output.policies : name => length(policy) })}"
+  }
+  # Actions on all resources are named one by one, but for those that only look.
+  assert {
+    condition = alltrue(flatten([
+      for name, policy in output.policies : [
+        for s in jsondecode(policy).Statement : [for action in flatten([s.Action]) : !strcontains(action, "*")]
+        if s.Effect == "Allow" && contains(flatten([s.Resource]), "*") && name != "read"
+      ]
+    ]))
+    error_message = "No policy may allow a family of actions on everything."
+  }
+  assert {
+    condition = alltrue([
+      for action in flatten([for s in jsondecode(output.policies["read"]).Statement : s.Action if contains(flatten([s.Resource]), "*")]) :
+      can(regex(":(Describe|List|Get|View|BatchGet)", action))
+      && !can(regex("^(s3:GetObject|secretsmanager:GetSecretValue|sqs:Receive|kms:Decrypt|ecr:GetAuthorizationToken|ecr:BatchGetImage|lambda:GetFunction|dynamodb:)", action))
+      && !contains(["s3:*", "s3:Get*", "secretsmanager:Get*", "ssm:Get*", "logs:Get*", "lambda:Get*", "ecr:Get*", "ecr:BatchGet*", "kms:Get*"], action)
+    ])
+    error_message = "Whoever plans may look at settings, and at no secret, object, message, log or image."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for policy in output.policies : [for s in jsondecode(policy).Statement : s.Resource != "" && length(flatten([s.Resource])) > 0]
+    ]))
+    error_message = "Each statement must have a resource."
+  }
+}
+
+run "a_deployment_can_do_little" {
+  assert {
+    condition = jsonencode(one([for s in jsondecode(output.policies["deploy"]).Statement : [sort(s.Resource), s.Condition] if s.Sid == "PassTaskRoles"])) == jsonencode([
+      [for role in ["api-execution", "api-task", "migrate-execution", "migrate-task", "worker-execution", "worker-task"] : "arn:aws:iam::111122223333:role/tandem-prod-${role}"],
+      { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } },
+    ])
+    error_message = "A deployment may give tasks their six roles, and nothing else any role."
+  }
+  assert {
+    condition = one([for s in jsondecode(output.policies["deploy"]).Statement : s if s.Sid == "Migrate"]) == {
+      Sid      = "Migrate"
+      Effect   = "Allow"
+      Action   = "ecs:RunTask"
+      Resource = ["arn:aws:ecs:eu-central-1:111122223333:task-definition/tandem-prod-migrate:*", "arn:aws:ecs:eu-west-1:111122223333:task-definition/tandem-prod-migrate:*"]
+      Condition = { ArnEquals = { "ecs:cluster" = [
+        "arn:aws:ecs:eu-central-1:111122223333:cluster/tandem-prod", "arn:aws:ecs:eu-west-1:111122223333:cluster/tandem-prod",
+      ] } }
+    }
+    error_message = "A deployment may run the migration and no other task."
+  }
+  assert {
+    condition     = !strcontains(output.policies["deploy"], "ecr:PutImage") && !strcontains(output.policies["build"], "ecs:") && !strcontains(output.policies["build"], "iam:")
+    error_message = "Who deploys pushes no image, and who builds deploys nothing."
+  }
+}
+
+run "who_applies_can_not_open_the_door_wider" {
+  assert {
+    condition = one([for s in jsondecode(output.policies["apply-identity"]).Statement : s if s.Effect == "Deny"]) == {
+      Sid    = "HandsOffGithub"
+      Effect = "Deny"
+      Action = "iam:*"
+      Resource = [
+        "arn:aws:iam::111122223333:role/tandem-prod-github-*", "arn:aws:iam::111122223333:policy/tandem-prod-github-*", "arn:aws:iam::111122223333:oidc-provider/*",
+      ]
+    }
+    error_message = "The roles for GitHub, their policies and the provider must be out of reach."
+  }
+  assert {
+    condition = alltrue([
+      for policy in output.policies : !strcontains(policy, "secretsmanager:GetSecretValue") && !strcontains(policy, "secretsmanager:PutSecretValue") && !strcontains(policy, "secretsmanager:*")
+    ])
+    error_message = "Nobody from GitHub may read or set a secret."
+  }
+}
+
+run "other_kinds_of_repositories_and_accounts" {
+  variables {
+    immutable_sub   = false
+    create_provider = false
+    provider_arn    = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+    state           = null
+    roles = {
+      build = { permissions = "build", ref = "refs/heads/develop", workflow = ".github/workflows/build.yml", workflow_ref = "refs/tags/v1" }
+    }
+  }
+  assert {
+    condition     = length(aws_iam_openid_connect_provider.github) == 0 && output.provider_arn == var.provider_arn
+    error_message = "A provider that exists is used."
+  }
+  assert {
+    condition     = local.claims["build"].sub == "repo:acme/tandem:ref:refs/heads/develop" && local.claims["build"].job_workflow_ref == "acme/tandem/.github/workflows/build.yml@refs/tags/v1"
+    error_message = "Older repositories have no ids in their subject; a workflow may come from another ref."
+  }
+}

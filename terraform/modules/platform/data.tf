@@ -1,0 +1,72 @@
+# What is kept: the database, the lanes' queues, and secrets.
+
+module "database" {
+  source = "../database"
+
+  identifier                  = var.name
+  vpc_id                      = module.network.vpc_id
+  subnet_ids                  = module.network.isolated_subnet_ids
+  allowed_sg_ids              = { api = module.api.sg_id, worker = module.worker.sg_id, migrate = module.migrate.sg_id }
+  engine_version              = var.database.engine_version
+  instance_class              = var.database.instance_class
+  multi_az                    = var.database.multi_az
+  storage                     = { gb = var.database.storage_gb, max_gb = var.database.max_storage_gb }
+  backup_days                 = var.database.backup_days
+  insights_mode               = var.database.insights_mode
+  enhanced_monitoring_seconds = var.database.enhanced_monitoring_seconds
+  replicas                    = var.database.replicas
+  restore                     = var.database.restore
+  deletion_protection         = var.protected
+  final_snapshot              = var.protected
+  apply_immediately           = !var.protected
+  kms_key_arn                 = var.kms_key_arn
+  log_retention_days          = var.monitoring.log_retention_days
+  alarms                      = { enabled = var.monitoring.alarms, topic_arns = [module.observability.topic_arns.page] }
+  runbook_base                = var.monitoring.runbook_base
+}
+
+module "queue" {
+  for_each = var.lanes
+  source   = "../queue"
+
+  name         = "${var.name}-${each.key}"
+  kms_key_arn  = var.kms_key_arn
+  producers    = [module.worker.task_role_arn]
+  consumers    = [module.worker.task_role_arn]
+  observers    = [module.api.task_role_arn]
+  alarms       = { enabled = var.monitoring.alarms, topic_arns = [module.observability.topic_arns.ticket] }
+  runbook_base = var.monitoring.runbook_base
+}
+
+locals {
+  # Those who log in to the database, each with a user of its own that is a member of the role of the same name.
+  database_users = {
+    "database/api"    = { reader = module.api.task_role_arn, role = "tandem_api" }
+    "database/worker" = { reader = module.worker.task_role_arn, role = "tandem_worker" }
+  }
+}
+
+module "secrets" {
+  source = "../secrets"
+
+  name          = var.name
+  kms_key_arn   = var.kms_key_arn
+  recovery_days = var.protected ? 30 : 0
+  secrets = merge(
+    {
+      pepper = {
+        description = "At least 32 random characters that key the hashes of API keys; put here once, by whoever sets the environment up. Another value ends all keys."
+        readers     = [module.api.execution_role_arn]
+
+        replica_region = local.replica_region
+      }
+    },
+    { for key, user in local.database_users : key => {
+      description         = "JSON with username and password of a database user that is a member of ${user.role}; put here by whoever made the user."
+      readers             = [user.reader]
+      rotation_days       = try(var.secret_rotation.days, null)
+      rotation_lambda_arn = try(var.secret_rotation.lambda_arn, null)
+      replica_region      = local.replica_region
+    } },
+  )
+}

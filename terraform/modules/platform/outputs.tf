@@ -1,0 +1,93 @@
+output "url" {
+  description = "Where clients find the api; null when the certificate, and so the name, is somebody else's."
+  value       = module.load_balancer.url
+}
+
+output "load_balancer" {
+  description = "The load balancer's own name and zone, for DNS that somebody else looks after."
+  value       = { dns_name = module.load_balancer.dns_name, zone_id = module.load_balancer.zone_id }
+}
+
+output "egress_ips" {
+  description = "The addresses that targets of jobs see."
+  value       = module.network.egress_ips
+}
+
+output "deploy" {
+  description = "All that the deploy program must know: cluster, families, services, parameters of digests, and where migrations run."
+  value = {
+    cluster = module.cluster.name
+    services = { for service, module in { api = module.api, worker = module.worker } : service => {
+      name              = module.service_name
+      family            = module.task_definition_family
+      repository_url    = local.images[service].repository_url
+      digest_parameters = module.digest_parameters
+      codedeploy        = module.codedeploy
+      log_group         = module.log_group_name
+      least_tasks       = service == "api" ? var.api.tasks : var.worker.tasks
+    } }
+    migrate = {
+      family            = module.migrate.task_definition_family
+      repository_url    = local.images.api.repository_url
+      digest_parameters = module.migrate.digest_parameters
+      subnet_ids        = module.network.task_subnet_ids
+      sg_ids            = [module.migrate.sg_id]
+      assign_public_ip  = module.network.assign_public_ip
+      log_group         = module.migrate.log_group_name
+    }
+    test_listener_port = local.is_canary ? 8443 : null
+  }
+}
+
+output "roles" {
+  description = "The roles of tasks, for policies of those who start them: by program, task_role_arn and execution_role_arn."
+  value = { for program, module in { api = module.api, worker = module.worker, migrate = module.migrate } : program => {
+    task_role_arn      = module.task_role_arn
+    execution_role_arn = module.execution_role_arn
+  } }
+}
+
+output "database" {
+  description = "The database: endpoint, port and name, and the secret of its administrator."
+  value = {
+    endpoint          = module.database.endpoint
+    port              = module.database.port
+    name              = module.database.db_name
+    identifier        = module.database.identifier
+    master_secret_arn = module.database.master_secret_arn
+  }
+}
+
+output "queue_urls" {
+  description = "The queue and the dead-letter queue of each lane."
+  value       = { for lane, queue in module.queue : lane => { url = queue.url, dlq_url = queue.dlq_url } }
+}
+
+output "secret_names" {
+  description = "The secrets whose values people put in: pepper, database/api, database/worker."
+  value       = module.secrets.names
+}
+
+output "repository_urls" {
+  description = "Where images are pushed; none where they come from another account."
+  value       = var.images.create ? module.ecr[0].repository_urls : {}
+}
+
+output "topic_arns" {
+  description = "The topics that alarms tell: page and ticket."
+  value       = module.observability.topic_arns
+}
+
+output "dashboard_names" {
+  description = "The dashboards by what they show."
+  value       = module.observability.dashboard_names
+}
+
+output "copies" {
+  description = "What is needed to start in the second region: the copied backups, and the vault and key there; null without copies."
+  value = local.copies == 0 ? null : {
+    automated_backups_arn = module.dr[0].automated_backups_arn
+    vault_arn             = module.dr[0].vault_arn
+    kms_key_arn           = module.dr[0].kms_key_arn
+  }
+}

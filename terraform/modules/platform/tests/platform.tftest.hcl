@@ -1,0 +1,127 @@
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+mock_provider "aws" {
+  alias  = "dr"
+  source = "./tests/mocks"
+}
+
+variables {
+  name          = "tandem-test"
+  environment   = "test"
+  load_balancer = { domain = { name = "jobs.example.com", zone_id = "Z0123456789ABCDEFGHIJ" } }
+  # It takes seconds to make up values for a firewall; one run has it.
+  without = ["waf"]
+  budget  = { limit_usd = 100 }
+  images = {
+    digests = {
+      api    = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+      worker = "sha256:2222222222222222222222222222222222222222222222222222222222222222"
+    }
+  }
+}
+
+run "everything_is_made_and_told" {
+  assert {
+    condition     = output.url == "https://jobs.example.com" && output.deploy.cluster == "tandem-test" && output.deploy.test_listener_port == 8443
+    error_message = "Clients and the deploy program must be told where things are."
+  }
+  assert {
+    condition     = output.deploy.services.api.codedeploy.app == "tandem-test-api" && output.deploy.services.api.codedeploy.group == "api" && output.deploy.services.worker.codedeploy == null
+    error_message = "The api goes by canary, the worker does not."
+  }
+  assert {
+    condition     = [for service in ["api", "worker"] : output.deploy.services[service].digest_parameters.digest] == ["/tandem-test/api/digest", "/tandem-test/worker/digest"] && output.deploy.migrate.family == "tandem-test-migrate"
+    error_message = "The deploy program must find what it reads and writes."
+  }
+  assert {
+    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "pepper"]
+    error_message = "Each lane has its queues, each program its repository, each secret its place."
+  }
+  assert {
+    condition     = output.copies.vault_arn != null && output.copies.automated_backups_arn != null && length(module.budget) == 1 && local.replica_region != null
+    error_message = "There must be copies of backups and secrets elsewhere, and a budget."
+  }
+  assert {
+    condition     = length(output.egress_ips) == 1 && module.network.task_subnet_ids == module.network.private_subnet_ids
+    error_message = "Tasks must stand in private subnets, behind one address."
+  }
+}
+
+run "programs_are_told_what_they_read" {
+  assert {
+    condition     = local.common_environment.TANDEM_QUEUES == "default,high,low" && startswith(local.common_environment.TANDEM_SQS_QUEUE_URLS, "default=https://sqs.") && length(split(",", local.common_environment.TANDEM_SQS_DEAD_LETTER_QUEUE_URLS)) == 3
+    error_message = "Each lane must have a queue and a dead-letter queue, in the form that the programs read."
+  }
+  assert {
+    condition     = local.common_environment.TANDEM_DATABASE_HOST == module.database.endpoint && local.common_environment.PGSSLROOTCERT == "/app/rds-ca.pem"
+    error_message = "The database must be found, and its certificate be checked."
+  }
+  assert {
+    condition     = length(local.key_policies) == 0
+    error_message = "Without a key of one's own there is nothing to decrypt."
+  }
+}
+
+run "workers_scale_by_the_true_backlog" {
+  assert {
+    condition     = local.worker_load.expression == "MAX([FILL(waiting_0, 0) + FILL(waiting_1, 0) + FILL(waiting_2, 0), FILL(backlog_0, 0) + FILL(backlog_1, 0) + FILL(backlog_2, 0)]) + FILL(running_0, 0) + FILL(running_1, 0) + FILL(running_2, 0)" && local.worker_load.per_task == 70
+    error_message = "What waits, in the queues or in the database, and what runs must be the load."
+  }
+  assert {
+    condition     = length(local.worker_load.metrics) == 9 && length(local.worker_age.metrics) == 6
+    error_message = "One expression may look at ten metrics, and one of them is the number of tasks."
+  }
+  assert {
+    condition     = local.worker_load.metrics.backlog_0.name == "tandem_queued_jobs" && local.worker_load.metrics.backlog_0.namespace == "Tandem" && local.worker_load.metrics.backlog_0.dimensions == { Service = "worker", Environment = "test", queue = "default" }
+    error_message = "The backlog must be the metric that the worker publishes."
+  }
+  assert {
+    condition     = local.worker_load.metrics.running_1.dimensions == { QueueName = "tandem-test-high" }
+    error_message = "Each lane's queue must be looked at by its name."
+  }
+}
+
+run "without_metrics_of_their_own_sqs_decides" {
+  command = plan
+
+  variables {
+    monitoring = { application_metrics = false }
+  }
+
+  assert {
+    condition     = local.worker_load.expression == "FILL(waiting_0, 0) + FILL(waiting_1, 0) + FILL(waiting_2, 0) + FILL(running_0, 0) + FILL(running_1, 0) + FILL(running_2, 0)" && keys(local.worker_age.metrics) == ["oldest_0", "oldest_1", "oldest_2"]
+    error_message = "What nobody publishes must not be looked at."
+  }
+}
+
+run "images_can_come_from_another_account" {
+  command = plan
+
+  variables {
+    images = { create = false, registry = "444455556666.dkr.ecr.eu-west-1.amazonaws.com" }
+  }
+
+  assert {
+    condition     = local.images.worker.repository_url == "444455556666.dkr.ecr.eu-west-1.amazonaws.com/tandem/worker" && local.images.worker.repository_arn == "arn:aws:ecr:eu-west-1:444455556666:repository/tandem/worker" && local.images.worker.digest == null
+    error_message = "The repository must be named in the other account."
+  }
+  assert {
+    condition     = length(module.ecr) == 0 && length(output.repository_urls) == 0
+    error_message = "No repository must be made here."
+  }
+}
+
+run "a_customers_key_is_used_by_tasks" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition     = jsondecode(local.key_policies.key).Statement[0].Resource == [var.kms_key_arn] && jsondecode(local.key_policies.key).Statement[0].Action == ["kms:Decrypt", "kms:GenerateDataKey"]
+    error_message = "Tasks must be able to use this key, and no other."
+  }
+}

@@ -1,0 +1,90 @@
+variable "api" {
+  description = "The api: the size of a task, how many of them, what scaling keeps them at, connections of each to the database, and further settings. canary_percent of the requests try a new version for bake_minutes, and the old tasks are kept for keep_previous_minutes. With spot there is no canary."
+  type = object({
+    cpu                   = optional(number, 256)
+    memory                = optional(number, 512)
+    tasks                 = optional(number, 2)
+    max_tasks             = optional(number, 4)
+    spot                  = optional(bool, false)
+    connections           = optional(number, 10)
+    cpu_percent           = optional(number, 60)
+    memory_percent        = optional(number, 70)
+    requests_per_minute   = optional(number, 30000)
+    canary_percent        = optional(number, 10)
+    bake_minutes          = optional(number, 5)
+    keep_previous_minutes = optional(number, 30)
+    environment           = optional(map(string), {})
+  })
+  default = {}
+
+  validation {
+    condition     = var.api.connections >= 2
+    error_message = "api.connections must be at least 2: one listens for the ends of jobs, the others serve."
+  }
+}
+
+variable "worker" {
+  description = "The worker: the size of a task, how many of them on ordinary Fargate (on_demand_base) and how the others are divided, jobs at a time (concurrency) and the share of them that scaling keeps busy (load_percent), after how many seconds of waiting it hurries (age_seconds), connections to the database, the TCP ports that targets of jobs may have, and further settings."
+  type = object({
+    cpu              = optional(number, 256)
+    memory           = optional(number, 512)
+    tasks            = optional(number, 2)
+    max_tasks        = optional(number, 4)
+    on_demand_base   = optional(number, 1)
+    on_demand_weight = optional(number, 0)
+    spot_weight      = optional(number, 1)
+    concurrency      = optional(number, 100)
+    load_percent     = optional(number, 70)
+    age_seconds      = optional(number, 30)
+    connections      = optional(number, 10)
+    target_ports     = optional(set(number), [443])
+    environment      = optional(map(string), {})
+  })
+  default = {}
+
+  validation {
+    condition     = var.worker.connections >= length(var.lanes) + 4
+    error_message = "worker.connections must be at least one for each lane and four: one listens, one leads, one records outcomes and one heartbeats."
+  }
+
+  validation {
+    condition     = var.worker.load_percent >= 10 && var.worker.load_percent <= 100
+    error_message = "worker.load_percent must be from 10 to 100."
+  }
+
+  validation {
+    condition = 2 * (var.api.max_tasks * var.api.connections + var.worker.max_tasks * var.worker.connections) + 10 <= coalesce(
+      var.database.max_connections,
+      lookup({ micro = 80, small = 180, medium = 390, large = 830 }, split(".", var.database.instance_class)[2], 5000),
+    )
+    error_message = "worker.max_tasks and api.max_tasks, times their connections, must fit into the database twice with ten to spare: a deployment runs the old and the new tasks side by side."
+  }
+}
+
+variable "office_hours" {
+  description = "When tasks start and stop, as cron expressions of EventBridge in a time zone, for an environment that nobody uses at night; null for always."
+  type = object({
+    start     = string
+    stop      = string
+    time_zone = optional(string, "UTC")
+  })
+  default = null
+}
+
+variable "monitoring" {
+  description = "Who is told what. application_metrics: whether the services publish theirs to CloudWatch. alarms: whether there are any. The rest is as the module observability has it."
+  type = object({
+    application_metrics = optional(bool, true)
+    alarms              = optional(bool, true)
+    subscribers = optional(object({
+      page   = optional(list(string), [])
+      ticket = optional(list(string), [])
+    }), {})
+    burn_rate_alarms   = optional(set(string), ["availability", "latency", "pickup"])
+    dashboards         = optional(set(string), ["api", "worker", "queues", "database", "business"])
+    log_retention_days = optional(number, 30)
+    container_insights = optional(string, "disabled")
+    runbook_base       = optional(string, "docs/runbooks")
+  })
+  default = {}
+}
