@@ -21,7 +21,7 @@ module "dr" {
   backup_days       = var.copies.backup_days
   # What nobody can delete would keep an environment that comes and goes from going.
   vault        = { enabled = var.copies.vault, lock_days = var.protected ? 7 : 0 }
-  notify            = var.monitoring.alarms
-  topic_arn         = module.observability.topic_arns.ticket
-  runbook_base      = var.monitoring.runbook_base
+  notify       = var.monitoring.alarms
+  topic_arn    = module.observability.topic_arns.ticket
+  runbook_base = var.monitoring.runbook_base
 }
