@@ -7,6 +7,11 @@ use crate::error::Error;
 /// The schema, applied by `tandem migrate`; never at the start of a process in production.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations");
 
+/// From Postgres 16 on, whoever makes a role without being a superuser can become it only if that is said before, and the
+/// administrator of RDS is none.
+const BECOME_WHAT_IS_MADE: &str = "select set_config('createrole_self_grant', 'set, inherit', false)
+    where current_setting('server_version_num')::int >= 160000";
+
 /// What a migration came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Migrated {
@@ -30,6 +35,7 @@ pub async fn migrate(url: &str) -> Result<Migrated, Error> {
     } else {
         None
     };
+    sqlx::query(BECOME_WHAT_IS_MADE).execute(&mut connection).await?;
     MIGRATOR.run(&mut connection).await.map_err(Error::Migration)?;
     connection.close().await?;
     Ok(Migrated {

@@ -8,6 +8,8 @@ pub mod layers;
 pub mod links;
 pub mod machine_paths;
 pub mod manifests;
+pub mod metrics;
+pub mod runbooks;
 pub mod sizes;
 
 use std::path::Path;
@@ -50,5 +52,7 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(machine_paths::check(&files));
     complaints.extend(links::check(root, &files));
     complaints.extend(environments::check(&files));
+    complaints.extend(runbooks::check(&files));
+    complaints.extend(metrics::check(&files));
     Ok(complaints)
 }

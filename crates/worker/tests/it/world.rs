@@ -213,6 +213,8 @@ pub(crate) async fn store_at(url: &str) -> Store {
 pub(crate) fn config() -> Config {
     Config {
         concurrency: 20,
+        // Most tests have one tenant.
+        tenant_slots_percent: 100,
         receive_wait: Duration::from_secs(1),
         visibility: Duration::from_secs(10),
         heartbeat: Duration::from_millis(200),

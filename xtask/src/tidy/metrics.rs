@@ -1,0 +1,138 @@
+//! Alarms and dashboards look at metrics that the services have.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::files::Files;
+use crate::metadata::elements;
+
+/// What the services publish for alarms and dashboards, which know no other metric of ours.
+const PUBLISHED: &str = "terraform/modules/observability/metrics.json";
+/// The only list of metrics.
+const DEFINED: &str = "crates/runtime/src/metric.rs";
+const KINDS: &[&str] = &["Counter", "Gauge", "Histogram"];
+
+/// One entry of the list in the code, such as `Counter CLAIMS = "tandem_claims_total" [answer] Count,`.
+struct Metric<'a> {
+    constant: &'a str,
+    name: &'a str,
+    labels: Vec<&'a str>,
+}
+
+/// Finds metrics that should be published and that the service does not have, or not with these labels.
+pub fn check(files: &Files) -> Vec<String> {
+    let text = |wanted: &str| {
+        let file = files.iter().find(|(path, _)| *path == Path::new(wanted));
+        file.map_or("", |(_, text)| text)
+    };
+    let Ok(published) = serde_json::from_str::<Value>(text(PUBLISHED)) else {
+        return vec![format!("{PUBLISHED} is missing, or is not JSON")];
+    };
+    let defined: Vec<Metric<'_>> = text(DEFINED).lines().filter_map(definition).collect();
+    let entries = published["metrics"].as_object().into_iter().flatten();
+    entries
+        .filter_map(|(key, entry)| {
+            let problem = problem(entry, &defined, files)?;
+            Some(format!("{PUBLISHED}: {key}: {problem}"))
+        })
+        .collect()
+}
+
+fn problem(entry: &Value, defined: &[Metric<'_>], files: &Files) -> Option<String> {
+    let name = entry["name"].as_str().unwrap_or_default();
+    let service = entry["service"].as_str().unwrap_or_default();
+    let Some(metric) = defined.iter().find(|metric| metric.name == name) else {
+        return Some(format!("{DEFINED} does not define {name:?}"));
+    };
+    let mut labels = elements(&entry["sets"]).iter().flat_map(elements);
+    if let Some(label) = labels.find(|label| !metric.labels.iter().any(|it| *label == it)) {
+        return Some(format!("{name} has no label {label}"));
+    }
+    let source = Path::new("crates").join(service).join("src");
+    let is_used = files
+        .with_extension("rs")
+        .any(|(path, text)| path.starts_with(&source) && uses(text, metric.constant));
+    (!is_used).then(|| format!("{} does not use {name}", source.display()))
+}
+
+fn definition(line: &str) -> Option<Metric<'_>> {
+    let (kind, rest) = line.trim().split_once(' ')?;
+    let (constant, rest) = rest.split_once(" = \"")?;
+    let (name, rest) = rest.split_once("\" [")?;
+    let (labels, _) = rest.split_once(']')?;
+    KINDS.contains(&kind).then(|| Metric {
+        constant,
+        name,
+        labels: labels.split(", ").collect(),
+    })
+}
+
+/// Whether Rust code has `metric::CONSTANT`, and not only a longer name that begins so.
+fn uses(code: &str, constant: &str) -> bool {
+    let goes_on = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    code.split("metric::")
+        .skip(1)
+        .any(|rest| rest.split(|c| !goes_on(c)).next() == Some(constant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "metrics! {\n    Counter CLAIMS = \"tandem_claims_total\" [answer, way] Count,\n\
+                        \x20       \"Answers to claims.\";\n    Gauge CLAIMS_NOW = \"tandem_claims\" [] Count,\n}\n";
+
+    fn complaints(entry: &str) -> Vec<String> {
+        check(&Files::from([
+            (PUBLISHED, &*format!("{{\"metrics\": {{\"claims\": {entry}}}}}")),
+            (DEFINED, LIST),
+            (
+                "crates/api/src/routes.rs",
+                "metric::CLAIMS_NOW.with([]).set(1.0);",
+            ),
+            (
+                "crates/worker/src/step.rs",
+                "let claims = metric::CLAIMS\n    .with([it]);",
+            ),
+        ]))
+    }
+
+    #[test]
+    fn what_a_service_counts_may_be_published() {
+        for entry in [
+            r#"{"name": "tandem_claims_total", "service": "worker", "sets": [["answer"], ["way", "answer"], []]}"#,
+            r#"{"name": "tandem_claims", "service": "api", "sets": [[]]}"#,
+        ] {
+            assert_eq!(complaints(entry), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn what_it_does_not_count_is_found() {
+        for (entry, problem) in [
+            (
+                r#"{"name": "tandem_claims_seconds", "service": "worker", "sets": [[]]}"#,
+                "crates/runtime/src/metric.rs does not define \"tandem_claims_seconds\"",
+            ),
+            (
+                r#"{"name": "tandem_claims_total", "service": "worker", "sets": [["answer"], ["tenant"]]}"#,
+                "tandem_claims_total has no label \"tenant\"",
+            ),
+            (
+                r#"{"name": "tandem_claims_total", "service": "api", "sets": [[]]}"#,
+                "crates/api/src does not use tandem_claims_total",
+            ),
+        ] {
+            let complaint = format!("terraform/modules/observability/metrics.json: claims: {problem}");
+            assert_eq!(complaints(entry), [complaint]);
+        }
+    }
+
+    #[test]
+    fn the_list_must_be_readable() {
+        let complaint = "terraform/modules/observability/metrics.json is missing, or is not JSON";
+        assert_eq!(check(&Files::default()), [complaint]);
+        assert_eq!(check(&Files::from([(PUBLISHED, "{")])), [complaint]);
+    }
+}
