@@ -22,7 +22,8 @@ variables {
   }
 }
 
-run "everything_is_made_and_told" {
+# Making all of it takes a while, so one run looks at everything.
+run "everything_is_made_wired_and_told" {
   assert {
     condition     = output.url == "https://jobs.example.com" && output.deploy.cluster == "tandem-test" && output.deploy.test_listener_port == 8443
     error_message = "Clients and the deploy program must be told where things are."
@@ -47,9 +48,6 @@ run "everything_is_made_and_told" {
     condition     = length(output.egress_ips) == 1 && module.network.task_subnet_ids == module.network.private_subnet_ids
     error_message = "Tasks must stand in private subnets, behind one address."
   }
-}
-
-run "programs_are_told_what_they_read" {
   assert {
     condition     = local.common_environment.TANDEM_QUEUES == "default,high,low" && startswith(local.common_environment.TANDEM_SQS_QUEUE_URLS, "default=https://sqs.") && length(split(",", local.common_environment.TANDEM_SQS_DEAD_LETTER_QUEUE_URLS)) == 3
     error_message = "Each lane must have a queue and a dead-letter queue, in the form that the programs read."
@@ -62,9 +60,6 @@ run "programs_are_told_what_they_read" {
     condition     = length(local.key_policies) == 0
     error_message = "Without a key of one's own there is nothing to decrypt."
   }
-}
-
-run "workers_scale_by_the_true_backlog" {
   assert {
     condition     = local.worker_load.expression == "MAX([FILL(waiting_0, 0) + FILL(waiting_1, 0) + FILL(waiting_2, 0), FILL(backlog_0, 0) + FILL(backlog_1, 0) + FILL(backlog_2, 0)]) + FILL(running_0, 0) + FILL(running_1, 0) + FILL(running_2, 0)" && local.worker_load.per_task == 70
     error_message = "What waits, in the queues or in the database, and what runs must be the load."
