@@ -195,7 +195,8 @@ async fn a_burst_after_a_quiet_time_is_read_by_the_index_with_the_plan_of_the_qu
         let (name, kept_plans): (String, i64) = sqlx::query_as(statement).fetch_one(&pool).await.unwrap();
         assert!(kept_plans >= 10, "{kept_plans}");
         let nobody = uuid::Uuid::nil();
-        let explain = format!("explain execute {name} ('default', 50, 30, '{nobody}', 1000, '{{}}', '{{}}', 50)");
+        let explain =
+            format!("explain execute {name} ('default', 50, 30, '{nobody}', 1000, '{{}}', '{{}}', 50)");
         let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(explain))
             .fetch_all(&pool)
             .await
