@@ -105,7 +105,7 @@ async fn a_push_is_signed_and_its_answer_kept() {
 
 #[tokio::test]
 async fn every_attempt_has_the_same_id_and_its_own_number() {
-    let server = MockServer::start().await;
+    let server = MockServer::builder().start().await;
     Mock::given(method("PUT"))
         .respond_with(ResponseTemplate::new(500))
         .up_to_n_times(2)
@@ -133,9 +133,23 @@ async fn every_attempt_has_the_same_id_and_its_own_number() {
         .iter()
         .map(|headers| headers["tandem-attempt"].to_str().unwrap())
         .collect();
-    assert_eq!((ids.len(), &attempts[..]), (1, &["1", "2", "3"][..]));
+    let failures = world.failures(id).await;
+    // On a busy machine a connection may fail to open; then there was an attempt, and nobody heard of it.
+    let reached = failures
+        .iter()
+        .zip(1..)
+        .filter(|((_, code, _), _)| code != "target_unreachable");
+    let reached: Vec<String> = reached.map(|(_, attempt)| attempt.to_string()).collect();
+    assert_eq!(
+        (ids.len(), attempts.len(), &attempts[..]),
+        (1, 3, &reached.iter().map(String::as_str).collect::<Vec<_>>()[..]),
+        "{failures:?}"
+    );
     assert!(done.result.unwrap().get().contains(r#""body":null"#));
-    let (_, code, message) = &world.failures(id).await[0];
+    let (_, code, message) = failures
+        .iter()
+        .find(|(_, code, _)| code != "target_unreachable")
+        .unwrap();
     assert_eq!(
         (code.as_str(), message.as_str()),
         ("target_refused", "the target answered 500 Internal Server Error")
