@@ -1,4 +1,5 @@
-//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx`, `terraform` and `tidy`.
+//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx`, `terraform`, `scan`, `workflows`
+//! and `tidy`.
 //!
 //! They need the Rust toolchain, Python 3, Node.js, Terraform and, on a machine without Postgres, the right to install it.
 //! Whatever they set up lies in `.testenv/` and `target/`.
@@ -25,11 +26,13 @@ pub mod programs;
 pub mod psql;
 pub mod python;
 pub mod python_client;
+pub mod scan;
 pub mod services;
 pub mod sqlx;
 pub mod terraform;
 pub mod test;
 pub mod tidy;
+pub mod workflows;
 
 use std::path::Path;
 

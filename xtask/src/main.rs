@@ -7,7 +7,7 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
+use xtask::{browser, contract, fuzz, python_client, root, scan, services, sqlx, terraform, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -82,6 +82,9 @@ enum Command {
         /// The modules and roots to check, such as `network` or `environments/prod`; all of them, if none is named.
         folders: Vec<String>,
     },
+    /// Shows scanners the infrastructure, images, workflows, scripts and dependencies: checkov, zizmor, actionlint,
+    /// hadolint, shellcheck and cargo-deny. Nothing may be found that has no reason beside it.
+    Scan,
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -142,6 +145,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
+        Command::Scan => scan::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
     }
 }

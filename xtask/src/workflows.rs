@@ -1,0 +1,3 @@
+//! `cargo xtask workflows`.
+
+pub mod document;
