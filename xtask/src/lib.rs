@@ -14,7 +14,10 @@ pub mod chaos;
 pub mod contract;
 pub mod counts;
 pub mod fuzz;
+pub mod git;
 pub mod http;
+pub mod image;
+pub mod infrastructure;
 pub mod interrupt;
 pub mod machine;
 pub mod metadata;
@@ -32,6 +35,7 @@ pub mod sqlx;
 pub mod terraform;
 pub mod test;
 pub mod tidy;
+pub mod version;
 pub mod workflows;
 
 use std::path::Path;

@@ -124,6 +124,21 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
     })
 }
 
+/// Compares the dependencies with the vulnerabilities that are known today, which are on the network.
+///
+/// # Errors
+///
+/// When a tool can't be installed. What is found is told on the standard output and by the exit code.
+pub fn advisories(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
+    let python = TOOLS.ensure(root, interrupts)?;
+    let programs = python.parent().unwrap_or(Path::new(""));
+    Ok(if deny::advisories(programs, root, interrupts)? {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
 /// Runs all scanners for the ordinary test run, each of them a test. What keeps them from running counts as a failure.
 pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
     if let Err(error) = check(root, interrupts, counts) {

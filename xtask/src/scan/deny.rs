@@ -2,9 +2,12 @@
 //! on the network, so workflows look at that.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
+
+use crate::interrupt::Interrupts;
 
 use super::{Finding, Sample, Site, text};
 
@@ -18,6 +21,16 @@ pub(super) fn scan(site: &Site<'_>) -> Result<Vec<Finding>> {
     let mut findings = errors(site, RULES, RULES)?;
     findings.extend(errors(site, sample, "samples/deny.toml")?);
     Ok(findings)
+}
+
+/// Compares all dependencies with the vulnerabilities that are known today, for `cargo xtask advisories`.
+pub(super) fn advisories(programs: &Path, root: &Path, interrupts: &Interrupts) -> Result<bool> {
+    let mut deny = Command::new(programs.join("cargo-deny"));
+    let status = interrupts.run(
+        deny.current_dir(root)
+            .args(["--all-features", "check", "advisories"]),
+    )?;
+    Ok(status.success())
 }
 
 /// What is wrong by the rules of a file, told as if it was in another.
