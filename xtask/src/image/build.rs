@@ -81,7 +81,7 @@ impl Build {
         ] {
             arguments.push(format!("--build-arg={name}={value}"));
         }
-        arguments.push(format!("--label=dev.tandem.tree={tree}"));
+        arguments.push(format!("--label=tandem.tree={tree}"));
         // Without them the image is one manifest, and its digest is the image's.
         arguments.extend(["--provenance=false", "--sbom=false"].map(str::to_owned));
         arguments.push(format!(
@@ -154,7 +154,7 @@ mod tests {
         };
         let expected = "buildx build --file=Dockerfile.worker --platform=linux/arm64 --build-arg=SOURCE_DATE_EPOCH=86400 \
                         --build-arg=VERSION=1.2.3 --build-arg=REVISION=c0 --build-arg=SOURCE=https://example.org/tandem \
-                        --label=dev.tandem.tree=7e --provenance=false --sbom=false \
+                        --label=tandem.tree=7e --provenance=false --sbom=false \
                         --output=type=oci,rewrite-timestamp=true,dest=image.tar --no-cache .";
         assert_eq!(build.arguments(&origin).join(" "), expected);
     }
