@@ -53,10 +53,7 @@ variable "worker" {
   }
 
   validation {
-    condition = 2 * (var.api.max_tasks * var.api.connections + var.worker.max_tasks * var.worker.connections) + 10 <= coalesce(
-      var.database.max_connections,
-      lookup({ micro = 80, small = 180, medium = 390, large = 830 }, split(".", var.database.instance_class)[2], 5000),
-    )
+    condition     = 2 * (var.api.max_tasks * var.api.connections + var.worker.max_tasks * var.worker.connections) + 10 <= local.max_connections
     error_message = "worker.max_tasks and api.max_tasks, times their connections, must fit into the database twice with ten to spare: a deployment runs the old and the new tasks side by side."
   }
 }

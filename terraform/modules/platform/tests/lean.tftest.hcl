@@ -46,6 +46,10 @@ run "what_is_left_away_is_not_paid_for" {
     error_message = "There must be neither copies nor a budget."
   }
   assert {
+    condition     = local.database_alarms.connections == 64
+    error_message = "Of the 80 connections that a micro allows, 64 are too many."
+  }
+  assert {
     condition     = keys(output.queue_urls) == ["default"]
     error_message = "One lane is enough."
   }
