@@ -42,8 +42,8 @@ variable "certificate" {
 }
 
 variable "services" {
-  description = "The ECS services by role, `api` and `worker`: the names of their `cluster` and `service`."
-  type        = map(object({ cluster = string, service = string }))
+  description = "The ECS services by role, `api` and `worker`: the names of their `cluster` and `service`, and of the application in CodeDeploy that exchanges their tasks, if one does (`codedeploy`)."
+  type        = map(object({ cluster = string, service = string, codedeploy = optional(string) }))
   default     = {}
 
   validation {
