@@ -43,7 +43,7 @@ locals {
       urgency = "ticket"
     }
   }
-  wanted_events = { for name, event in local.events : name => event if event.is_known }
+  wanted_events = { for name, event in local.events : name => event if var.alarms && event.is_known }
 }
 
 resource "aws_cloudwatch_event_rule" "this" {

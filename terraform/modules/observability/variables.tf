@@ -84,6 +84,18 @@ variable "application_metrics" {
   default     = true
 }
 
+variable "alarms" {
+  description = "Whether there are alarms, and events that call somebody. The topics and the dashboards are there all the same."
+  type        = bool
+  default     = true
+}
+
+variable "sleeps" {
+  description = "Whether all tasks stop at times, such as at night. Then silence of the workers calls nobody."
+  type        = bool
+  default     = false
+}
+
 variable "slo" {
   description = <<-EOT
     What is promised: the share of requests that the api does not fail (`availability`), the share of submits that it answers

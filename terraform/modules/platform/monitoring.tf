@@ -17,7 +17,9 @@ module "observability" {
     dlq_name   = "${var.name}-${lane}-dead"
   } }
   database_identifier = var.name
-  burn_rate_alarms    = var.monitoring.alarms ? var.monitoring.burn_rate_alarms : []
+  alarms              = var.monitoring.alarms
+  sleeps              = var.office_hours != null && !local.without.autoscaling
+  burn_rate_alarms    = var.monitoring.burn_rate_alarms
   dashboards          = var.monitoring.dashboards
   subscribers         = var.monitoring.subscribers
   runbook_base        = var.monitoring.runbook_base
