@@ -1,11 +1,6 @@
 # What is kept: the database, the lanes' queues, and secrets.
 
 locals {
-  # What PostgreSQL on RDS allows by itself, which follows from the memory of the class.
-  max_connections = coalesce(
-    var.database.max_connections,
-    lookup({ micro = 80, small = 180, medium = 390, large = 830 }, split(".", var.database.instance_class)[2], 5000),
-  )
   database_alarms = {
     enabled     = var.monitoring.alarms
     topic_arns  = [module.observability.topic_arns.page]

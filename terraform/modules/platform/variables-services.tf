@@ -23,6 +23,14 @@ variable "api" {
   }
 }
 
+locals {
+  # What PostgreSQL on RDS allows by itself, which follows from the memory of the class.
+  max_connections = coalesce(
+    var.database.max_connections,
+    lookup({ micro = 80, small = 180, medium = 390, large = 830 }, split(".", var.database.instance_class)[2], 5000),
+  )
+}
+
 variable "worker" {
   description = "The worker: the size of a task, how many of them on ordinary Fargate (on_demand_base) and how the others are divided, jobs at a time (concurrency) and the share of them that scaling keeps busy (load_percent), after how many seconds of waiting it hurries (age_seconds), connections to the database, the TCP ports that targets of jobs may have, and further settings."
   type = object({
