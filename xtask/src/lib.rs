@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod chaos;
 pub mod contract;
+pub mod cost;
 pub mod counts;
 pub mod fuzz;
 pub mod http;
