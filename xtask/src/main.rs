@@ -9,8 +9,8 @@ use xtask::infrastructure::{Place, Verb};
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
 use xtask::{
-    browser, contract, fuzz, image, infrastructure, python_client, root, scan, services, sqlx, terraform,
-    test, tidy, version, workflows,
+    browser, contract, cost, fuzz, image, infrastructure, python_client, root, scan, services, sqlx,
+    terraform, test, tidy, version, workflows,
 };
 
 /// Checks and tests of this repository.
@@ -107,6 +107,12 @@ enum Command {
     /// Looks at the workflows in `.github`, and runs what their steps run.
     #[command(subcommand)]
     Workflows(workflows::Look),
+    /// Computes what each environment costs in a month, and compares it with its budget and with `docs/cost.md`.
+    Cost {
+        /// Writes the tables of the document anew.
+        #[arg(long)]
+        write: bool,
+    },
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -175,6 +181,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             infrastructure::run(root(), &Interrupts::catch()?, verb, &place)
         }
         Command::Workflows(look) => workflows::run(root(), &Interrupts::catch()?, look),
+        Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
         Command::Tidy => tidy::run(root()),
     }
 }
