@@ -26,7 +26,7 @@ use crate::python::Environment;
 
 use tree::Tree;
 
-/// The scanners that come from PyPI.
+/// The scanners that come from `PyPI`.
 const TOOLS: Environment = Environment {
     name: "scan_venv",
     requirements: "tools/scan/requirements.txt",
@@ -56,7 +56,7 @@ type Sample = (&'static str, &'static str);
 struct Site<'a> {
     root: &'a Path,
     interrupts: &'a Interrupts,
-    /// The folder of the programs that come from PyPI.
+    /// The folder of the programs that come from `PyPI`.
     programs: PathBuf,
     /// The folder of the modules that come from npm.
     modules: PathBuf,
@@ -193,7 +193,7 @@ fn complaints(findings: &[Finding], samples: &[Sample]) -> Vec<String> {
 }
 
 impl Site<'_> {
-    /// A program that comes from PyPI, in the folder of what is scanned.
+    /// A program that comes from `PyPI`, in the folder of what is scanned.
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.programs.join(name));
         command.current_dir(self.tree.folder());

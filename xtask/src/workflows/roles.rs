@@ -220,12 +220,12 @@ jobs:
       - with: { role-to-assume: 'arn:aws:iam::${{ vars.A }}:role/tandem-${{ inputs.environment }}-github-deploy' }
 ";
 
-    fn found(caller: &str, roles: Value) -> Vec<String> {
+    fn found(caller: &str, roles: &Value) -> Vec<String> {
         let workflows = [
             Workflow::parse(".github/workflows/promote.yml", caller).unwrap(),
             Workflow::parse(".github/workflows/deploy.yml", CALLED).unwrap(),
         ];
-        check(&workflows, &roles).unwrap()
+        check(&workflows, roles).unwrap()
     }
 
     fn deploy(git_ref: &str) -> Value {
@@ -238,12 +238,12 @@ jobs:
     #[test]
     fn a_called_job_has_the_refs_of_its_caller_and_its_own_file() {
         assert_eq!(
-            found(CALLER, json!([deploy("refs/heads/main")])),
+            found(CALLER, &json!([deploy("refs/heads/main")])),
             Vec::<String>::new()
         );
         let elsewhere = found(
             &CALLER.replace("main", "develop"),
-            json!([deploy("refs/heads/main")]),
+            &json!([deploy("refs/heads/main")]),
         );
         assert_eq!(
             elsewhere,
@@ -256,7 +256,7 @@ jobs:
         );
         let with_apply = found(
             &CALLER.replace("false", "true"),
-            json!([deploy("refs/heads/main")]),
+            &json!([deploy("refs/heads/main")]),
         );
         assert!(
             with_apply[0].starts_with("tandem-prod-github-apply for"),
@@ -270,7 +270,7 @@ jobs:
         let role = json!({
             "role": "tandem-prod-github-deploy", "workflow": null, "ref": null, "environment": "production", "pull_requests": true,
         });
-        assert_eq!(found(&caller, json!([role])), Vec::<String>::new());
+        assert_eq!(found(&caller, &json!([role])), Vec::<String>::new());
     }
 
     #[test]
