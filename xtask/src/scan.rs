@@ -117,11 +117,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
     let mut counts = Counts::default();
     check(root, interrupts, &mut counts)?;
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Compares the dependencies with the vulnerabilities that are known today, which are on the network.

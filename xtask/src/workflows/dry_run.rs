@@ -1,5 +1,6 @@
 //! Runs what the steps run, in a clone with everything that is not committed yet, so that nothing of this machine's checkout
-//! plays a part. In place of GitHub stand a file for `GITHUB_OUTPUT` and the variables that the list of commands gives.
+//! plays a part. In place of GitHub stand a file for `GITHUB_OUTPUT` and the variables that the list of commands gives; in
+//! place of AWS stands a server that speaks its protocols.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use crate::git;
 use crate::interrupt::Interrupts;
 use crate::tidy::files::listed_by_git;
 
+use super::account::Account;
 use super::commands::{Commands, Trial};
 
 /// Where the clone lies.
@@ -28,6 +30,7 @@ pub(super) fn run(
     let clone = clone(root)?;
     let output = clone.with_file_name("output");
     fs::write(&output, "").with_context(|| format!("could not write {}", output.display()))?;
+    let account = Account::start(root, interrupts, clone.parent().unwrap_or(root))?;
     let mut elsewhere = 0;
     for entry in &commands.0 {
         let Trial::Here { command, variables } = &entry.trial else {
@@ -39,6 +42,7 @@ pub(super) fn run(
         let mut bash = Command::new("bash");
         bash.current_dir(&clone)
             .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", command])
+            .envs(&account.variables)
             .envs(variables)
             .env("GITHUB_OUTPUT", &output)
             // Not ours, whose programs would then be the clone's.
