@@ -12,13 +12,15 @@ use anyhow::{Context, Result, ensure};
 use crate::counts::Counts;
 use crate::git;
 use crate::interrupt::Interrupts;
+use crate::scan::alone;
 use crate::tidy::files::listed_by_git;
 
 use super::account::Account;
 use super::commands::{Commands, Trial};
 
 /// Where the clone lies.
-const CLONE: &str = ".testenv/workflows/clone";
+const FOLDER: &str = ".testenv/workflows";
+const CLONE: &str = "clone";
 
 /// Runs them one after the other, each a test, and tells how long each took.
 pub(super) fn run(
@@ -27,6 +29,7 @@ pub(super) fn run(
     commands: &Commands,
     counts: &mut Counts,
 ) -> Result<()> {
+    let _alone = alone(&root.join(FOLDER))?;
     let clone = clone(root)?;
     let output = clone.with_file_name("output");
     fs::write(&output, "").with_context(|| format!("could not write {}", output.display()))?;
@@ -72,7 +75,7 @@ pub(super) fn run(
 
 /// A clone of this checkout with what is changed and new in it, committed there.
 fn clone(root: &Path) -> Result<PathBuf> {
-    let clone = root.join(CLONE);
+    let clone = root.join(FOLDER).join(CLONE);
     if clone.exists() {
         fs::remove_dir_all(&clone).with_context(|| format!("could not remove {}", clone.display()))?;
     }
