@@ -4,6 +4,7 @@
 pub mod bill;
 pub mod charges;
 pub mod document;
+pub mod line;
 pub mod plan;
 pub mod prices;
 

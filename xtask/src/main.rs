@@ -7,7 +7,9 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, cost, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
+use xtask::{
+    browser, contract, cost, drills, fuzz, python_client, root, services, sqlx, terraform, test, tidy,
+};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -88,6 +90,8 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Checks the scripts in `drills/`, and runs those that need no account.
+    Drills,
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -149,6 +153,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
         Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
+        Command::Drills => drills::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
     }
 }
