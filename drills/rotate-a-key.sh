@@ -19,9 +19,9 @@ status_with() {
 make() {
   local variable="$1" answer
   shift
-  look answer '<{"id": "…", "key": "…"}>' "$@"
+  look answer '<the key>' "$@"
   if [[ "$LIVE" == yes ]]; then
-    printf -v "$variable" '%s' "$(jq --raw-output .key <<<"$answer")"
+    printf -v "$variable" '%s' "$(jq --raw-output .api_key <<<"$answer")"
   else
     printf -v "$variable" '%s' 'tdm_env_id_secret'
   fi

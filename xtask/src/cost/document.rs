@@ -1,7 +1,5 @@
 //! The tables of `docs/cost.md`, which are made from the bills and stand between two comments each.
 
-use std::fmt::Write;
-
 use anyhow::{Context, Result};
 
 use super::bill::{Bill, Row};
@@ -39,19 +37,18 @@ pub fn table(bill: &Bill) -> String {
         last = Some(row.line);
         let given = if row.is_allowance { ", given by AWS" } else { "" };
         let Row { per, usd_each, .. } = row;
-        let _ = writeln!(
-            text,
-            "| {title} | {} × {per}{given} | {usd_each} | {:.2} |",
+        text.push_str(&format!(
+            "| {title} | {} × {per}{given} | {usd_each} | {:.2} |\n",
             number(row.quantity),
             row.usd()
-        );
+        ));
     }
     for (name, share) in [
         ("What runs jobs", Share::Platform),
         ("Monitoring", Share::Monitoring),
         ("Everything", Share::Everything),
     ] {
-        let _ = writeln!(text, "| **{name}** | | | **{:.2}** |", bill.sum(share));
+        text.push_str(&format!("| **{name}** | | | **{:.2}** |\n", bill.sum(share)));
     }
     text
 }
@@ -67,11 +64,10 @@ pub fn budgets(bills: &[Bill], prices: &Prices) -> String {
         };
         let sum = bills.iter().find(|it| it.environment == budget.environment);
         let sum = sum.map_or(f64::NAN, |bill| bill.sum(budget.of));
-        let _ = writeln!(
-            text,
-            "| {} | {what} | {sum:.2} | {} |",
+        text.push_str(&format!(
+            "| {} | {what} | {sum:.2} | {} |\n",
             budget.environment, budget.usd
-        );
+        ));
     }
     text
 }
@@ -83,12 +79,11 @@ pub fn variations(rows: &[(f64, f64, f64)]) -> String {
          |---|---|---|---|\n"
             .to_owned();
     for (jobs, usd, more) in rows {
-        let _ = writeln!(
-            text,
-            "| {jobs} | {usd:.2} | {:.2} | {:.2} |",
+        text.push_str(&format!(
+            "| {jobs} | {usd:.2} | {:.2} | {:.2} |\n",
             usd / jobs,
             more - usd
-        );
+        ));
     }
     text
 }
