@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx`, `terraform`, `cost`, `drills` and `tidy`.
+//! The repository's own commands; `cargo xtask help` lists them.
 //!
 //! They need the Rust toolchain, Python 3, Node.js, Terraform and, on a machine without Postgres, the right to install it.
 //! Whatever they set up lies in `.testenv/` and `target/`.

@@ -62,11 +62,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<Ex
     let mut counts = Counts::default();
     check(root, interrupts, wanted, &mut counts)?;
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Checks everything for the ordinary test run. What keeps it from running counts as a failure.

@@ -30,11 +30,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, cargo_args: &[String]) -> ExitC
     }
     println!("{phases}");
     println!("{counts}");
-    if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    counts.exit_code()
 }
 
 fn run_phases(
