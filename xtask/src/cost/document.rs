@@ -1,5 +1,7 @@
 //! The tables of `docs/cost.md`, which are made from the bills and stand between two comments each.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 
 use super::bill::{Bill, Row};
@@ -53,21 +55,35 @@ pub fn table(bill: &Bill) -> String {
     text
 }
 
-/// Sums against budgets.
-pub fn budgets(bills: &[Bill], prices: &Prices) -> String {
-    let mut text = "| Environment | What | Dollars a month | Budget |\n|---|---|---|---|\n".to_owned();
+/// Sums against budgets, by the list and by those of other regions.
+pub fn budgets(bills: &[Bill], elsewhere: &BTreeMap<String, Vec<Bill>>, prices: &Prices) -> String {
+    let lists: Vec<(&str, &[Bill])> = std::iter::once((prices.region.as_str(), bills))
+        .chain(
+            elsewhere
+                .iter()
+                .map(|(region, bills)| (region.as_str(), bills.as_slice())),
+        )
+        .collect();
+    let mut text = "| Environment | What | Budget |".to_owned();
+    for (region, _) in &lists {
+        text.push_str(&format!(" Dollars a month in {region} |"));
+    }
+    text.push_str(&format!("\n|---|---|---|{}\n", "---|".repeat(lists.len())));
     for budget in &prices.budgets {
         let what = match budget.of {
             Share::Everything => "everything",
             Share::Platform => "what runs jobs",
             Share::Monitoring => "monitoring",
         };
-        let sum = bills.iter().find(|it| it.environment == budget.environment);
-        let sum = sum.map_or(f64::NAN, |bill| bill.sum(budget.of));
-        text.push_str(&format!(
-            "| {} | {what} | {sum:.2} | {} |\n",
-            budget.environment, budget.usd
-        ));
+        text.push_str(&format!("| {} | {what} | {} |", budget.environment, budget.usd));
+        for (_, bills) in &lists {
+            let sum = bills.iter().find(|it| it.environment == budget.environment);
+            text.push_str(&format!(
+                " {:.2} |",
+                sum.map_or(f64::NAN, |bill| bill.sum(budget.of))
+            ));
+        }
+        text.push('\n');
     }
     text
 }

@@ -155,6 +155,20 @@ fn a_price_has_a_source() {
 }
 
 #[test]
+fn another_region_has_other_prices() {
+    let here = prices();
+    let there = here.of_region("eu-west-1").unwrap();
+    assert_eq!((there.prices["alb"].usd, there.prices["ipv4"].usd), (0.0252, 1.0));
+    assert!(here.of_region("eu-nowhere-1").is_none());
+    let mut list: Value = serde_json::from_str(include_str!("../../../docs/prices.json")).unwrap();
+    list["elsewhere"]["eu-west-1"]["usd"]["bananas"] = json!(1);
+    assert_eq!(
+        Prices::parse(&list.to_string()).unwrap_err().to_string(),
+        "bananas of eu-west-1 takes the place of no price"
+    );
+}
+
+#[test]
 fn a_plan_is_read_from_what_tests_tell() {
     let told = "{\"type\":\"version\"}\n{\"type\":\"test_plan\",\"test_plan\":{\"resource_changes\":[],\"other\":1}}\n";
     assert!(Plan::first_in(told).unwrap().is_some());
