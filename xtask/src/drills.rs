@@ -311,6 +311,42 @@ fn said(output: &Output) -> String {
 mod tests {
     use super::*;
 
+    /// A drill that nobody should write.
+    fn looks_at(script: &str) -> (Vec<String>, Vec<String>) {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join(FOLDER)).unwrap();
+        fs::write(root.path().join(FOLDER).join("bad.sh"), script).unwrap();
+        let drills = Drills {
+            root: root.path(),
+            python: PathBuf::new(),
+            names: vec!["bad.sh".to_owned()],
+            traps: root.path().join("traps"),
+        };
+        drills.set_traps().unwrap();
+        let (complaints, _) = drills.dry("bad.sh").unwrap();
+        (complaints, drills.refuses_production("bad.sh").unwrap())
+    }
+
+    #[test]
+    fn a_drill_that_acts_while_it_is_dry_is_found() {
+        let (complaints, refused) = looks_at("aws ecs stop-task --task a || true\n");
+        assert_eq!(
+            complaints,
+            [
+                "does not say what to expect",
+                "called, although dry: aws ecs stop-task --task a"
+            ]
+        );
+        assert_eq!(refused.len(), 1, "{refused:?}");
+    }
+
+    #[test]
+    fn a_drill_that_fails_while_it_is_dry_or_does_not_care_about_production_is_found() {
+        let (complaints, refused) = looks_at("echo '# expected: nothing'\nexit 3\n");
+        assert_eq!(complaints, ["ended with exit status: 3: # expected: nothing"]);
+        assert_eq!(refused.len(), 1, "{refused:?}");
+    }
+
     #[test]
     fn calls_of_aws_are_found_among_what_is_printed() {
         let printed =

@@ -1,5 +1,7 @@
 //! Plans of a few things, with prices that are easy to multiply.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::bill::Bill;
@@ -141,6 +143,31 @@ fn what_is_neither_priced_nor_free_is_named() {
     assert_eq!(
         bill(&[("m.aws_instance.this", instance)]).unwrap_err(),
         "docs/prices.json has no price for ec2.m9g.large"
+    );
+}
+
+#[test]
+fn a_sum_above_its_budget_is_told() {
+    let complaints = |usd: f64, limit: &str| {
+        let mut prices = prices();
+        prices.budgets.retain(|budget| budget.environment == "dev");
+        prices.budgets[0].usd = usd;
+        let bills = super::Bills {
+            bills: vec![bill(&[("m.aws_budgets_budget.this", json!({"limit_amount": limit}))]).unwrap()],
+            elsewhere: BTreeMap::new(),
+            variations: Vec::new(),
+            prices,
+        };
+        bills.above_budget()
+    };
+    // Ten metrics, and nothing else.
+    assert_eq!(complaints(3.0, "3.0"), [""; 0]);
+    assert_eq!(
+        complaints(2.99, "2.5"),
+        [
+            "dev costs 3.00 dollars a month, and its budget in Terraform is 2.5",
+            "dev: Everything costs 3.00 dollars a month, which is above 2.99"
+        ]
     );
 }
 
