@@ -13,6 +13,7 @@ pub mod chaos;
 pub mod contract;
 pub mod cost;
 pub mod counts;
+pub mod drills;
 pub mod fuzz;
 pub mod git;
 pub mod http;

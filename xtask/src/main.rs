@@ -9,7 +9,7 @@ use xtask::infrastructure::{Place, Verb};
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
 use xtask::{
-    browser, contract, cost, fuzz, image, infrastructure, python_client, root, scan, services, sqlx,
+    browser, contract, cost, drills, fuzz, image, infrastructure, python_client, root, scan, services, sqlx,
     terraform, test, tidy, version, workflows,
 };
 
@@ -113,6 +113,8 @@ enum Command {
         #[arg(long)]
         write: bool,
     },
+    /// Checks the scripts in `drills/`, and runs those that need no account.
+    Drills,
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -182,6 +184,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Workflows(look) => workflows::run(root(), &Interrupts::catch()?, look),
         Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
+        Command::Drills => drills::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
     }
 }
