@@ -9,6 +9,7 @@ pub mod links;
 pub mod machine_paths;
 pub mod manifests;
 pub mod metrics;
+pub mod prometheus;
 pub mod runbooks;
 pub mod sizes;
 
@@ -54,5 +55,6 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(environments::check(&files));
     complaints.extend(runbooks::check(&files));
     complaints.extend(metrics::check(&files));
+    complaints.extend(prometheus::check(&files));
     Ok(complaints)
 }
