@@ -74,6 +74,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
+    use metrics::Unit;
     use serde_json::{Value, json};
 
     use super::*;
@@ -102,6 +103,11 @@ mod tests {
     fn a_set_has_labels_of_the_metric_and_a_gauge_keeps_all_of_them() {
         for Published { metric, sets, .. } in PUBLISHED {
             assert!(!sets.is_empty(), "{}", metric.name);
+            assert!(
+                [Unit::Seconds, Unit::Count].contains(&metric.unit),
+                "{}",
+                metric.name
+            );
             for set in *sets {
                 assert!(
                     set.iter().all(|label| metric.labels.contains(label)),

@@ -201,15 +201,16 @@ fn read_sampler(env: &mut Env<'_>) -> Option<Sampler> {
         share.ok_or("must be a number from 0 to 1")
     });
     let name: Option<String> = env.get(&SAMPLER);
-    let (share, name) = (share?, name?);
-    let (follows_parent, name) = match name.strip_prefix("parentbased_") {
+    let name = name?;
+    let (follows_parent, of_roots) = match name.strip_prefix("parentbased_") {
         Some(rest) => (true, rest),
         None => (false, &*name),
     };
-    let of_roots = match name {
-        "always_on" => Sampler::AlwaysOn,
-        "always_off" => Sampler::AlwaysOff,
-        "traceidratio" => Sampler::TraceIdRatioBased(share),
+    // Looked at before the share is known, so that both mistakes are told at once.
+    let of_roots: fn(f64) -> Sampler = match of_roots {
+        "always_on" => |_| Sampler::AlwaysOn,
+        "always_off" => |_| Sampler::AlwaysOff,
+        "traceidratio" => Sampler::TraceIdRatioBased,
         _ => {
             let message = "must be one of always_on, always_off, traceidratio, parentbased_always_on, \
                            parentbased_always_off, parentbased_traceidratio";
@@ -217,6 +218,7 @@ fn read_sampler(env: &mut Env<'_>) -> Option<Sampler> {
             return None;
         }
     };
+    let of_roots = of_roots(share?);
     Some(if follows_parent {
         Sampler::ParentBased(Box::new(of_roots))
     } else {

@@ -117,7 +117,7 @@ run "traces_are_sent_where_somebody_says" {
     error_message = "The programs must be told where traces go, and how many."
   }
   assert {
-    condition     = local.traces_secrets == { OTEL_EXPORTER_OTLP_HEADERS = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:otlp-AbCdEf" } && !contains(keys(local.common_environment), "OTEL_EXPORTER_OTLP_HEADERS")
+    condition     = local.traces_secrets.OTEL_EXPORTER_OTLP_HEADERS == var.traces.headers_secret_arn && length(local.traces_secrets) == 1 && !contains(keys(local.common_environment), "OTEL_EXPORTER_OTLP_HEADERS")
     error_message = "What the endpoint wants to hear must come from its secret, and stand in no definition of a task."
   }
 }

@@ -103,7 +103,7 @@ impl Series {
     pub(super) fn take(&self) -> Vec<(Place, Vec<Sample>)> {
         let unit = |name| {
             let of_name = self.published.iter().find(|it| it.metric.name == name);
-            of_name.map_or("None", |it| unit(it.metric.unit))
+            of_name.map_or("Count", |it| unit(it.metric.unit))
         };
         let taken = |points: &BTreeMap<&'static str, Point>| {
             let samples = points.iter().flat_map(|(name, point)| {
@@ -157,14 +157,9 @@ fn place(key: &Key, set: &'static [&'static str]) -> Place {
         .collect()
 }
 
-/// A unit as CloudWatch calls it.
+/// A unit as CloudWatch calls it. No metric that is published has another.
 fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Seconds => "Seconds",
-        Unit::Count => "Count",
-        // No metric has another.
-        _ => "None",
-    }
+    if unit == Unit::Seconds { "Seconds" } else { "Count" }
 }
 
 #[cfg(test)]
