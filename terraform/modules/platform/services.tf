@@ -30,7 +30,20 @@ locals {
     TANDEM_SQS_QUEUE_URLS             = join(",", [for lane in sort(var.lanes) : "${lane}=${module.queue[lane].url}"])
     TANDEM_SQS_DEAD_LETTER_QUEUE_URLS = join(",", [for lane in sort(var.lanes) : "${lane}=${module.queue[lane].dlq_url}"])
     TANDEM_LOG_FORMAT                 = "json"
-  })
+    TANDEM_ENVIRONMENT                = var.environment
+    # Lines of the log, from which CloudWatch makes the metrics that the module observability looks at.
+    TANDEM_METRICS_EMF = var.monitoring.application_metrics ? "on" : "off"
+  }, local.traces_environment)
+
+  # The programs send traces themselves: there is no collector beside them.
+  traces_environment = var.traces == null ? {} : {
+    OTEL_EXPORTER_OTLP_ENDPOINT = var.traces.otlp_endpoint
+    OTEL_TRACES_SAMPLER         = "parentbased_traceidratio"
+    OTEL_TRACES_SAMPLER_ARG     = tostring(var.traces.sample_ratio)
+  }
+  traces_secrets = try(var.traces.headers_secret_arn, null) == null ? {} : {
+    OTEL_EXPORTER_OTLP_HEADERS = var.traces.headers_secret_arn
+  }
 
   # The policies of queues and secrets let the roles in; a customer's key asks for a statement of its own.
   key_policies = { for key in var.kms_key_arn[*] : "key" => jsonencode({
@@ -65,7 +78,7 @@ module "api" {
     TANDEM_DATABASE_MIN_CONNECTIONS = tostring(min(5, var.api.connections))
     TANDEM_KEY_ENVIRONMENT          = var.environment
   }, var.api.environment)
-  secrets              = { TANDEM_KEY_PEPPER = module.secrets.arns["pepper"] }
+  secrets              = merge({ TANDEM_KEY_PEPPER = module.secrets.arns["pepper"] }, local.traces_secrets)
   secrets_kms_key_arn  = var.kms_key_arn
   task_policies        = local.key_policies
   health_check_command = ["/app/api", "healthcheck"]
@@ -122,6 +135,8 @@ module "worker" {
     TANDEM_WORKER_CONCURRENCY       = tostring(var.worker.concurrency)
     TANDEM_STOP_TIMEOUT_SECS        = "120"
   }, var.worker.environment)
+  secrets              = local.traces_secrets
+  secrets_kms_key_arn  = var.kms_key_arn
   task_policies        = local.key_policies
   health_check_command = ["/app/worker", "healthcheck"]
   stop_timeout_seconds = 120

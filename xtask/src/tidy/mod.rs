@@ -10,6 +10,7 @@ pub mod links;
 pub mod machine_paths;
 pub mod manifests;
 pub mod metrics;
+pub mod prometheus;
 pub mod proofs;
 pub mod runbooks;
 pub mod sizes;
@@ -58,5 +59,6 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(proofs::check(&files));
     complaints.extend(runbooks::check(&files));
     complaints.extend(metrics::check(&files));
+    complaints.extend(prometheus::check(&files));
     Ok(complaints)
 }

@@ -60,6 +60,7 @@ pub(crate) async fn submit_job(
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
     let kinds = app.kinds.book().await;
+    let (span, context) = context.submit();
     let jobs = rules(&app, &kinds, &context).job(body.value)?;
     let submission = Submission {
         tenant_id: caller.tenant_id,
@@ -67,6 +68,8 @@ pub(crate) async fn submit_job(
         jobs,
     };
     let accepted = submit(&app, submission, body.memory, Via::Single).await?;
+    // Not what the client may wait for.
+    span.end();
     let job = accepted.only()?;
     let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
     let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
@@ -128,7 +131,9 @@ pub(crate) async fn submit_batch(
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
     let kinds = app.kinds.book().await;
+    let (span, context) = context.submit();
     let jobs = rules(&app, &kinds, &context).batch(body.value)?;
+    span.set("messaging.batch.message_count", jobs.len() as i64);
     let submission = Submission {
         tenant_id: caller.tenant_id,
         idempotency,
