@@ -112,7 +112,8 @@ pub struct Plan {
 
 impl Plan {
     /// What of the plan can be done while the tenant may have only so many jobs more: the oldest fire times. The next one is
-    /// looked at again, so none is lost for that. Tells whether any must wait.
+    /// looked at again. Where jobs may overlap, none is lost for want of room; where they must not, the plan has one fire
+    /// time at most, and a newer one takes the place of one that waits. Tells whether any must wait.
     #[must_use]
     pub fn within(mut self, room: usize) -> (Self, bool) {
         let Some(first_to_wait) = self.fires.get(room).copied() else {
