@@ -57,7 +57,7 @@ impl Held {
                 .zip(firing.job_ids.iter().copied())
                 .collect(),
             next_fire_at: firing.plan.next_fire_at,
-            skipped: None,
+            skipped: firing.plan.skipped,
             over_quota: None,
             to_cancel: None,
             unique: unique_of(
@@ -66,9 +66,6 @@ impl Held {
                 row.unique_on_conflict.as_deref(),
             )?,
         };
-        if !firing.plan.fires.contains(&firing.due_at) {
-            held.skipped = Some((firing.due_at, Skip::Missed));
-        }
         if row.previous_lives {
             match overlap {
                 Overlap::Allow => {}
@@ -93,6 +90,7 @@ impl Held {
         let plan = Plan {
             fires: self.fires.iter().map(|(at, _)| *at).collect(),
             next_fire_at: self.next_fire_at,
+            skipped: self.skipped,
         };
         let (plan, waits) = plan.within(quota.room);
         self.fires.truncate(plan.fires.len());

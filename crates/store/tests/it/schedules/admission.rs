@@ -63,6 +63,7 @@ impl World {
             plan: Plan {
                 fires: (0..fires).map(at).collect(),
                 next_fire_at: Some(due.now + chrono::TimeDelta::hours(1)),
+                skipped: None,
             },
             job_ids: (0..fires).map(|_| JobId(new_id())).collect(),
         };
