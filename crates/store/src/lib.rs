@@ -93,8 +93,8 @@ pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
 pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use schedules::{
-    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, PutSchedule, Schedule, ScheduleChange,
-    Trigger, UnfiredSchedule,
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Fires, Firing, PutSchedule, Schedule,
+    ScheduleChange, Trigger, UnfiredSchedule,
 };
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};

@@ -234,13 +234,12 @@ pub(crate) async fn submit_tenant(
         accepted: insert_jobs(tx, tenant_id, &new_jobs(&requests, &settled)).await?,
         existing: HashMap::new(),
     };
-    let replaced = settled.replaced_ids();
-    if !replaced.is_empty() {
-        end_replaced(tx, &replaced).await?;
+    if !settled.replaced.is_empty() {
+        end_replaced(tx, &settled.replaced).await?;
     }
     settled.record(tx, tenant_id).await?;
 
-    let stored_as = StoredAs::of(&stored, settled.answers);
+    let (stored_as, replaced) = (StoredAs::of(&stored, settled.answers), settled.replaced);
     rebind(tx, tenant_id, &stored_as.rebindings()).await?;
     let replays = bound.values().filter(|bound| !bound.fresh);
     let mut told: Vec<Told> = replays.flat_map(Bound::told).collect();

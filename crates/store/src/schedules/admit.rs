@@ -128,24 +128,15 @@ pub(super) struct Keys(Vec<(TenantId, Settled)>);
 
 impl Keys {
     /// Cancels jobs that are replaced, and writes down who holds the keys. The new jobs must be stored by now. Answers
-    /// which jobs are cancelled, by the schedules that take their place.
-    pub(super) async fn record(
-        &self,
-        tx: &mut PgTransaction<'static>,
-        held: &[Held],
-    ) -> Result<HashMap<usize, Vec<JobId>>, Error> {
-        let mut cancelled: HashMap<usize, Vec<JobId>> = HashMap::new();
+    /// which jobs are cancelled.
+    pub(super) async fn record(&self, tx: &mut PgTransaction<'static>) -> Result<Vec<JobId>, Error> {
+        let mut cancelled = Vec::new();
         for (tenant_id, settled) in &self.0 {
             if !settled.replaced.is_empty() {
-                end_replaced(tx, &settled.replaced_ids()).await?;
+                end_replaced(tx, &settled.replaced).await?;
             }
             settled.record(tx, *tenant_id).await?;
-            for (key, id) in &settled.replaced {
-                let by = held.iter().position(|held| {
-                    held.tenant_id == *tenant_id && held.unique.is_some_and(|unique| unique.key == *key)
-                });
-                cancelled.entry(by.unwrap_or_default()).or_default().push(*id);
-            }
+            cancelled.extend(&settled.replaced);
         }
         Ok(cancelled)
     }
