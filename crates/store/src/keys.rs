@@ -116,15 +116,6 @@ impl Store {
         new: &NewApiKey<'_>,
         wish: Option<&Idempotency>,
     ) -> Result<Made<ApiKeyRecord>, Error> {
-        Made::after(self.issue_once(actor, new, wish).await, wish)
-    }
-
-    async fn issue_once(
-        &self,
-        actor: &Actor,
-        new: &NewApiKey<'_>,
-        wish: Option<&Idempotency>,
-    ) -> Result<Made<ApiKeyRecord>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
             return Ok(answer);

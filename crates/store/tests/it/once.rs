@@ -7,7 +7,7 @@ use domain::{Precondition, Scope, Scopes, TenantId};
 use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Executor as _};
 use store::{
-    EndpointSettings, Idempotency, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made, NewApiKey,
+    EndpointSettings, Error, Idempotency, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made, NewApiKey,
     NewSecret, NewTenant, NewUser, PutEndpoint, PutSchedule, Rotation, ScheduleChange, Successor,
     TenantLimits, User,
 };
@@ -243,6 +243,44 @@ async fn keys_and_tenants_are_made_once_too() {
     assert!(create().await.made().is_some());
     assert_eq!(create().await, Made::Before(id.to_string().into()));
     assert_eq!(world.how_many("select count(*) from tenant").await, 2);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_in_vain_is_in_progress_only_where_its_key_is_held() {
+    let world = World::new().await;
+    let mut first = world.db.superuser().await;
+    first.execute("begin").await.unwrap();
+    sqlx::query("insert into idempotency values ($1, 'k', $2, '{}', now() + interval '1 hour')")
+        .bind(world.tenant_id.0)
+        .bind(vec![7_u8; 32])
+        .execute(&mut first)
+        .await
+        .unwrap();
+    let (user, key) = tokio::join!(
+        world.user("ann@example.com", Some("k")),
+        world.key(1, Some("k"))
+    );
+    assert_eq!((user, key), (Made::InProgress, Made::InProgress));
+    first.execute("rollback").await.unwrap();
+
+    // Here somebody else holds the tenant's log, and the key is free.
+    let log = "begin; select from audit_head for update";
+    first.execute(log).await.unwrap();
+    let new = NewUser {
+        name: "Ann".to_owned(),
+        email: "ann@example.com".to_owned(),
+    };
+    let by = actor(world.tenant_id);
+    let waited = world.api.create_user(&by, &new, Some(&wish("k"))).await;
+    assert!(matches!(waited, Err(Error::Locked(_))), "{waited:?}");
+    first.execute("rollback").await.unwrap();
+    assert!(
+        world
+            .user("ann@example.com", Some("k"))
+            .await
+            .made()
+            .is_some()
+    );
 }
 
 impl World {
