@@ -121,7 +121,7 @@ impl Store {
             return Ok(answer);
         }
         if !has_room(&mut tx, actor.tenant_id, Limited::Keys).await? {
-            return Ok(Made::TooMany);
+            return Ok(Made::TooMany(Limited::Keys));
         }
         let key = insert(&mut tx, new).await?;
         audit::append(&mut tx, actor, creation(new)).await?;

@@ -84,7 +84,7 @@ pub use keys::{ApiKeyRecord, Authenticated, NewApiKey};
 pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
-pub use limits::{MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS};
+pub use limits::{Limited, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS};
 pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use once::Made;
 pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};

@@ -6,6 +6,7 @@ use sqlx::PgTransaction;
 
 use crate::error::Error;
 use crate::idempotency::{Bound, Idempotency, bind};
+use crate::limits::Limited;
 
 /// What became of a request that makes something.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -18,8 +19,8 @@ pub enum Made<T> {
     KeyReused,
     /// The first request with this key has not ended yet.
     InProgress,
-    /// The tenant has as many as it may have.
-    TooMany,
+    /// The tenant has as many of these as it may have.
+    TooMany(Limited),
 }
 
 impl<T> Made<T> {
@@ -27,7 +28,7 @@ impl<T> Made<T> {
     pub fn made(self) -> Option<T> {
         match self {
             Self::New(new) => Some(new),
-            Self::Before(_) | Self::KeyReused | Self::InProgress | Self::TooMany => None,
+            Self::Before(_) | Self::KeyReused | Self::InProgress | Self::TooMany(_) => None,
         }
     }
 }

@@ -71,7 +71,7 @@ impl Store {
             return Ok(answer);
         }
         if !has_room(&mut tx, actor.tenant_id, Limited::Users).await? {
-            return Ok(Made::TooMany);
+            return Ok(Made::TooMany(Limited::Users));
         }
         let row = sqlx::query_as!(
             UserRow,

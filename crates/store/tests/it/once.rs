@@ -7,8 +7,8 @@ use domain::{Precondition, Scope, Scopes, TenantId};
 use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Executor as _};
 use store::{
-    EndpointSettings, Error, Idempotency, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made, NewApiKey,
-    NewSecret, NewTenant, NewUser, PutEndpoint, PutSchedule, Rotation, ScheduleChange, Successor,
+    EndpointSettings, Error, Idempotency, Limited, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made,
+    NewApiKey, NewSecret, NewTenant, NewUser, PutEndpoint, PutSchedule, Rotation, ScheduleChange, Successor,
     TenantLimits, User,
 };
 use testkit::{actor, new_job};
@@ -124,7 +124,7 @@ async fn many_equal_requests_at_once_make_one() {
         answers.iter().all(|made| match made {
             Made::New(_) | Made::InProgress => true,
             Made::Before(told) => **told == id.to_string(),
-            Made::KeyReused | Made::TooMany => false,
+            Made::KeyReused | Made::TooMany(_) => false,
         }),
         "{answers:?}"
     );
@@ -256,16 +256,15 @@ async fn a_request_that_waits_in_vain_is_in_progress_only_where_its_key_is_held(
         .execute(&mut first)
         .await
         .unwrap();
-    let (user, key) = tokio::join!(
-        world.user("ann@example.com", Some("k")),
-        world.key(1, Some("k"))
-    );
+    let (user, key) = tokio::join!(world.user("ann@example.com", Some("k")), world.key(1, Some("k")));
     assert_eq!((user, key), (Made::InProgress, Made::InProgress));
     first.execute("rollback").await.unwrap();
 
     // Here somebody else holds the tenant's log, and the key is free.
-    let log = "begin; select from audit_head for update";
-    first.execute(log).await.unwrap();
+    first
+        .execute("begin; lock table audit_head in exclusive mode")
+        .await
+        .unwrap();
     let new = NewUser {
         name: "Ann".to_owned(),
         email: "ann@example.com".to_owned(),
@@ -274,13 +273,7 @@ async fn a_request_that_waits_in_vain_is_in_progress_only_where_its_key_is_held(
     let waited = world.api.create_user(&by, &new, Some(&wish("k"))).await;
     assert!(matches!(waited, Err(Error::Locked(_))), "{waited:?}");
     first.execute("rollback").await.unwrap();
-    assert!(
-        world
-            .user("ann@example.com", Some("k"))
-            .await
-            .made()
-            .is_some()
-    );
+    assert!(world.user("ann@example.com", Some("k")).await.made().is_some());
 }
 
 impl World {
@@ -306,7 +299,10 @@ async fn of_two_users_or_keys_that_come_at_once_one_is_the_last() {
         world.user("a@example.com", None),
         world.user("b@example.com", None)
     );
-    let refused = [&a, &b].iter().filter(|made| ***made == Made::TooMany).count();
+    let refused = [&a, &b]
+        .iter()
+        .filter(|made| ***made == Made::TooMany(Limited::Users))
+        .count();
     assert_eq!(refused, 1, "{a:?} {b:?}");
 
     world.fill(
@@ -316,7 +312,10 @@ async fn of_two_users_or_keys_that_come_at_once_one_is_the_last() {
     )
     .await;
     let (a, b) = tokio::join!(world.key(1, None), world.key(2, None));
-    let refused = [&a, &b].iter().filter(|made| ***made == Made::TooMany).count();
+    let refused = [&a, &b]
+        .iter()
+        .filter(|made| ***made == Made::TooMany(Limited::Keys))
+        .count();
     assert_eq!(refused, 1, "{a:?} {b:?}");
     let made = [a, b].into_iter().find_map(Made::made).unwrap();
     // One whose predecessor stops at once makes no more of them; one that is revoked makes room.
@@ -341,7 +340,7 @@ async fn of_two_users_or_keys_that_come_at_once_one_is_the_last() {
         rotate("00000000000000ab", Duration::ZERO).await,
         Rotation::Rotated(_)
     ));
-    assert_eq!(world.key(3, None).await, Made::TooMany);
+    assert_eq!(world.key(3, None).await, Made::TooMany(Limited::Keys));
     world
         .api
         .revoke_api_key(&by, "f000000000000001".parse().unwrap())
