@@ -55,6 +55,7 @@ mod quota;
 mod retention;
 mod row;
 mod schedules;
+mod setup;
 mod submit;
 mod tenants;
 mod unique;
@@ -96,6 +97,7 @@ pub use schedules::{
     DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Fires, Firing, PutSchedule, Schedule,
     ScheduleChange, Trigger, UnfiredSchedule,
 };
+pub use setup::{Login, LoginOutcome, Setup};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use unique::{PurgedUnique, UniqueCursor};
