@@ -7,7 +7,9 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
+use xtask::{
+    browser, contract, cost, drills, fuzz, python_client, root, services, sqlx, terraform, test, tidy,
+};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -82,6 +84,14 @@ enum Command {
         /// The modules and roots to check, such as `network` or `environments/prod`; all of them, if none is named.
         folders: Vec<String>,
     },
+    /// Computes what each environment costs in a month, and compares it with its budget and with `docs/cost.md`.
+    Cost {
+        /// Writes the tables of the document anew.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Checks the scripts in `drills/`, and runs those that need no account.
+    Drills,
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -142,6 +152,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
+        Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
+        Command::Drills => drills::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
     }
 }

@@ -2,6 +2,7 @@
 //! as an argument and answers with one sentence per breach, so that its tests can show it a breach.
 
 pub mod certificates;
+pub mod commands;
 pub mod environments;
 pub mod features;
 pub mod files;
@@ -10,6 +11,7 @@ pub mod links;
 pub mod machine_paths;
 pub mod manifests;
 pub mod metrics;
+pub mod proofs;
 pub mod runbooks;
 pub mod sizes;
 
@@ -53,8 +55,10 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(sizes::check(&files, sizes::LONG_FILES));
     complaints.extend(machine_paths::check(&files));
     complaints.extend(links::check(root, &files));
+    complaints.extend(commands::check(&files));
     complaints.extend(environments::check(&files));
     complaints.extend(certificates::check(&files, seconds_since_1970()));
+    complaints.extend(proofs::check(&files));
     complaints.extend(runbooks::check(&files));
     complaints.extend(metrics::check(&files));
     Ok(complaints)
