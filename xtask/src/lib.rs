@@ -26,6 +26,7 @@ pub mod ministack;
 pub mod node;
 pub mod openapi;
 pub mod phases;
+pub mod postgres17;
 pub mod programs;
 pub mod psql;
 pub mod python;

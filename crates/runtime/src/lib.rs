@@ -20,6 +20,7 @@ pub mod ops;
 pub mod process;
 pub mod random;
 pub mod secret;
+pub mod secrets_manager;
 pub mod shutdown;
 pub mod telemetry;
 pub mod trace;

@@ -174,9 +174,20 @@ module "worker" {
 locals {
   # RDS always makes this secret; emulators do not, and there the definition of the task is only there to be looked at.
   administrator = coalesce(module.database.master_secret_arn, module.secrets.arns["database/api"])
+
+  migrate_environment = {
+    DATABASE_URL                   = "postgres://${module.database.endpoint}:${module.database.port}/${module.database.db_name}?sslmode=verify-full"
+    PGSSLROOTCERT                  = local.certificates
+    TANDEM_KEY_ENVIRONMENT         = var.environment
+    TANDEM_API_LOGIN_SECRET_ARN    = module.secrets.arns["database/api"]
+    TANDEM_WORKER_LOGIN_SECRET_ARN = module.secrets.arns["database/worker"]
+    TANDEM_PEPPER_SECRET_ARN       = module.secrets.arns["pepper"]
+    TANDEM_OPERATOR_KEY_SECRET_ARN = module.secrets.arns["operator-key"]
+  }
 }
 
-# Migrations run before each release, as a task that ends. They alone have the administrator's password, for as long.
+# Migrations run before each release, as a task that ends. They alone have the administrator's password, for as long, and make
+# what is there once: the programs' logins, the pepper, and with another command the operators' first key.
 module "migrate" {
   source = "../ecs-service"
 
@@ -188,15 +199,13 @@ module "migrate" {
   entrypoint = ["/app/tandem"]
   command    = ["migrate"]
 
-  environment = {
-    DATABASE_URL  = "postgres://${module.database.endpoint}:${module.database.port}/${module.database.db_name}?sslmode=verify-full"
-    PGSSLROOTCERT = local.certificates
-  }
+  environment = local.migrate_environment
   secrets = {
     PGUSER     = "${local.administrator}:username::"
     PGPASSWORD = "${local.administrator}:password::"
   }
   secrets_kms_key_arn = var.kms_key_arn
+  task_policies       = local.key_policies
   log_retention_days  = var.monitoring.log_retention_days
 
   network = local.on_network

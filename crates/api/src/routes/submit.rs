@@ -10,7 +10,7 @@ use runtime::metric;
 use store::{Idempotency, Submission, Submitted, SubmittedJob};
 
 use super::jobs::{self, PREFERENCE_APPLIED};
-use super::made::{in_progress, key_reused};
+use super::made::{in_progress, key_reused, replayed};
 use crate::app::AppState;
 use crate::auth::Writer;
 use crate::body::{JsonBody, ReservedMemory};
@@ -140,7 +140,7 @@ pub(crate) async fn submit_batch(
         jobs,
     };
     let accepted = submit(&app, submission, body.memory, Via::Batch).await?;
-    let replayed = accepted.told();
+    let replayed = replayed(accepted.replayed);
     let jobs = accepted.jobs.into_iter().map(SubmittedBody::from).collect();
     Ok((StatusCode::ACCEPTED, replayed, Json(SubmittedBatch { jobs })).into_response())
 }
@@ -267,12 +267,7 @@ impl Accepted {
         let location =
             HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
         let existed = job.existed.then_some([("job-existed", "true")]);
-        ([(LOCATION, location)], self.told(), existed)
-    }
-
-    /// The header that tells a replay.
-    fn told(&self) -> Option<[(&'static str, &'static str); 1]> {
-        self.replayed.then_some([("idempotency-replayed", "true")])
+        ([(LOCATION, location)], replayed(self.replayed), existed)
     }
 }
 

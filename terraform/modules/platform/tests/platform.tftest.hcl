@@ -37,8 +37,24 @@ run "everything_is_made_wired_and_told" {
     error_message = "The deploy program must find what it reads and writes."
   }
   assert {
-    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "pepper"]
+    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "operator-key", "pepper"]
     error_message = "Each lane has its queues, each program its repository, each secret its place."
+  }
+  assert {
+    condition = { for key, secret in local.secrets : key => [secret.writers == [module.migrate.task_role_arn], contains(secret.readers, module.migrate.task_role_arn), length(secret.readers)] } == {
+      "database/api"    = [true, true, 2]
+      "database/worker" = [true, true, 2]
+      "operator-key"    = [true, true, 1]
+      "pepper"          = [true, true, 2]
+    }
+    error_message = "Only the task that migrates gives secrets their first values; a program reads its own besides, and nobody's task the operators' key."
+  }
+  assert {
+    condition = (
+      { for setting, key in { API_LOGIN = "database/api", WORKER_LOGIN = "database/worker", PEPPER = "pepper", OPERATOR_KEY = "operator-key" } : key => local.migrate_environment["TANDEM_${setting}_SECRET_ARN"] } == module.secrets.arns
+      && local.migrate_environment.TANDEM_KEY_ENVIRONMENT == "test" && local.migrate_environment.PGSSLROOTCERT == "/app/rds-ca.pem"
+    )
+    error_message = "The task that migrates must know all that it makes."
   }
   assert {
     condition     = output.copies.vault_arn != null && output.copies.automated_backups_arn != null && length(module.budget) == 1 && local.replica_region != null
