@@ -90,8 +90,14 @@ fn verdict(task: &Task) -> Result<(), String> {
     } else {
         format!(" ({})", task.reasons.join("; "))
     };
+    let ended_by_itself = task
+        .stop_code
+        .as_deref()
+        .is_none_or(|it| it == "EssentialContainerExited");
     match task.exit_code {
-        Some(0) => Ok(()),
+        Some(0) if ended_by_itself => Ok(()),
+        // Whoever is told to stop may end with success, in the middle of its work.
+        Some(0) => Err(format!("it was stopped before its end{because}")),
         Some(code) => Err(format!("exit code {code}{because}")),
         None => Err(format!("no exit code, so it did not run to its end{because}")),
     }
@@ -120,32 +126,42 @@ mod tests {
 
     #[test]
     fn only_exit_code_zero_is_success() {
-        let task = |exit_code, reasons: &[&str]| Task {
+        let task = |exit_code, stop_code: &str, reasons: &[&str]| Task {
             arn: "arn:aws:ecs:r:1:task/tandem/abc".to_owned(),
             status: "STOPPED".to_owned(),
             exit_code,
+            stop_code: Some(stop_code.to_owned()),
             reasons: reasons.iter().map(|&it| it.to_owned()).collect(),
         };
+        let exited = "EssentialContainerExited";
+        let told = |exit_code, stop_code, reasons: &[&str]| verdict(&task(exit_code, stop_code, reasons));
         assert_eq!(
-            verdict(&task(Some(0), &["Essential container in task exited"])),
+            told(Some(0), exited, &["Essential container in task exited"]),
             Ok(())
         );
-        assert_eq!(verdict(&task(Some(1), &[])), Err("exit code 1".to_owned()));
-        let killed = verdict(&task(
-            Some(137),
-            &["OutOfMemoryError: Container killed due to memory usage"],
-        ));
+        for (told, expected) in [
+            (told(Some(1), exited, &[]), "exit code 1"),
+            (
+                told(Some(137), exited, &["OutOfMemoryError: killed"]),
+                "exit code 137 (OutOfMemoryError: killed)",
+            ),
+            (
+                told(
+                    None,
+                    "TaskFailedToStart",
+                    &["CannotPullContainerError: not found"],
+                ),
+                "no exit code, so it did not run to its end (CannotPullContainerError: not found)",
+            ),
+            (
+                told(Some(0), "UserInitiated", &["by hand"]),
+                "it was stopped before its end (by hand)",
+            ),
+        ] {
+            assert_eq!(told.unwrap_err(), expected);
+        }
         assert_eq!(
-            killed.unwrap_err(),
-            "exit code 137 (OutOfMemoryError: Container killed due to memory usage)"
-        );
-        let never = verdict(&task(None, &["CannotPullContainerError: not found"]));
-        assert_eq!(
-            never.unwrap_err(),
-            "no exit code, so it did not run to its end (CannotPullContainerError: not found)"
-        );
-        assert_eq!(
-            stream("migrate", "migrate", &task(None, &[])),
+            stream("migrate", "migrate", &task(None, exited, &[])),
             "migrate/migrate/abc"
         );
     }

@@ -22,6 +22,8 @@ pub(crate) struct Task {
     pub(crate) status: String,
     /// Of its container; absent when that never started.
     pub(crate) exit_code: Option<i32>,
+    /// What made it stop, such as `EssentialContainerExited` or `UserInitiated`.
+    pub(crate) stop_code: Option<String>,
     /// Why it stopped, in ECS' words: of the container, then of the task.
     pub(crate) reasons: Vec<String>,
 }
@@ -94,6 +96,7 @@ fn read(task: &aws_sdk_ecs::types::Task) -> Task {
         arn: task.task_arn().unwrap_or_default().to_owned(),
         status: task.last_status().unwrap_or_default().to_owned(),
         exit_code: container.and_then(|it| it.exit_code()),
+        stop_code: task.stop_code().map(|it| it.as_str().to_owned()),
         reasons,
     }
 }

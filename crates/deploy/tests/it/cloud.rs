@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 pub(crate) use codedeploy::Deployment;
 pub(crate) use ecs::{Rollout, Service, Task};
 pub(crate) use serve::{Fault, Kill, When};
-pub(crate) use setup::{image, sha};
+pub(crate) use setup::{image, sha, template};
 
 /// The environment that there is.
 pub(crate) const NAME: &str = "tandem-test";

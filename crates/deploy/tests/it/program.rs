@@ -16,16 +16,21 @@ pub(crate) struct Ran {
 
 /// A command that knows this cloud and nothing else.
 pub(crate) fn command(cloud: &Cloud, arguments: &[&str]) -> Command {
+    command_at(&cloud.url, NAME, arguments)
+}
+
+/// A command that knows an environment at an endpoint.
+pub(crate) fn command_at(url: &str, name: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tandem-deploy"));
     command
         .args(arguments)
         .env_clear()
-        .env("AWS_ENDPOINT_URL", &cloud.url)
+        .env("AWS_ENDPOINT_URL", url)
         .env("AWS_REGION", "eu-west-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("TANDEM_DEPLOY_NAME", NAME)
+        .env("TANDEM_DEPLOY_NAME", name)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -111,7 +111,8 @@ fn arn(program: &str, revision: usize) -> String {
     format!("arn:aws:ecs:eu-west-1:111122223333:task-definition/{NAME}-{program}:{revision}")
 }
 
-fn template(program: &str) -> Value {
+/// A task definition as Terraform makes it, with no image in it.
+pub(crate) fn template(program: &str) -> Value {
     let repository = if program == "worker" { "worker" } else { "api" };
     json!({
         "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512",
