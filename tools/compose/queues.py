@@ -1,4 +1,5 @@
-"""Makes the lanes' queues and their dead-letter queues in an SQS emulator, as Terraform makes them in AWS.
+"""Makes the lanes' queues and their dead-letter queues in an SQS emulator, called as Terraform's module `queue` calls them
+in AWS, and with its times and redrive; without its encryption, policies, and defaults for receives and sizes.
 
     python queues.py http://sqs:4566 high default low
 
@@ -14,7 +15,9 @@ import urllib.request
 PATIENCE_SECS = 30
 MAX_RECEIVES = 10
 VISIBILITY_SECS = 30
-RETENTION_SECS = 14 * 24 * 60 * 60
+DAY_SECS = 24 * 60 * 60
+RETENTION_SECS = 4 * DAY_SECS
+DEAD_RETENTION_SECS = 14 * DAY_SECS
 
 
 def call(endpoint: str, action: str, request: dict) -> dict:
@@ -30,7 +33,6 @@ def call(endpoint: str, action: str, request: dict) -> dict:
 
 
 def create(endpoint: str, name: str, attributes: dict[str, str]) -> str:
-    attributes = {"MessageRetentionPeriod": str(RETENTION_SECS), **attributes}
     return call(endpoint, "CreateQueue", {"QueueName": name, "Attributes": attributes})["QueueUrl"]
 
 
@@ -54,9 +56,15 @@ def wait_for(endpoint: str) -> None:
 def main(endpoint: str, lanes: list[str]) -> None:
     wait_for(endpoint)
     for lane in lanes:
-        dead_letters = create(endpoint, f"tandem-local-{lane}-dlq", {})
+        dead_letters = create(
+            endpoint, f"tandem-local-{lane}-dead", {"MessageRetentionPeriod": str(DEAD_RETENTION_SECS)}
+        )
         redrive = {"deadLetterTargetArn": arn(endpoint, dead_letters), "maxReceiveCount": str(MAX_RECEIVES)}
-        attributes = {"VisibilityTimeout": str(VISIBILITY_SECS), "RedrivePolicy": json.dumps(redrive)}
+        attributes = {
+            "MessageRetentionPeriod": str(RETENTION_SECS),
+            "VisibilityTimeout": str(VISIBILITY_SECS),
+            "RedrivePolicy": json.dumps(redrive),
+        }
         print(create(endpoint, f"tandem-local-{lane}", attributes))
 
 

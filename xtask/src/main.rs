@@ -7,7 +7,7 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
+use xtask::{browser, contract, cost, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -82,6 +82,12 @@ enum Command {
         /// The modules and roots to check, such as `network` or `environments/prod`; all of them, if none is named.
         folders: Vec<String>,
     },
+    /// Computes what each environment costs in a month, and compares it with its budget and with `docs/cost.md`.
+    Cost {
+        /// Writes the tables of the document anew.
+        #[arg(long)]
+        write: bool,
+    },
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -142,6 +148,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
+        Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
         Command::Tidy => tidy::run(root()),
     }
 }

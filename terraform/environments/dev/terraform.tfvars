@@ -1,4 +1,4 @@
-# Development: comes and goes, sleeps at night, and holds nothing that anybody would miss. About 45 dollars a month.
+# Development: comes and goes, sleeps at night, and holds nothing that anybody would miss. Below 60 dollars a month.
 
 region      = "eu-west-1"
 dr_region   = "eu-central-1"
@@ -6,8 +6,8 @@ name        = "tandem-dev"
 environment = "dev"
 protected   = false
 
-# Nobody would pay for a firewall here, and a canary needs ordinary Fargate.
-without = ["waf", "canary"]
+# Nobody would pay for a firewall here.
+without = ["waf"]
 
 # Tasks have addresses of their own, which is cheaper than any NAT as long as there are few.
 network = {
@@ -33,6 +33,7 @@ database = {
   enhanced_monitoring_seconds = 0
 }
 
+# Deployments roll: a canary needs ordinary Fargate.
 api = {
   tasks       = 1
   max_tasks   = 2
@@ -60,5 +61,5 @@ monitoring = {
 }
 
 budget = {
-  limit_usd = 50
+  limit_usd = 60
 }

@@ -44,6 +44,9 @@ output "replica_endpoints" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms by what they watch, such as `cpu` or `storage`. Empty when alarms are off."
-  value       = { for watched, alarm in aws_cloudwatch_metric_alarm.this : watched => alarm.alarm_name }
+  description = "Names of the alarms by what they watch, such as `cpu`, `storage` or `<replica>-replica-lag`. Empty when alarms are off."
+  value = merge(
+    { for watched, alarm in aws_cloudwatch_metric_alarm.this : watched => alarm.alarm_name },
+    { for replica, alarm in aws_cloudwatch_metric_alarm.replica_lag : "${replica}-replica-lag" => alarm.alarm_name },
+  )
 }

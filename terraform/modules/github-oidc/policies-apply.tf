@@ -28,10 +28,21 @@ locals {
         Resource = "*"
       },
       {
-        Sid      = "Parameters"
+        Sid    = "Parameters"
+        Effect = "Allow"
+        Action = ["ssm:GetParameter", "ssm:GetParameters"]
+        Resource = concat(
+          [for arn in local.in_regions.ssm : "${arn}:parameter/${var.name}/*"],
+          # Where AWS tells the newest image for a NAT instance.
+          [for region in var.regions : "arn:${local.partition}:ssm:${region}::parameter/aws/service/ami-amazon-linux-latest/*"],
+        )
+      },
+      {
+        # To ask whether a bucket is there is to ask for what is in it.
+        Sid      = "AccessLogs"
         Effect   = "Allow"
-        Action   = ["ssm:GetParameter", "ssm:GetParameters"]
-        Resource = [for arn in local.in_regions.ssm : "${arn}:parameter/${var.name}/*"]
+        Action   = "s3:ListBucket"
+        Resource = "arn:${local.partition}:s3:::${var.name}-access-logs-*"
       },
       {
         Sid      = "ReadState"
@@ -161,6 +172,13 @@ locals {
       Action    = "kms:CreateKey"
       Resource  = "*"
       Condition = local.only_our_regions
+    },
+    {
+      # To make a vault asks for this too, and it knows no narrower resource.
+      Sid      = "NewVaults"
+      Effect   = "Allow"
+      Action   = "backup-storage:MountCapsule"
+      Resource = "*"
     },
     {
       # Keys have ids; those that RDS and others make are theirs, and their policies keep them.

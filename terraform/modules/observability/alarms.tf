@@ -44,9 +44,13 @@ locals {
       metric  = "dead_letters", stat = "Maximum", above = 0, minutes = 3
     }
   }
+  # Where all tasks stop at night, silence is as it should be. What workers do tell still counts.
+  when_missing = var.sleeps ? { missing = "notBreaching" } : {}
   wanted_worker_alarms = {
-    for name, alarm in local.worker_alarms : name => merge({ labels = {}, missing = "notBreaching", above = null, below = null, of = null }, alarm)
-    if var.application_metrics && (name != "dead-letters" || length(local.on_sqs) == 0)
+    for name, alarm in local.worker_alarms : name => merge(
+      { labels = {}, missing = "notBreaching", above = null, below = null, of = null }, alarm, local.when_missing,
+    )
+    if var.alarms && var.application_metrics && (name != "dead-letters" || length(local.on_sqs) == 0)
   }
 }
 
@@ -73,7 +77,7 @@ resource "aws_cloudwatch_metric_alarm" "worker" {
 
 # The database knows how old the oldest queued job is, also when its doorbell was lost or never sent.
 resource "aws_cloudwatch_metric_alarm" "oldest_queued" {
-  count = var.application_metrics ? 1 : 0
+  count = var.alarms && var.application_metrics ? 1 : 0
 
   alarm_name        = "${var.name}-oldest-queued"
   alarm_description = "A job has been queued for too long, as the database knows. Runbook: ${var.runbook_base}/backlog-age.md"
@@ -110,7 +114,7 @@ resource "aws_cloudwatch_metric_alarm" "oldest_queued" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "certificate" {
-  count = var.certificate == null ? 0 : 1
+  count = var.alarms && var.certificate != null ? 1 : 0
 
   alarm_name        = "${var.name}-certificate-expiry"
   alarm_description = "The certificate ends soon and has not been renewed. Runbook: ${var.runbook_base}/certificate-expiry.md"

@@ -61,7 +61,7 @@ locals {
       bad    = "1-within/100"
     }
   }
-  slos = { for name, slo in local.all_slos : name => slo if slo.is_known && contains(var.burn_rate_alarms, name) }
+  slos = { for name, slo in local.all_slos : name => slo if var.alarms && slo.is_known && contains(var.burn_rate_alarms, name) }
 
   burn_alarms = merge([
     for name, slo in local.slos : { for window, times in local.windows : "${name}-${window}" => merge(times, { slo = name }) }

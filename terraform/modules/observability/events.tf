@@ -1,16 +1,30 @@
 # What AWS tells as an event and not as a metric: deployments that failed, and a database that failed over or is in trouble.
 
 locals {
+  rolling_services = [for service in values(var.services) : service if service.codedeploy == null]
+  codedeploy_apps  = [for service in values(var.services) : service.codedeploy if service.codedeploy != null]
+
   events = {
+    # ECS tells this of the deployments that it makes itself.
     deployment-failed = {
-      is_known = length(var.services) > 0
+      is_known = length(local.rolling_services) > 0
       pattern = {
         source      = ["aws.ecs"]
         detail-type = ["ECS Deployment State Change"]
-        resources = [for service in values(var.services) : {
+        resources = [for service in local.rolling_services : {
           suffix = ":service/${service.cluster}/${service.service}"
         }]
         detail = { eventName = ["SERVICE_DEPLOYMENT_FAILED"] }
+      }
+      runbook = "bad-deploy"
+      urgency = "page"
+    }
+    canary-failed = {
+      is_known = length(local.codedeploy_apps) > 0
+      pattern = {
+        source      = ["aws.codedeploy"]
+        detail-type = ["CodeDeploy Deployment State-change Notification"]
+        detail      = { application = local.codedeploy_apps, state = ["FAILURE", "STOP"] }
       }
       runbook = "bad-deploy"
       urgency = "page"
@@ -29,7 +43,7 @@ locals {
       urgency = "ticket"
     }
   }
-  wanted_events = { for name, event in local.events : name => event if event.is_known }
+  wanted_events = { for name, event in local.events : name => event if var.alarms && event.is_known }
 }
 
 resource "aws_cloudwatch_event_rule" "this" {

@@ -35,7 +35,7 @@ locals {
       }
     }
   }
-  wanted_rollback_alarms = { for name, alarm in local.rollback_alarms : name => alarm if alarm.is_known }
+  wanted_rollback_alarms = { for name, alarm in local.rollback_alarms : name => alarm if var.alarms && alarm.is_known }
 }
 
 resource "aws_cloudwatch_metric_alarm" "rollback" {

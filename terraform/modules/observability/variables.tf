@@ -42,8 +42,8 @@ variable "certificate" {
 }
 
 variable "services" {
-  description = "The ECS services by role, `api` and `worker`: the names of their `cluster` and `service`."
-  type        = map(object({ cluster = string, service = string }))
+  description = "The ECS services by role, `api` and `worker`: the names of their `cluster` and `service`, and of the application in CodeDeploy that exchanges their tasks, if one does (`codedeploy`)."
+  type        = map(object({ cluster = string, service = string, codedeploy = optional(string) }))
   default     = {}
 
   validation {
@@ -82,6 +82,18 @@ variable "application_metrics" {
   description = "Whether the services publish metrics to CloudWatch. Without them there are only the alarms about what AWS measures itself."
   type        = bool
   default     = true
+}
+
+variable "alarms" {
+  description = "Whether there are alarms, and events that call somebody. The topics and the dashboards are there all the same."
+  type        = bool
+  default     = true
+}
+
+variable "sleeps" {
+  description = "Whether all tasks stop at times, such as at night. Then silence of the workers calls nobody."
+  type        = bool
+  default     = false
 }
 
 variable "slo" {

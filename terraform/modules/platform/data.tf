@@ -1,5 +1,13 @@
 # What is kept: the database, the lanes' queues, and secrets.
 
+locals {
+  database_alarms = {
+    enabled     = var.monitoring.alarms
+    topic_arns  = [module.observability.topic_arns.page]
+    connections = floor(0.8 * local.max_connections)
+  }
+}
+
 module "database" {
   source = "../database"
 
@@ -21,7 +29,7 @@ module "database" {
   apply_immediately           = !var.protected
   kms_key_arn                 = var.kms_key_arn
   log_retention_days          = var.monitoring.log_retention_days
-  alarms                      = { enabled = var.monitoring.alarms, topic_arns = [module.observability.topic_arns.page] }
+  alarms                      = local.database_alarms
   runbook_base                = var.monitoring.runbook_base
 }
 

@@ -7,13 +7,19 @@ module "observability" {
   load_balancer       = { arn_suffix = module.load_balancer.arn_suffix }
   certificate         = { arn = module.load_balancer.certificate_arn }
   # By name, not by the services' own outputs: their deployments look at the alarms that are made here.
-  services = { for service in ["api", "worker"] : service => { cluster = var.name, service = service } }
+  services = { for service in ["api", "worker"] : service => {
+    cluster    = var.name
+    service    = service
+    codedeploy = service == "api" && local.is_canary ? "${var.name}-api" : null
+  } }
   lanes = { for lane in var.lanes : lane => {
     queue_name = "${var.name}-${lane}"
     dlq_name   = "${var.name}-${lane}-dead"
   } }
   database_identifier = var.name
-  burn_rate_alarms    = var.monitoring.alarms ? var.monitoring.burn_rate_alarms : []
+  alarms              = var.monitoring.alarms
+  sleeps              = var.office_hours != null && !local.without.autoscaling
+  burn_rate_alarms    = var.monitoring.burn_rate_alarms
   dashboards          = var.monitoring.dashboards
   subscribers         = var.monitoring.subscribers
   runbook_base        = var.monitoring.runbook_base

@@ -57,9 +57,23 @@ output "topic_arns" {
   value       = module.observability.topic_arns
 }
 
+output "alarm_names" {
+  description = "The alarms of all parts; none with monitoring.alarms = false."
+  value = sort(concat(
+    module.observability.alarm_names,
+    values(module.database.alarm_names),
+    flatten([for part in concat([module.api, module.worker], values(module.queue)) : values(part.alarm_names)]),
+  ))
+}
+
 output "dashboard_names" {
   description = "The dashboards by what they show."
   value       = module.observability.dashboard_names
+}
+
+output "application_metrics" {
+  description = "Whether the services publish metrics of their own, which cost something."
+  value       = var.monitoring.application_metrics
 }
 
 output "copies" {

@@ -23,6 +23,14 @@ variable "api" {
   }
 }
 
+locals {
+  # What PostgreSQL on RDS allows by itself, which follows from the memory of the class.
+  max_connections = coalesce(
+    var.database.max_connections,
+    lookup({ micro = 80, small = 180, medium = 390, large = 830 }, split(".", var.database.instance_class)[2], 5000),
+  )
+}
+
 variable "worker" {
   description = "The worker: the size of a task, how many of them on ordinary Fargate (on_demand_base) and how the others are divided, jobs at a time (concurrency) and the share of them that scaling keeps busy (load_percent), after how many seconds of waiting it hurries (age_seconds), connections to the database, the TCP ports that targets of jobs may have, and further settings."
   type = object({
@@ -53,10 +61,7 @@ variable "worker" {
   }
 
   validation {
-    condition = 2 * (var.api.max_tasks * var.api.connections + var.worker.max_tasks * var.worker.connections) + 10 <= coalesce(
-      var.database.max_connections,
-      lookup({ micro = 80, small = 180, medium = 390, large = 830 }, split(".", var.database.instance_class)[2], 5000),
-    )
+    condition     = 2 * (var.api.max_tasks * var.api.connections + var.worker.max_tasks * var.worker.connections) + 10 <= local.max_connections
     error_message = "worker.max_tasks and api.max_tasks, times their connections, must fit into the database twice with ten to spare: a deployment runs the old and the new tasks side by side."
   }
 }

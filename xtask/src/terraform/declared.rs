@@ -77,6 +77,8 @@ pub fn complaints(files: &BTreeMap<PathBuf, String>, readme: Option<&str>) -> Ve
                     }
                 }
                 "output" => complaints.extend(lacks(&block, &["description"])),
+                // What validations share with the module. That it refers to variables only is seen when they are planned.
+                "locals" => continue,
                 _ if has_variables_only(path) => {
                     complaints.push(format!("{name} must not stand in {}", path.display()));
                 }
@@ -90,7 +92,7 @@ pub fn complaints(files: &BTreeMap<PathBuf, String>, readme: Option<&str>) -> Ve
     complaints
 }
 
-/// Whether a file has variables and nothing else in it.
+/// Whether a file has variables, and locals that follow from them, and nothing else in it.
 pub fn has_variables_only(path: &Path) -> bool {
     path.file_name()
         .is_some_and(|name| name.to_string_lossy().starts_with("variables"))
@@ -198,9 +200,12 @@ variable \"bare\" {}
     }
 
     #[test]
-    fn a_file_of_variables_has_nothing_else_and_a_folder_has_a_readme() {
+    fn a_file_of_variables_has_no_resource_and_a_folder_has_a_readme() {
         let found = complaints(
-            &files(&[("variables.tf", "resource \"aws_vpc\" \"this\" {\n}\n")]),
+            &files(&[(
+                "variables.tf",
+                "locals {\n}\n\nresource \"aws_vpc\" \"this\" {\n}\n",
+            )]),
             None,
         );
         assert_eq!(

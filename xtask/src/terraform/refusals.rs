@@ -2,7 +2,7 @@
 //! `{"variables": {…}, "refused": "…"}`. The variables replace those of `tests/valid.tfvars.json`, which are accepted.
 //!
 //! Only the files of variables are planned, in a folder of their own: that needs no provider, so a case takes a tenth
-//! of a second. A validation can therefore refer to other variables, and to nothing else.
+//! of a second. A validation can therefore refer to other variables and to locals beside them, and to nothing else.
 
 use std::collections::BTreeMap;
 use std::fs;

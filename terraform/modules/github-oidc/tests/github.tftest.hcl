@@ -115,6 +115,28 @@ run "policies_are_as_narrow_as_they_can_be" {
   }
 }
 
+run "what_is_needed_beside_names_that_are_ours_is_allowed" {
+  assert {
+    condition = one([for s in jsondecode(output.policies["read"]).Statement : s.Resource if s.Sid == "Parameters"]) == [
+      "arn:aws:ssm:eu-central-1:111122223333:parameter/tandem-prod/*",
+      "arn:aws:ssm:eu-west-1:111122223333:parameter/tandem-prod/*",
+      "arn:aws:ssm:eu-central-1::parameter/aws/service/ami-amazon-linux-latest/*",
+      "arn:aws:ssm:eu-west-1::parameter/aws/service/ami-amazon-linux-latest/*",
+    ]
+    error_message = "Whoever plans must learn which image a NAT instance gets, and read no other parameter of AWS."
+  }
+  assert {
+    condition = one([for s in jsondecode(output.policies["read"]).Statement : [s.Action, s.Resource] if s.Sid == "AccessLogs"]) == [
+      "s3:ListBucket", "arn:aws:s3:::tandem-prod-access-logs-*",
+    ]
+    error_message = "Whoever plans must find the bucket of the load balancer's logs."
+  }
+  assert {
+    condition     = one([for s in jsondecode(output.policies["apply-data"]).Statement : s.Action if s.Sid == "NewVaults"]) == "backup-storage:MountCapsule"
+    error_message = "Whoever applies must be able to make a vault."
+  }
+}
+
 run "a_deployment_can_do_little" {
   assert {
     condition = jsonencode(one([for s in jsondecode(output.policies["deploy"]).Statement : [sort(s.Resource), s.Condition] if s.Sid == "PassTaskRoles"])) == jsonencode([

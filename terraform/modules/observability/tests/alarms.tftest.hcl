@@ -193,6 +193,31 @@ run "events_are_ours_and_reach_a_topic" {
   }
 }
 
+run "a_canary_that_fails_pages_too" {
+  variables {
+    services = {
+      api    = { cluster = "tandem-test", service = "tandem-test-api", codedeploy = "tandem-test-api" }
+      worker = { cluster = "tandem-test", service = "tandem-test-worker" }
+    }
+  }
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.this["canary-failed"].event_pattern) == {
+      source      = ["aws.codedeploy"]
+      detail-type = ["CodeDeploy Deployment State-change Notification"]
+      detail      = { application = ["tandem-test-api"], state = ["FAILURE", "STOP"] }
+    }
+    error_message = "Deployments that CodeDeploy ends or that somebody stops must be told, and only those of our application."
+  }
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.this["deployment-failed"].event_pattern).resources == [{ suffix = ":service/tandem-test/tandem-test-worker" }]
+    error_message = "ECS tells only of services that roll."
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.this["canary-failed"].arn == "arn:aws:sns:eu-central-1:111122223333:tandem-test-page"
+    error_message = "A canary that fails must page."
+  }
+}
+
 run "subscribers_are_told_by_urgency" {
   variables {
     subscribers = { page = ["https://events.example.com/x", "oncall@example.com"], ticket = ["team@example.com"] }

@@ -56,6 +56,37 @@ run "without_metrics_of_the_services_no_alarm_is_about_them" {
   }
 }
 
+run "alarms_can_be_left_away" {
+  variables {
+    alarms              = false
+    load_balancer       = { arn_suffix = "app/tandem-test/0123456789abcdef" }
+    certificate         = { arn = "arn:aws:acm:eu-central-1:111122223333:certificate/0" }
+    database_identifier = "tandem-test"
+    services            = { worker = { cluster = "tandem-test", service = "tandem-test-worker" } }
+  }
+  assert {
+    condition     = length(output.alarm_names) == 0 && length(aws_cloudwatch_event_rule.this) == 0 && length(aws_cloudwatch_event_target.this) == 0
+    error_message = "There must be neither alarms nor events."
+  }
+  assert {
+    condition     = output.rollback_alarm_names == { api = [], worker = [] } && length(output.topic_arns) == 2 && length(output.dashboard_names) == 5
+    error_message = "No deployment may wait for an alarm that is not there; topics and dashboards are."
+  }
+}
+
+run "silence_of_what_sleeps_is_no_alarm" {
+  variables {
+    sleeps = true
+  }
+  assert {
+    condition = (
+      alltrue([for alarm in aws_cloudwatch_metric_alarm.worker : alarm.treat_missing_data == "notBreaching"])
+      && length(setintersection(keys(aws_cloudwatch_metric_alarm.worker), ["maintenance-missing", "workers"])) == 2
+    )
+    error_message = "Nobody is called at night, and somebody is when workers tell that they are too few."
+  }
+}
+
 run "promises_are_chosen_and_keys_brought" {
   variables {
     burn_rate_alarms = ["pickup"]

@@ -21,7 +21,7 @@ variables {
   api           = { tasks = 1, max_tasks = 1, spot = true }
   worker        = { tasks = 1, max_tasks = 1, on_demand_base = 0 }
   budget        = { limit_usd = 100 }
-  monitoring    = { application_metrics = false, alarms = false, dashboards = [] }
+  monitoring    = { application_metrics = true, alarms = false, dashboards = [] }
 }
 
 run "what_is_left_away_is_not_paid_for" {
@@ -38,12 +38,16 @@ run "what_is_left_away_is_not_paid_for" {
     error_message = "Deployments must be rolling, and the name somebody else's."
   }
   assert {
-    condition     = length(module.api.alarm_names) == 0 && length(module.queue["default"].alarm_names) == 0 && length(output.dashboard_names) == 0
+    condition     = length(module.api.alarm_names) == 0 && length(module.queue["default"].alarm_names) == 0 && length(output.alarm_names) == 0 && length(output.dashboard_names) == 0
     error_message = "There must be no alarms and no dashboards."
   }
   assert {
     condition     = output.copies == null && length(module.dr) == 0 && length(module.budget) == 0 && local.replica_region == null
     error_message = "There must be neither copies nor a budget."
+  }
+  assert {
+    condition     = local.database_alarms.connections == 64
+    error_message = "Of the 80 connections that a micro allows, 64 are too many."
   }
   assert {
     condition     = keys(output.queue_urls) == ["default"]

@@ -60,6 +60,16 @@ run "everything_is_made_wired_and_told" {
     error_message = "There must be copies of backups and secrets elsewhere, and a budget."
   }
   assert {
+    condition = length(setsubtract([
+      for alarm in ["workers", "api-cpu", "worker-missing-tasks", "database-connections", "high-dead-letters"] : "tandem-test-${alarm}"
+    ], output.alarm_names)) == 0
+    error_message = "The alarms of all parts must be told."
+  }
+  assert {
+    condition     = local.database_alarms.connections == 144
+    error_message = "Of the 180 connections that a small allows, 144 are too many."
+  }
+  assert {
     condition     = length(output.egress_ips) == 1 && module.network.task_subnet_ids == module.network.private_subnet_ids
     error_message = "Tasks must stand in private subnets, behind one address."
   }
