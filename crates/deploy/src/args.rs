@@ -10,7 +10,7 @@ use crate::wait::Pace;
 
 /// Brings a release into an environment, and takes it back.
 ///
-/// Region, credentials and endpoint are those of the AWS SDK: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL and so on. What an
+/// Region, credentials and endpoint are those of the AWS SDK: `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL` and so on. What an
 /// environment consists of is read from the SSM parameter /<name>/deploy, which Terraform writes. A command that was
 /// interrupted or killed is run again, and goes on from what it finds.
 ///
@@ -202,7 +202,7 @@ pub(crate) struct PromoteArgs {
     /// The branch that it must have run for
     #[arg(long, default_value = "refs/heads/develop")]
     pub(crate) source_ref: String,
-    /// Also write what is printed to the end of this file, such as "$GITHUB_OUTPUT"
+    /// Also write what is printed to the end of this file, such as `$GITHUB_OUTPUT`
     #[arg(long)]
     pub(crate) output: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@
 
 use crate::aws::{Error, Suspension};
 use crate::digest::Program;
+use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::session::Session;
 
@@ -46,6 +47,25 @@ pub(crate) async fn give_back(session: &Session, program: Program) -> Result<(),
         }
         Some(_) | None => Ok(()),
     }
+}
+
+/// As [`give_back`], and only tells when that fails: it is no reason to undo what it was held for. [`give_back_all`] comes
+/// after it.
+pub(crate) async fn give_back_soon(session: &Session, program: Program) {
+    if let Err(error) = give_back(session, program).await {
+        output::note(&format!("{program}: scaling in is not given back yet: {error}"));
+    }
+}
+
+/// Lets tasks of all programs be taken away again; the last thing that a run does.
+pub(crate) async fn give_back_all(session: &Session) -> Result<(), Failure> {
+    for program in Program::ALL {
+        give_back(session, program).await.map_err(|error| {
+            let why = format!("all is as it should be, but scaling in of the {program} is still suspended: {error}. Run it again");
+            Failure::new(Exit::InBetween, why)
+        })?;
+    }
+    Ok(())
 }
 
 /// What a program is spared; `None` when nothing scales it.

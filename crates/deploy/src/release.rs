@@ -125,6 +125,7 @@ impl Release<'_> {
                     format!("everything runs, but is not recorded: {error}; release again"),
                 )
             })?;
+        hold::give_back_all(self.session).await?;
         let what = if is_running { "runs already" } else { "released" };
         for image in self.images {
             output::line(&format!("{what} {}@{}", image.program, image.digest));
@@ -159,13 +160,10 @@ impl Release<'_> {
             (_, Some(_)) => {
                 let shifted = self.shift(program, step).await;
                 // Whatever came of it.
-                hold::give_back(self.session, program).await?;
+                hold::give_back_soon(self.session, program).await;
                 shifted?;
             }
             (_, None) => self.roll(program, step).await?,
-        }
-        if facts.codedeploy.is_some() && *step == Step::Nothing && self.is_at_rest(program) {
-            hold::give_back(self.session, program).await?;
         }
         self.fill(program).await
     }
@@ -322,16 +320,6 @@ impl Release<'_> {
                 "interrupted at the {program}: {what}, and turns back by itself when that fails. The same command goes on; `rollback` turns back"
             ),
         )
-    }
-
-    fn is_at_rest(&self, program: Program) -> bool {
-        let state = self.states.iter().find(|state| state.program == program);
-        state.is_some_and(|state| {
-            matches!(
-                state.change,
-                plan::Change::Nothing | plan::Change::KeepingOld { .. }
-            )
-        })
     }
 
     /// The revision to wait for: what is under way, or the new one.

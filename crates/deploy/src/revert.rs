@@ -42,7 +42,7 @@ pub(crate) async fn to(
     pace: Pace,
 ) -> Result<(), Broken> {
     let turned = turn(session, program, goal, pace).await;
-    hold::give_back(session, program).await?;
+    hold::give_back_soon(session, program).await;
     turned
 }
 

@@ -12,7 +12,7 @@ use crate::look::Found;
 use crate::plan::{self, BackStep};
 use crate::rolling::Broken;
 use crate::session::Session;
-use crate::{images, output, record, revert};
+use crate::{hold, images, output, record, revert};
 
 pub(crate) async fn run(args: &RollbackArgs) -> Result<Exit, Failure> {
     let to = of_each(&args.to, &[]).map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -45,6 +45,7 @@ pub(crate) async fn run(args: &RollbackArgs) -> Result<Exit, Failure> {
             });
         }
     }
+    hold::give_back_all(&session).await?;
     for (program, digest) in &goals {
         let what = if runs_already { "runs already" } else { "back to" };
         output::line(&format!("{what} {program}@{digest}"));

@@ -5,6 +5,10 @@ use crate::digest::Program;
 use crate::session::Session;
 use crate::wait::{Pace, Seen, Stopped, until};
 
+/// How often to look before it is believed that a deployment which has just begun is gone: ECS may show for a moment what was
+/// there before.
+const LOOKS_FOR_START: u32 = 6;
+
 /// How a change of a program ended that did not do what it should.
 #[derive(Debug)]
 pub(crate) enum Broken {
@@ -54,11 +58,17 @@ pub(crate) async fn arrive(
     revision: &str,
     pace: Pace,
 ) -> Result<(), Broken> {
+    let mut looks = 0;
     let mut reason = "ECS has turned back, or somebody else has".to_owned();
     let turned_back = until(program.name(), pace, &session.stop, async || {
         let service = service(session, program).await?;
         if let Some((_, given_up)) = service.given_up.iter().find(|(of, _)| of == revision) {
             reason.clone_from(given_up);
+        }
+        let is_known = service.revision == revision || !service.given_up.is_empty();
+        looks = if is_known { LOOKS_FOR_START } else { looks + 1 };
+        if looks < LOOKS_FOR_START {
+            return Ok(Seen::Not("beginning".to_owned()));
         }
         Ok(match (service.revision == revision, service.rollout) {
             (true, Rollout::InProgress(stands)) => Seen::Not(stands),

@@ -84,7 +84,6 @@ fn is_throttled(code: &str) -> bool {
             | "ThrottledException"
             | "TooManyRequestsException"
             | "RequestLimitExceeded"
-            | "LimitExceededException"
             | "ConcurrentUpdateException"
             | "TooManyUpdates"
     )

@@ -74,6 +74,37 @@ async fn a_refusal_is_told_and_what_was_begun_is_turned_back() {
     assert!(!cloud.world().suspended["api"][0]);
 }
 
+#[tokio::test]
+async fn scaling_that_can_not_be_given_back_undoes_nothing() {
+    let cloud = Cloud::running('1').await;
+    let arguments = release('2', &[]);
+    let arguments: Vec<&str> = arguments
+        .iter()
+        .map(|it| if it == "5ms" { "200ms" } else { it })
+        .collect();
+    let child = start(&cloud, &arguments);
+    eventually("requests move", SOON, async || {
+        cloud
+            .world()
+            .changes
+            .iter()
+            .any(|it| it == "CreateDeployment")
+            .then_some(())
+    })
+    .await;
+    cloud.fault("RegisterScalableTarget", Fault::Denied, 2);
+    let ran = end(child).await;
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(
+        ran.err.contains("scaling in of the api is still suspended"),
+        "{ran:?}"
+    );
+    assert_eq!((cloud.recorded().as_str(), cloud.runs().as_str()), ("2121", "22"));
+    assert!(cloud.world().suspended["api"][0]);
+    assert_eq!(releases(&cloud, '2', &[]).await.code, 0);
+    assert!(!cloud.world().suspended["api"][0]);
+}
+
 /// Kills a release of 2 at its change number `at`; answers whether there was one.
 async fn killed(cloud: &Cloud, at: usize, when: When) -> bool {
     let now = Arc::new(Notify::new());

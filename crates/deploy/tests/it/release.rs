@@ -295,6 +295,29 @@ async fn what_takes_too_long_is_turned_back() {
 }
 
 #[tokio::test]
+async fn a_first_release_that_fails_has_nothing_to_go_back_to() {
+    let cloud = Cloud::new().await;
+    cloud.world().broken.insert(sha('4'));
+    let digests = format!("{},{}", image("api", '4'), image("worker", '3'));
+    let ran = run(
+        &cloud,
+        &["release", "--digest", &digests, "--poll-interval", "5ms"],
+    )
+    .await;
+    assert_eq!(ran.code, 5, "{ran:?}");
+    assert!(
+        ran.err.contains("tasks do not become healthy")
+            && ran.err.contains("nothing before the first release"),
+        "{ran:?}"
+    );
+    assert_eq!(cloud.recorded(), "----");
+    // The next one does.
+    let ran = releases(&cloud, '5', &[]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!((cloud.recorded().as_str(), cloud.runs().as_str()), ("5-5-", "55"));
+}
+
+#[tokio::test]
 async fn a_command_line_that_makes_no_sense_is_one() {
     let cloud = Cloud::running('1').await;
     for (digests, told) in [

@@ -40,6 +40,14 @@ run "everything_is_made_wired_and_told" {
     condition     = aws_ssm_parameter.deploy.name == "/tandem-test/deploy" && jsondecode(aws_ssm_parameter.deploy.insecure_value) == jsondecode(jsonencode(output.deploy))
     error_message = "The deploy program must find all that it must know by the environment's name."
   }
+  # The deploy program is tested with this file.
+  assert {
+    condition = length(toset([for facts in [output.deploy, jsondecode(file("../../../crates/deploy/tests/it/cloud/facts.json"))] : jsonencode([
+      keys(facts), [for service in ["api", "worker"] : keys(facts.services[service])], keys(facts.services.api.codedeploy),
+      keys(facts.services.api.digest_parameters), keys(facts.migrate),
+    ])])) == 1
+    error_message = "What the deploy program is told must be what its tests tell it: ${jsonencode(output.deploy)}"
+  }
   # A standard parameter, which costs nothing, has no more.
   assert {
     condition     = length(aws_ssm_parameter.deploy.insecure_value) < 4096

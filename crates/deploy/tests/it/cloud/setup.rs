@@ -129,21 +129,7 @@ pub(crate) fn template(program: &str) -> Value {
     })
 }
 
-/// What Terraform writes into the parameter `/<name>/deploy`; the platform's own tests look at the same names.
+/// What Terraform writes into the parameter `/<name>/deploy`: the tests of the module `platform` compare it with this file.
 fn deploy() -> Value {
-    let service = |program: &str, codedeploy: Value| {
-        json!({
-            "name": program, "family": format!("{NAME}-{program}"), "template": arn(program, 1),
-            "repository_url": format!("{REGISTRY}/{program}"), "codedeploy": codedeploy, "least_tasks": 2,
-            "digest_parameters": { "digest": format!("/{NAME}/{program}/digest"), "previous_digest": format!("/{NAME}/{program}/previous_digest") },
-        })
-    };
-    json!({
-        "environment": "test", "cluster": NAME, "url": null, "is_scaled": true,
-        "services": { "api": service("api", json!({ "app": format!("{NAME}-api"), "group": "api" })), "worker": service("worker", Value::Null) },
-        "migrate": {
-            "template": arn("migrate", 1), "repository_url": format!("{REGISTRY}/api"), "subnet_ids": ["subnet-1", "subnet-2"],
-            "sg_ids": ["sg-1"], "assign_public_ip": false, "log_group": format!("/{NAME}/migrate"),
-        },
-    })
+    serde_json::from_str(include_str!("facts.json")).unwrap()
 }
