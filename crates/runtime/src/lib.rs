@@ -9,6 +9,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+pub mod build;
 pub mod clock;
 pub mod credential;
 pub mod database;

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use runtime::telemetry::MetricsHandle;
+use runtime::{build, metric};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,6 +25,13 @@ pub(crate) struct Health {
     /// `ok`, or what is wrong, by what was looked at.
     #[schema(value_type = std::collections::HashMap<String, String>)]
     checks: BTreeMap<&'static str, String>,
+    /// The version that answers.
+    // Not required, so that clients do not hold its absence against an older api.
+    #[schema(required = false)]
+    version: &'static str,
+    /// The commit that it was built from.
+    #[schema(required = false)]
+    commit: &'static str,
 }
 
 /// Whether the process is alive
@@ -37,6 +45,8 @@ pub(crate) async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",
         checks: BTreeMap::new(),
+        version: build::VERSION,
+        commit: build::COMMIT,
     })
 }
 
@@ -71,6 +81,8 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
         Json(Health {
             status,
             checks: told.collect(),
+            version: build::VERSION,
+            commit: build::COMMIT,
         }),
     )
 }

@@ -37,6 +37,29 @@ run "everything_is_made_wired_and_told" {
     error_message = "The deploy program must find what it reads and writes."
   }
   assert {
+    condition     = aws_ssm_parameter.deploy.name == "/tandem-test/deploy" && jsondecode(aws_ssm_parameter.deploy.insecure_value) == jsondecode(jsonencode(output.deploy))
+    error_message = "The deploy program must find all that it must know by the environment's name."
+  }
+  # The deploy program is tested with this file.
+  assert {
+    condition = length(toset([for facts in [output.deploy, jsondecode(file("../../../crates/deploy/tests/it/cloud/facts.json"))] : jsonencode([
+      keys(facts), [for service in ["api", "worker"] : keys(facts.services[service])], keys(facts.services.api.codedeploy),
+      keys(facts.services.api.digest_parameters), keys(facts.migrate),
+    ])])) == 1
+    error_message = "What the deploy program is told must be what its tests tell it: ${jsonencode(output.deploy)}"
+  }
+  # A standard parameter, which costs nothing, has no more.
+  assert {
+    condition     = length(aws_ssm_parameter.deploy.insecure_value) < 4096
+    error_message = "What the deploy program must know must fit into a parameter."
+  }
+  assert {
+    condition = (alltrue([for service in ["api", "worker"] : output.deploy.services[service].template == { api = module.api, worker = module.worker }[service].task_definition_arn])
+      && output.deploy.migrate.template == module.migrate.task_definition_arn
+    && output.deploy.is_scaled && output.deploy.environment == "test" && output.deploy.url == output.url)
+    error_message = "The deploy program must know the settings of the next release, and where to try it."
+  }
+  assert {
     condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "operator-key", "pepper"]
     error_message = "Each lane has its queues, each program its repository, each secret its place."
   }
