@@ -7,7 +7,7 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
+use xtask::{browser, contract, emulated, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -82,6 +82,11 @@ enum Command {
         /// The modules and roots to check, such as `network` or `environments/prod`; all of them, if none is named.
         folders: Vec<String>,
     },
+    /// Makes the environments of `terraform/` in an emulator of AWS, from nothing and to nothing again.
+    Emulated {
+        /// Those to make, such as `dev`; all of them, if none is named.
+        environments: Vec<String>,
+    },
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -142,6 +147,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
+        Command::Emulated { environments } => emulated::run(root(), &Interrupts::catch()?, &environments),
         Command::Tidy => tidy::run(root()),
     }
 }
