@@ -7,5 +7,18 @@ without = [
   "backup_copy", # it copies no backups to another region
 ]
 
+# It has no call that lets an instance pass on what is not its own, so a gateway takes the instance's place.
+network = {
+  cidr        = "10.21.0.0/16"
+  egress_mode = "nat_gateway_single"
+  flow_logs   = false
+}
+
+# It copies no images to another region.
+images = {
+  create = true
+  prefix = "tandem"
+}
+
 # A test takes away what it has made.
 protected = false

@@ -1,33 +1,44 @@
 //! `cargo xtask emulated`: makes each environment in an emulator of AWS, from nothing and to nothing again, with the values
 //! that it has. What the emulator lacks is switched off, see `terraform/emulated`.
 
+mod alarm;
 pub mod defects;
 mod inventory;
+mod programs;
+mod task;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use local_postgres::{LocalPostgres, StopMode};
 use serde_json::Value;
 
 use crate::cloud::Cloud;
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
 use crate::ministack::Ministack;
+use crate::policies::{self, Planned};
+use crate::programs::built;
 use crate::python;
+use crate::services::start_postgres;
 use crate::terraform::Look;
 use crate::terraform::account::{Account, REGION};
 use crate::terraform::environment::{ENVIRONMENTS, Environment, Extent};
 use crate::terraform::program::Terraform;
 
 use defects::Defect;
+use programs::Trial;
 
 /// How many environments are made at a time: Terraform's provider waits for most of it, and needs a core for the rest.
 const AT_ONCE: usize = 2;
 const DEFECTS: &str = "terraform/emulated/defects.json";
+/// Where the programs are tried: it has the alarms that development does without.
+const TRIED: &str = "staging";
 
 /// Makes these environments, or all.
 ///
@@ -37,7 +48,10 @@ const DEFECTS: &str = "terraform/emulated/defects.json";
 /// code.
 pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<ExitCode> {
     let mut counts = Counts::default();
-    make(root, interrupts, wanted, &mut counts)?;
+    let postgres = start_postgres(root, interrupts)?;
+    let made = make(root, interrupts, &postgres, wanted, &mut counts);
+    postgres.stop(StopMode::Immediate)?;
+    made?;
     println!("{counts}");
     Ok(if counts.is_success() {
         ExitCode::SUCCESS
@@ -47,14 +61,20 @@ pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<Ex
 }
 
 /// Makes all of them for the ordinary test run. What keeps it from running counts as a failure.
-pub fn count(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
-    if let Err(error) = make(root, interrupts, &[], counts) {
+pub fn count(root: &Path, interrupts: &Interrupts, postgres: &LocalPostgres, counts: &mut Counts) {
+    if let Err(error) = make(root, interrupts, postgres, &[], counts) {
         println!("error: {error:#}");
         counts.add("emulated", false);
     }
 }
 
-fn make(root: &Path, interrupts: &Interrupts, wanted: &[String], counts: &mut Counts) -> Result<()> {
+fn make(
+    root: &Path,
+    interrupts: &Interrupts,
+    postgres: &LocalPostgres,
+    wanted: &[String],
+    counts: &mut Counts,
+) -> Result<()> {
     if let Some(unknown) = wanted.iter().find(|name| !ENVIRONMENTS.contains(&name.as_str())) {
         bail!(
             "there is no environment called {unknown}, only {}",
@@ -67,6 +87,8 @@ fn make(root: &Path, interrupts: &Interrupts, wanted: &[String], counts: &mut Co
         python: &python::ensure_venv(root, interrupts)?,
         terraform: &Terraform::find(root, interrupts)?,
         defects: &Defect::list(&text).context(DEFECTS)?,
+        programs: &build(root, interrupts)?,
+        postgres,
     };
     let names = ENVIRONMENTS
         .into_iter()
@@ -89,12 +111,20 @@ fn make(root: &Path, interrupts: &Interrupts, wanted: &[String], counts: &mut Co
     interrupts.check()
 }
 
+fn build(root: &Path, interrupts: &Interrupts) -> Result<BTreeMap<String, PathBuf>> {
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root).args(["build", "--workspace"]);
+    built(interrupts, cargo, &programs::PROGRAMS)
+}
+
 /// What all environments are made with.
 struct Emulation<'a> {
     root: &'a Path,
     python: &'a Path,
     terraform: &'a Terraform<'a>,
     defects: &'a [Defect],
+    programs: &'a BTreeMap<String, PathBuf>,
+    postgres: &'a LocalPostgres,
 }
 
 impl Emulation<'_> {
@@ -106,10 +136,27 @@ impl Emulation<'_> {
         let environment = Environment::prepare(self.terraform, self.root, "emulated", name, &account)?;
         let before = inventory::everything(&cloud)?;
 
+        let whole = environment.plan(Extent::Full)?;
         let first = environment.plan(Extent::Emulated)?;
         told.time(&format!("plan of {} resources", planned(&first)));
         environment.apply()?;
         told.look("is made", Ok(Vec::new()));
+        // Read now: what the emulator forgets is forgotten in the state, too, once Terraform has looked again.
+        let made = environment.state()?;
+        let planned = Planned::of(&whole).with_made(&made);
+        for look in policies::looks(&planned) {
+            told.add(look);
+        }
+        if name == TRIED {
+            let trial = Trial {
+                programs: self.programs,
+                postgres: self.postgres,
+                cloud: &cloud,
+                made: &made,
+                folder: self.root.join(".testenv/emulated"),
+            };
+            trial.run(told)?;
+        }
         self.repeat(&environment, name, told)?;
         environment.destroy()?;
         told.look("is deleted", Ok(left_in(&environment.state()?)));
@@ -187,10 +234,19 @@ impl Told {
             "{name}{}",
             if complaints.is_empty() { "" } else { " FAILED" }
         ));
-        for complaint in &complaints {
-            println!("  {}", complaint.replace('\n', "\n    "));
+        self.add(Look::at(name, complaints));
+    }
+
+    fn add(&mut self, look: Look) {
+        for complaint in &look.complaints {
+            let environment = &self.environment;
+            println!(
+                "  {environment} {}: {}",
+                look.name,
+                complaint.replace('\n', "\n    ")
+            );
         }
-        self.looks.push(Look::at(name, complaints));
+        self.looks.push(look);
     }
 
     fn count(&self, counts: &mut Counts) {

@@ -23,6 +23,7 @@ pub mod ministack;
 pub mod node;
 pub mod openapi;
 pub mod phases;
+pub mod policies;
 pub mod programs;
 pub mod psql;
 pub mod python;

@@ -10,6 +10,7 @@ pub mod plan;
 pub(crate) mod program;
 pub mod provider;
 pub mod refusals;
+pub mod state;
 
 use std::fs;
 use std::num::NonZero;

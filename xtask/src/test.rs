@@ -81,7 +81,7 @@ fn run_phases(
                 Ok(())
             })?;
             phases.run("emulated", || {
-                emulated::count(root, interrupts, &mut counts);
+                emulated::count(root, interrupts, services.postgres(), &mut counts);
                 Ok(())
             })?;
             phases.run("chaos", || {

@@ -7,8 +7,6 @@ use crate::cloud::Cloud;
 
 /// The region of all environments.
 pub const REGION: &str = "eu-west-1";
-/// Where AWS tells which image is the newest for a NAT instance.
-const IMAGE_PARAMETER: &str = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64";
 
 /// What only an account knows.
 #[derive(Clone, Debug)]
@@ -18,14 +16,12 @@ pub struct Account {
 }
 
 impl Account {
-    /// Makes the emulator what an account is: with a zone in Route 53, and with what AWS itself tells there.
+    /// Makes the emulator what an account is: with a zone in Route 53.
     ///
     /// # Errors
     ///
     /// When the emulator refuses.
     pub fn open(cloud: &Cloud) -> Result<Self> {
-        let parameter = json!({"Name": IMAGE_PARAMETER, "Value": "ami-0123456789abcdef0", "Type": "String", "Overwrite": true});
-        cloud.call("ssm", "put_parameter", parameter)?;
         let zone = json!({"Name": "example.com", "CallerReference": "account"});
         let zone = cloud.call("route53", "create_hosted_zone", zone)?;
         let id = zone["HostedZone"]["Id"].as_str().context("a zone has no id")?;

@@ -14,6 +14,11 @@ pub const ENVIRONMENTS: [&str; 3] = ["prod", "dev", "staging"];
 
 /// The state stands beside the copy, and not in the account's bucket.
 const BACKEND: &str = "terraform {\n  backend \"local\" {}\n}\n";
+/// The emulator knows which image is the newest for another kind of machine only. Nothing is started from it.
+const NAT_IMAGE: &str = r#"data "aws_ssm_parameter" "nat_image" {
+  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+}
+"#;
 /// What is neither configuration nor values.
 const LEFT_OUT: [&str; 2] = [".terraform", "tests"];
 
@@ -56,6 +61,7 @@ impl<'a> Environment<'a> {
         let write = |file: &str, text: &str| {
             fs::write(folder.join(file), text).with_context(|| format!("could not write {file}"))
         };
+        write("../../modules/network/emulator_override.tf", NAT_IMAGE)?;
         write("backend_override.tf", BACKEND)?;
         write("emulator.auto.tfvars.json", &account.values(name).to_string())?;
         if let Some(complaint) = terraform.init_with_state(&folder)?.first() {
