@@ -56,11 +56,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, dose: Dose) -> Result<ExitCode>
     postgres.stop(StopMode::Immediate)?;
     tried?;
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Runs the quick dose for the ordinary test run. What keeps it from running counts as a failure.

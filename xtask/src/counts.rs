@@ -1,6 +1,7 @@
 //! Adding up what `cargo test` reports per test binary.
 
 use std::fmt;
+use std::process::ExitCode;
 
 /// How the tests went, over all binaries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +78,15 @@ impl Counts {
     /// Whether there were tests and none failed.
     pub fn is_success(&self) -> bool {
         self.failed == 0 && self.passed > 0
+    }
+
+    /// What a command that ran them ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.is_success() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 
     /// The names of the tests that failed.

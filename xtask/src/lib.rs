@@ -1,4 +1,4 @@
-//! The repository's own commands: `cargo xtask test`, `services`, `chaos`, `sqlx`, `terraform`, `emulated` and `tidy`.
+//! The repository's own commands; `cargo xtask help` lists them.
 //!
 //! They need the Rust toolchain, Python 3, Node.js, Terraform and, on a machine without Postgres, the right to install it.
 //! Whatever they set up lies in `.testenv/` and `target/`.
@@ -12,6 +12,7 @@ pub mod browser;
 pub mod chaos;
 pub mod cloud;
 pub mod contract;
+pub mod cost;
 pub mod counts;
 pub mod emulated;
 pub mod fuzz;

@@ -7,7 +7,9 @@ use xtask::chaos::Chaos;
 use xtask::contract::Dose;
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
-use xtask::{browser, contract, emulated, fuzz, python_client, root, services, sqlx, terraform, test, tidy};
+use xtask::{
+    browser, contract, cost, emulated, fuzz, python_client, root, services, sqlx, terraform, test, tidy,
+};
 
 /// Checks and tests of this repository.
 #[derive(Parser)]
@@ -87,6 +89,12 @@ enum Command {
         /// Those to make, such as `dev`; all of them, if none is named.
         environments: Vec<String>,
     },
+    /// Computes what each environment costs in a month, and compares it with its budget and with `docs/cost.md`.
+    Cost {
+        /// Writes the tables of the document anew.
+        #[arg(long)]
+        write: bool,
+    },
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -148,6 +156,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
         Command::Emulated { environments } => emulated::run(root(), &Interrupts::catch()?, &environments),
+        Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
         Command::Tidy => tidy::run(root()),
     }
 }

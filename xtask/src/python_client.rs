@@ -50,11 +50,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, arguments: &[String]) -> Result
         println!("failed: {failure}");
     }
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Checks and tests it for the ordinary test run. What keeps it from running counts as a failure.

@@ -15,7 +15,7 @@ pub mod state;
 use std::fs;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Output};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -66,11 +66,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<Ex
     let mut counts = Counts::default();
     check(root, interrupts, wanted, &mut counts)?;
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Checks everything for the ordinary test run. What keeps it from running counts as a failure.
@@ -79,6 +75,25 @@ pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
         println!("error: {error:#}");
         counts.add("terraform", false);
     }
+}
+
+/// What a file of tests of a folder in `terraform/` tells, line by line as JSON, with the plans that it makes.
+///
+/// # Errors
+///
+/// When Terraform is missing, or the folder can't be initialised.
+pub fn told_by_tests(root: &Path, interrupts: &Interrupts, folder: &str, file: &str) -> Result<Output> {
+    let terraform = Terraform::find(root, interrupts)?;
+    let folder = root.join(TERRAFORM).join(folder);
+    let complaints = terraform.init(&folder)?;
+    if !complaints.is_empty() {
+        bail!(
+            "{} can't be initialised: {}",
+            folder.display(),
+            complaints.join("\n")
+        );
+    }
+    terraform.test_with_plans(&folder, file)
 }
 
 /// Counts each look as a test, and prints a line for each part.

@@ -12,7 +12,7 @@ use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
-use crate::{browser, contract, emulated, python_client, terraform};
+use crate::{browser, contract, cost, emulated, python_client, terraform};
 
 /// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
 /// whatever happens; what kept the tests from running at all counts as one failure.
@@ -30,11 +30,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, cargo_args: &[String]) -> ExitC
     }
     println!("{phases}");
     println!("{counts}");
-    if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    counts.exit_code()
 }
 
 fn run_phases(
@@ -78,6 +74,10 @@ fn run_phases(
             })?;
             phases.run("terraform", || {
                 terraform::check_all(root, interrupts, &mut counts);
+                Ok(())
+            })?;
+            phases.run("cost", || {
+                cost::check(root, interrupts, &mut counts);
                 Ok(())
             })?;
             phases.run("emulated", || {

@@ -86,7 +86,10 @@ def test_errors_that_this_version_does_not_know_are_of_their_hundreds(status: in
     assert (error.code, error.title, error.detail, error.request_id) == ("new", "T", "d", "r")
     assert error.errors == (FieldError.model_validate(field),)
     assert error.retry_after == 2.0
-    assert str(error) == f"T: d\n  /a m ({status} new, request r)"
+    assert str(error) == f"T\n  /a m ({status} new, request r)", "the places say all that the detail does"
+    placeless = Problem.read(json.dumps(problem | {"errors": []}).encode())
+    assert placeless is not None
+    assert str(ApiError.of(placeless, retry_after=None)) == f"T: d ({status} new, request r)"
 
 
 def test_what_stands_in_a_path_stays_there() -> None:

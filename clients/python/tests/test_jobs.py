@@ -135,8 +135,10 @@ def test_what_is_not_there_is_not_found(tandem: Tandem) -> None:
         tandem.jobs.get("no/id?")
     assert [error.parameter for error in malformed.value.errors] == ["id"]
     for nothing in ("", ".", ".."):
-        with pytest.raises(ValueError, match="names nothing"):
+        with pytest.raises(ConfigurationError, match="names nothing"):
             tandem.jobs.get(nothing)
+    with pytest.raises(ConfigurationError, match="can't be written as JSON"):
+        tandem.jobs.submit(kind="test.echo", payload=object())
 
 
 def test_the_kinds_of_workers_are_known_with_their_schemas(tandem: Tandem) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from tandem import Conflict, Forbidden, RateLimited, RetryPolicy, Tandem, Unauthorized
+from tandem import Conflict, Forbidden, RateLimited, RetryPolicy, Tandem, Unauthorized, ValidationFailed
 from tandem.models import Scope
 
 from .conftest import Connect, full_key
@@ -19,6 +19,14 @@ def test_users_are_made_read_and_listed(tandem: Tandem, name: str) -> None:
     with pytest.raises(Conflict) as raised:
         tandem.users.create(name="Bob", email=f"{name}@example.com")
     assert raised.value.code == "email_taken"
+
+
+def test_a_user_is_made_once_for_a_key(tandem: Tandem, name: str) -> None:
+    user = tandem.users.create(name="Ann", email=f"{name}@example.com", idempotency_key=name)
+    assert tandem.users.create(name="Ann", email=f"{name}@example.com", idempotency_key=name) == user
+    with pytest.raises(ValidationFailed) as raised:
+        tandem.users.create(name="Bob", email=f"{name}@example.com", idempotency_key=name)
+    assert raised.value.code == "idempotency_key_reused"
 
 
 def test_a_key_does_what_its_scopes_say_until_it_is_revoked(tandem: Tandem, connect: Connect, name: str) -> None:

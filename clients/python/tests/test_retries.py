@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tandem import (
+    Conflict,
     ConnectionFailed,
     Forbidden,
     RateLimited,
     RetryPolicy,
     ServerError,
     ServiceUnavailable,
+    Tandem,
     UnexpectedAnswer,
 )
 
@@ -58,12 +61,61 @@ def test_each_submit_has_a_key_of_its_own(connect: Connect, url: str) -> None:
 
 
 def test_what_may_have_been_done_is_not_done_again(connect: Connect, url: str, name: str) -> None:
+    made = connect().keys.create(name=name, scopes=["jobs:read"])
     gateway = Gateway(breaks_off_after(forwards(url)), forwards(url))
     with gateway.serving() as through, pytest.raises(ConnectionFailed) as raised:
-        connect(through).users.create(name="Ann", email=f"{name}@example.com")
+        connect(through).keys.rotate(made.key.id)
     assert raised.value.may_be_done
     assert len(gateway.requests) == 1
-    assert [user.email for user in connect().users.list(limit=100)].count(f"{name}@example.com") == 1
+    assert [key.name for key in connect().keys.list(limit=100)].count(name) == 2
+
+
+@pytest.mark.parametrize(
+    ("ask", "tries"),
+    [
+        (lambda tandem: tandem.jobs.get("j1"), 2),
+        (lambda tandem: tandem.schedules.preview_expression(cron="@daily"), 2),
+        (lambda tandem: tandem.jobs.bulk(action="cancel", filter={"all": True}, dry_run=True), 2),
+        (lambda tandem: tandem.queues.pause("default"), 2),
+        (lambda tandem: tandem.keys.revoke("k1"), 2),
+        (lambda tandem: tandem.tenants.update("t1", max_queued_jobs=9), 2),
+        (lambda tandem: tandem.schedules.put("s1", cron="@daily", job={"kind": "test.echo"}), 2),
+        (lambda tandem: tandem.schedules.put("s1", cron="@daily", job={"kind": "test.echo"}, if_version=1), 1),
+        (lambda tandem: tandem.schedules.put("s1", cron="@daily", job={"kind": "test.echo"}, only_new=True), 1),
+        (lambda tandem: tandem.schedules.delete("s1"), 2),
+        (lambda tandem: tandem.endpoints.delete("e1", if_version=1), 1),
+        (lambda tandem: tandem.schedules.fire("s1"), 2),
+        (lambda tandem: tandem.tenants.create(name="t"), 2),
+        (lambda tandem: tandem.endpoints.put("e1", url="https://example.com"), 1),
+        (lambda tandem: tandem.jobs.cancel("j1"), 1),
+        (lambda tandem: tandem.jobs.bulk(action="cancel", filter={"all": True}), 1),
+    ],
+)
+def test_what_is_repeated_is_what_the_readme_says(
+    connect: Connect, ask: Callable[[Tandem], object], tries: int
+) -> None:
+    gateway = Gateway(breaks_off)
+    with gateway.serving() as through, pytest.raises(ConnectionFailed):
+        ask(connect(through, retry=RetryPolicy(max_tries=2, initial_secs=0.01)))
+    assert len(gateway.requests) == tries
+
+
+def test_what_is_made_under_a_key_is_made_once(connect: Connect, url: str, name: str) -> None:
+    gateway = Gateway(breaks_off_after(forwards(url)), forwards(url))
+    with gateway.serving() as through:
+        user = connect(through).users.create(name="Ann", email=f"{name}@example.com")
+    assert connect().users.get(user.id) == user
+    assert len(gateway.requests) == 2
+    assert len({request.headers["idempotency-key"] for request in gateway.requests}) == 1
+
+
+def test_a_key_that_nobody_was_told_is_named(connect: Connect, url: str, name: str) -> None:
+    gateway = Gateway(breaks_off_after(forwards(url)), forwards(url))
+    with gateway.serving() as through, pytest.raises(Conflict) as raised:
+        connect(through).keys.create(name=name, scopes=["jobs:read"])
+    [made] = [key for key in connect().keys.list(limit=100) if key.name == name]
+    assert (raised.value.code, raised.value.resource) == ("secret_shown_once", f"/api/keys/{made.id}")
+    assert f"see /api/keys/{made.id}" in str(raised.value)
 
 
 def test_what_was_not_done_is_done_again(connect: Connect, url: str, name: str) -> None:

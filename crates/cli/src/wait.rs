@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use client::{Client, Job, JobId, JobState};
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::failure::{ExitStatus, Failure};
 use crate::{jobs, output};
@@ -24,11 +24,14 @@ pub(crate) async fn run(
     // The first answer comes at once, so that the person sees where the job stands.
     let mut step = Duration::ZERO;
     loop {
+        let asked = Instant::now();
         let written = client.job_at_end(id, step).verbatim().await?;
         let job: Job = serde_json::from_str(written.get())?;
         let over = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if !job.has_ended() && !over {
             progress.tell(where_it_stands(&job));
+            // A round is over sooner when the api has no place to wait in, or drains.
+            sleep_until(asked + step).await;
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             step = STEP.min(left.unwrap_or(STEP));
             continue;

@@ -14,7 +14,7 @@ use crate::request::{Request, segment};
 use crate::retry::RetryPolicy;
 
 const API_KEY_HEADER: &str = "x-api-key";
-/// The longest that the api waits for a job's end in one request.
+/// How long one request waits for a job's end at most; the api would wait for a minute.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The api, as the holder of a key. Cloning shares its connections.

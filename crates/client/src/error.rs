@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use domain::JobId;
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -69,6 +70,8 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// The route of what it is about, such as what an earlier request has made.
     pub resource: Option<String>,
+    /// The job in the way, of a `unique_conflict`.
+    pub job_id: Option<JobId>,
     /// How long the api asks to wait.
     #[serde(skip)]
     pub retry_after: Option<Duration>,
@@ -92,7 +95,8 @@ pub struct FieldError {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.title)?;
-        if !self.detail.is_empty() {
+        // Where places are wrong, the detail counts or repeats them.
+        if !self.detail.is_empty() && self.errors.is_empty() {
             write!(f, ": {}", self.detail)?;
         }
         for error in &self.errors {

@@ -6,7 +6,7 @@ use domain::{JobId, JobState};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _};
 use http::Method;
-use http::header::{ACCEPT, HeaderName};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName};
 use serde::Deserialize;
 use sse_stream::{Sse, SseByteStream};
 use tokio::time::{sleep, timeout};
@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::jobs::JobEvent;
 use crate::open::Open;
 
+const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// The api shows every few seconds that a stream is alive; one that is silent for so long is dead.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -82,13 +83,22 @@ impl Client {
     async fn open(&self, id: JobId, last: Option<u32>) -> Result<Messages, Error> {
         let mut request = self
             .request(Method::GET, format!("/api/jobs/{id}/events"))
-            .header(ACCEPT, "text/event-stream")?
+            .header(ACCEPT, EVENT_STREAM)?
             .endless();
         if let Some(last) = last {
             request = request.header(LAST_EVENT_ID, &last.to_string())?;
         }
-        let bytes = request.send().await?.bytes_stream();
-        Ok(SseByteStream::new(bytes).boxed())
+        let response = request.send().await?;
+        let kind = response.headers().get(CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        // A page of somebody before the api would otherwise be asked for again and again.
+        if !kind.starts_with(EVENT_STREAM) {
+            return Err(Error::Stranger {
+                status: response.status(),
+                text: format!("{kind:?} is no stream of events"),
+            });
+        }
+        Ok(SseByteStream::new(response.bytes_stream()).boxed())
     }
 }
 

@@ -21,7 +21,7 @@ impl Expected {
     pub(crate) fn ask(self, request: Request<'_>) -> Result<Request<'_>, Error> {
         match self {
             Self::Anything => Ok(request),
-            Self::Nothing => request.header(IF_NONE_MATCH, "*"),
+            Self::Nothing => Ok(request.header(IF_NONE_MATCH, "*")?.once()),
             Self::Version(version) => with_version(request, Some(version)),
         }
     }
@@ -30,7 +30,7 @@ impl Expected {
 /// Asks for a change of this version only, if there is one.
 pub(crate) fn with_version(request: Request<'_>, version: Option<u32>) -> Result<Request<'_>, Error> {
     match version {
-        Some(version) => request.header(IF_MATCH, &format!("\"{version}\"")),
+        Some(version) => Ok(request.header(IF_MATCH, &format!("\"{version}\""))?.once()),
         None => Ok(request),
     }
 }

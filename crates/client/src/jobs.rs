@@ -15,7 +15,7 @@ use http::header::HeaderName;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 pub use self::bulk::{BulkAction, BulkChanged, BulkFilter, BulkJobs};
 pub use self::explain::{ActivePause, Explanation, Reason, RestingTarget, RunningAttempt, RunningLimit};
@@ -152,6 +152,9 @@ pub struct JobFilter {
     pub created_before: Option<DateTime<Utc>>,
 }
 
+/// A round of waiting that is over sooner found an api without a place to wait in, or one that drains.
+const LEAST_ROUND: Duration = Duration::from_secs(1);
+
 impl Client {
     /// Reads a job.
     pub fn job(&self, id: JobId) -> Call<'_, Job> {
@@ -178,11 +181,13 @@ impl Client {
     pub async fn wait(&self, id: JobId, patience: Duration) -> Result<Job, Error> {
         let deadline = Instant::now() + patience;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let asked = Instant::now();
+            let left = deadline.saturating_duration_since(asked);
             let job = self.job_at_end(id, left).await?;
             if job.has_ended() || deadline <= Instant::now() {
                 return Ok(job);
             }
+            sleep_until(deadline.min(asked + LEAST_ROUND)).await;
         }
     }
 

@@ -18,9 +18,9 @@
 //! Answers may have more fields than this version knows, and [`Open`] values; [`Call::verbatim`] gives them as the api
 //! wrote them.
 //!
-//! Requests are sent again while that is harmless and may help: after 429 and 503, after the wait that the api asks for and a
-//! random bit more, and after a broken connection when sending twice does what sending once does. A submit has an idempotency
-//! key of its own, so it is always harmless to repeat. [`Client::watch`] tells what happens to a job as it happens.
+//! Requests are sent again while that is harmless and may help: after 429, 503 and a 409 that says that the first try is under
+//! way, after the wait that the api asks for and a random bit more; and after 502, 504 and a broken connection when sending
+//! twice does what sending once does. A submit has an idempotency key of its own, so it is always harmless to repeat. [`Client::watch`] tells what happens to a job as it happens.
 //! [`webhook::Verifier`] checks what jobs of kind `http.request` send. What a newer api has beyond all that is reached by
 //! [`Client::request`].
 //!

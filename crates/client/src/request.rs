@@ -18,6 +18,8 @@ use crate::retry::{Repeat, Setback};
 const SHOWN_CHARS: usize = 200;
 /// What the api says when it does not know whether the request was done.
 const UNSURE: &str = "timed_out";
+/// What the api says while the first request with an idempotency key is under way.
+const IN_PROGRESS: &str = "idempotency_in_progress";
 
 /// What can't stand in a part of a path as it is.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -114,7 +116,14 @@ impl<'a> Request<'a> {
         if harmless { self.harmless() } else { self }
     }
 
-    /// Gives the api so much longer for its answer.
+    /// Says that sending it twice is something else: the second one may be refused because of the first.
+    #[must_use]
+    pub(crate) fn once(mut self) -> Self {
+        self.repeat = Repeat::Once;
+        self
+    }
+
+    /// Gives the api so much longer for its answer: at most 20 s.
     #[must_use]
     pub fn patience(mut self, more: Duration) -> Self {
         self.timeout = self.timeout.map(|timeout| timeout + more);
@@ -218,9 +227,11 @@ async fn refusal(response: Response) -> (Error, Setback) {
             retry_after,
             ..problem
         });
+    let says = |code| problem.as_ref().is_some_and(|problem| problem.code == code);
     let setback = Setback::Refused {
         status,
-        unsure: problem.as_ref().is_some_and(|problem| problem.code == UNSURE),
+        unsure: says(UNSURE),
+        in_progress: says(IN_PROGRESS),
         retry_after,
     };
     let error = match problem {

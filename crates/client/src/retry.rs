@@ -46,6 +46,8 @@ pub(crate) enum Setback {
         status: StatusCode,
         /// Whether it says that the request may have been done all the same.
         unsure: bool,
+        /// Whether it says that the first request with its key is still under way.
+        in_progress: bool,
         /// The wait that it asks for.
         retry_after: Option<Duration>,
     },
@@ -81,7 +83,13 @@ fn may_repeat(repeat: Repeat, setback: Setback) -> bool {
     match setback {
         Setback::NotSent => true,
         Setback::NoAnswer => repeat == Repeat::Harmless,
-        Setback::Refused { status, unsure, .. } => match status {
+        Setback::Refused {
+            status,
+            unsure,
+            in_progress,
+            ..
+        } => match status {
+            StatusCode::CONFLICT => in_progress,
             StatusCode::TOO_MANY_REQUESTS => true,
             StatusCode::SERVICE_UNAVAILABLE => !unsure || repeat == Repeat::Harmless,
             // A load balancer's answers; the request may have been passed on.
@@ -105,6 +113,7 @@ mod tests {
         Setback::Refused {
             status: StatusCode::from_u16(status).unwrap(),
             unsure,
+            in_progress: false,
             retry_after: retry_after_secs.map(Duration::from_secs),
         }
     }
@@ -138,6 +147,12 @@ mod tests {
 
     #[test]
     fn what_may_have_been_done_is_repeated_only_if_that_is_harmless() {
+        let in_progress = Setback::Refused {
+            status: StatusCode::CONFLICT,
+            unsure: false,
+            in_progress: true,
+            retry_after: None,
+        };
         for (setback, harmless, once) in [
             (Setback::NotSent, true, true),
             (Setback::NoAnswer, true, false),
@@ -148,6 +163,7 @@ mod tests {
             (refused(504, false, None), true, false),
             (refused(500, false, None), false, false),
             (refused(409, false, None), false, false),
+            (in_progress, true, true),
         ] {
             let repeated = |repeat| POLICY.wait(1, repeat, setback, 0.5).is_some();
             assert_eq!(

@@ -42,6 +42,8 @@ pub struct Setup {
     pub operator: bool,
     /// How many requests the key may make.
     pub rate_limit: RateLimit,
+    /// How many requests may wait for the end of a job at once.
+    pub max_waiting: usize,
 }
 
 impl Default for Setup {
@@ -52,6 +54,7 @@ impl Default for Setup {
                 per_second: PLENTY,
                 burst: PLENTY,
             },
+            max_waiting: api::Config::default().limits.max_waiting,
         }
     }
 }
@@ -80,7 +83,7 @@ impl World {
         let hasher = KeyHasher::new(&Secret::new("a pepper for tests".to_owned()));
         let key = make_key(&db, tenant_id, &hasher).await;
         let shutdown = Shutdown::new();
-        let url = serve(store.clone(), hasher, setup.rate_limit, &shutdown).await;
+        let url = serve(store.clone(), hasher, setup, &shutdown).await;
         Self {
             db,
             tenant_id,

@@ -1,4 +1,4 @@
-# Development: comes and goes, sleeps at night, and holds nothing that anybody would miss. About 45 dollars a month.
+# Development: comes and goes, sleeps at night, and holds nothing that anybody would miss. Below 60 dollars a month.
 
 region      = "eu-west-1"
 dr_region   = "eu-central-1"
@@ -61,5 +61,5 @@ monitoring = {
 }
 
 budget = {
-  limit_usd = 50
+  limit_usd = 60
 }

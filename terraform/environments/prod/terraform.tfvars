@@ -1,4 +1,5 @@
-# Production: two of everything that serves, and nothing that can be deleted by accident. About 160 dollars a month.
+# Production: two of everything that serves, and nothing that can be deleted by accident. What it costs, line by line, is in
+# docs/cost.md.
 
 region      = "eu-west-1"
 dr_region   = "eu-central-1"
@@ -6,10 +7,11 @@ name        = "tandem-prod"
 environment = "prod"
 protected   = true
 
-# One gateway: when its zone is lost, pushes wait, and nothing else does. One for each zone costs 37 dollars more.
+# An instance in each zone: when a zone is lost, the other goes on. One gateway would cost 25 dollars more, and is then what
+# pushes wait for; the price of the instances is that their system is ours to renew.
 network = {
   cidr        = "10.20.0.0/16"
-  egress_mode = "nat_gateway_single"
+  egress_mode = "nat_instance_per_az"
 }
 
 load_balancer = {
@@ -42,8 +44,12 @@ worker = {
   on_demand_base = 1
 }
 
+# What 25 dollars buy: the three dashboards that AWS gives, and burn rates of the promises that no other alarm is about. How
+# long jobs wait is also what the alarms of the lanes and of the oldest job look at.
 monitoring = {
   log_retention_days = 30
+  burn_rate_alarms   = ["availability", "latency"]
+  dashboards         = ["api", "worker", "business"]
 }
 
 copies = {
@@ -53,7 +59,7 @@ copies = {
   secrets     = true
 }
 
-# What it costs by the list, and what monitoring costs on top.
+# What runs jobs, 150, and what looks at it, 25.
 budget = {
   limit_usd = 175
 }

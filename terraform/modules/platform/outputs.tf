@@ -92,6 +92,11 @@ output "dashboard_names" {
   value       = module.observability.dashboard_names
 }
 
+output "application_metrics" {
+  description = "Whether the services publish metrics of their own, which cost something."
+  value       = var.monitoring.application_metrics
+}
+
 output "copies" {
   description = "What is needed to start in the second region: the copied backups, and the vault and key there; null without copies."
   value = local.copies == 0 ? null : {

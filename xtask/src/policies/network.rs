@@ -149,7 +149,10 @@ mod tests {
 
     #[test]
     fn a_group_that_is_not_made_yet_is_its_modules() {
-        let subnet = ("network.aws_subnet.private[\"a\"]", json!({"cidr_block": "10.0.1.0/24"}));
+        let subnet = (
+            "network.aws_subnet.private[\"a\"]",
+            json!({"cidr_block": "10.0.1.0/24"}),
+        );
         let mut rule = range("10.0.1.0/24", 443);
         rule["to_port"] = json!(443);
         let in_module = |module: &str| {

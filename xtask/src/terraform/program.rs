@@ -127,6 +127,15 @@ impl<'a> Terraform<'a> {
         self.output(self.command(folder).args(["test", "-json"]))
     }
 
+    /// Runs one file of tests of a folder; what it tells, with the plans that it makes.
+    pub(super) fn test_with_plans(&self, folder: &Path, file: &str) -> Result<Output> {
+        self.output(
+            self.command(folder)
+                .args(["test", "-json", "-verbose"])
+                .arg(format!("-filter={file}")),
+        )
+    }
+
     /// Plans with these variables; what it tells, line by line as JSON.
     pub(super) fn plan(&self, folder: &Path, variables: &Path) -> Result<Output> {
         let mut argument = std::ffi::OsString::from("-var-file=");

@@ -29,9 +29,12 @@ pub fn check(files: &Files) -> Vec<String> {
     let Ok(published) = serde_json::from_str::<Value>(text(PUBLISHED)) else {
         return vec![format!("{PUBLISHED} is missing, or is not JSON")];
     };
+    let Some(entries) = published["metrics"].as_object().filter(|it| !it.is_empty()) else {
+        return vec![format!("{PUBLISHED} lists no metrics")];
+    };
     let defined: Vec<Metric<'_>> = text(DEFINED).lines().filter_map(definition).collect();
-    let entries = published["metrics"].as_object().into_iter().flatten();
     entries
+        .iter()
         .filter_map(|(key, entry)| {
             let problem = problem(entry, &defined, files)?;
             Some(format!("{PUBLISHED}: {key}: {problem}"))
@@ -64,7 +67,7 @@ fn definition(line: &str) -> Option<Metric<'_>> {
     KINDS.contains(&kind).then(|| Metric {
         constant,
         name,
-        labels: labels.split(", ").collect(),
+        labels: labels.split(", ").filter(|label| !label.is_empty()).collect(),
     })
 }
 
@@ -109,6 +112,18 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_nothing_is_no_list() {
+        for published in ["{}", r#"{"metrics": {}}"#, r#"{"metrics": []}"#] {
+            let complaints = check(&Files::from([(PUBLISHED, published), (DEFINED, LIST)]));
+            assert_eq!(
+                complaints,
+                [format!("{PUBLISHED} lists no metrics")],
+                "{published}"
+            );
+        }
+    }
+
+    #[test]
     fn what_it_does_not_count_is_found() {
         for (entry, problem) in [
             (
@@ -118,6 +133,10 @@ mod tests {
             (
                 r#"{"name": "tandem_claims_total", "service": "worker", "sets": [["answer"], ["tenant"]]}"#,
                 "tandem_claims_total has no label \"tenant\"",
+            ),
+            (
+                r#"{"name": "tandem_claims", "service": "api", "sets": [[""]]}"#,
+                "tandem_claims has no label \"\"",
             ),
             (
                 r#"{"name": "tandem_claims_total", "service": "api", "sets": [[]]}"#,

@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
-from .errors import UnexpectedAnswer
+from .errors import ConfigurationError, UnexpectedAnswer
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -79,14 +79,20 @@ class Call(Generic[T]):
 
     @property
     def content(self) -> bytes | None:
-        return None if self.body is None else to_json(self.body)
+        if self.body is None:
+            return None
+        try:
+            return to_json(self.body)
+        except PydanticSerializationError as error:
+            message = f"the body can't be written as JSON: {error}"
+            raise ConfigurationError(message) from error
 
 
 def _part(value: object) -> str:
     text = _text(value)
     if text in {"", ".", ".."}:
         message = f"{text!r} names nothing"
-        raise ValueError(message)
+        raise ConfigurationError(message)
     return quote(text, safe="")
 
 

@@ -1,11 +1,11 @@
-"""Submits: an idempotency key of their own, so that repeating them is harmless. Nothing here sends."""
+"""What has an idempotency key of its own, so that repeating it is harmless. Nothing here sends."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
 
-from ._call import Answer, Call, anything, one, part
+from ._call import Answer, Call, M, anything, one, part
 from ._waiting import patience, prefer
 from .errors import ConfigurationError
 from .models import Job, SubmittedBatch, SubmittedJob
@@ -59,6 +59,11 @@ def fire(schedule: str, idempotency_key: str | None) -> Call[SubmittedJob]:
         headers=_key(idempotency_key),
         repeatable=True,
     )
+
+
+def create(route: str, what: type[M], body: Mapping[str, object], idempotency_key: str | None) -> Call[M]:
+    """Makes a user, a key or a tenant."""
+    return Call("POST", route, one(what), headers=_key(idempotency_key), body=body, repeatable=True)
 
 
 def _key(idempotency_key: str | None) -> dict[str, str]:

@@ -77,6 +77,7 @@ class Problem(BaseModel):
     request_id: str = ""
     errors: tuple[FieldError, ...] = ()
     job_id: UUID | None = None
+    resource: str | None = None
 
     @classmethod
     def read(cls, body: bytes) -> Problem | None:
@@ -111,6 +112,8 @@ class ApiError(TandemError):
         """Names the request, for whoever runs the api."""
         self.job_id = problem.job_id
         """The job in the way, of a `unique_conflict`."""
+        self.resource = problem.resource
+        """The route of what an earlier request has made, of a `secret_shown_once`."""
         self.retry_after = retry_after
         """How long the api asks to wait, in seconds."""
 
@@ -122,10 +125,13 @@ class ApiError(TandemError):
         return kind(problem, retry_after=retry_after)
 
     def __str__(self) -> str:
-        text = f"{self.title}: {self.detail}" if self.detail else self.title
+        # Where places are wrong, the detail counts or repeats them.
+        text = f"{self.title}: {self.detail}" if self.detail and not self.errors else self.title
         for error in self.errors:
             place = next((it for it in (error.pointer, error.parameter, error.header) if it is not None), "")
             text += f"\n  {place} {error.message}"
+        if self.resource is not None:
+            text += f"\n  see {self.resource}"
         return f"{text} ({self.status} {self.code}, request {self.request_id})"
 
 

@@ -84,7 +84,6 @@ async fn a_schedule_is_put_shown_paused_fired_and_deleted() {
             .tandem(&["jobs", "get", job["id"].as_str().unwrap(), "--json"])
             .await,
     );
-    let job = if job["job"].is_object() { &job["job"] } else { &job };
     assert_eq!(job["schedule"], "nightly", "{job}");
     let busy = schedules(&world, &["fire", "nightly"]).await;
     assert!(busy.code == 1 && busy.err.contains("has not ended"), "{busy:?}");

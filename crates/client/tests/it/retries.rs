@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use client::{Client, Error, JobFilter, NewKey, RetryPolicy, RotateKey, Scope, SubmitJob};
+use client::{
+    Client, Error, Expected, JobFilter, NewKey, PutSchedule, RetryPolicy, RotateKey, ScheduledJob, Scope,
+    SubmitJob,
+};
 use serde_json::json;
+use testkit::Logs;
 use tokio::io::{AsyncReadExt as _, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -134,6 +138,45 @@ async fn what_is_not_harmless_is_not_sent_again_when_its_answer_is_lost() {
     assert!(matches!(lost, Error::Connection(_)), "{lost:?}");
     let keys = world.client.keys().all().await.unwrap();
     assert_eq!(keys.len(), 2, "it was done, which only its caller can find out");
+}
+
+#[tokio::test]
+async fn a_change_of_one_version_is_not_taken_for_somebody_elses() {
+    let world = World::new().await;
+    let schedule = PutSchedule {
+        cron: "@daily".to_owned(),
+        job: ScheduledJob::new(KIND, &json!(null)).unwrap(),
+        ..PutSchedule::default()
+    };
+    for expected in [Expected::Nothing, Expected::Version(1)] {
+        let (url, _connections) = losing_the_first_answer(&world.url).await;
+        let client = Client::new(url, world.key.expose()).unwrap();
+        let put = client.put_schedule("nightly", &schedule, expected).await;
+        assert!(matches!(put, Err(Error::Connection(_))), "{put:?}");
+    }
+    let (url, _connections) = losing_the_first_answer(&world.url).await;
+    let client = Client::new(url, world.key.expose()).unwrap();
+    let put = client
+        .put_schedule("nightly", &schedule, Expected::Anything)
+        .await;
+    assert!(put.unwrap().version >= 2, "whatever there was");
+}
+
+#[tokio::test]
+async fn an_api_that_has_no_place_to_wait_in_is_asked_once_a_second() {
+    let logs = Logs::capture();
+    let world = World::without_places_to_wait().await;
+    let job = SubmitJob::new(KIND, &json!(null)).unwrap();
+    let id = world.client.submit(&job).await.unwrap().id;
+    logs.take();
+    let job = world.client.wait(id, Duration::from_millis(1_500)).await.unwrap();
+    assert!(!job.has_ended());
+    let asked = logs
+        .take()
+        .iter()
+        .filter(|line| line["target"] == "api::middleware::observe")
+        .count();
+    assert!((2..=3).contains(&asked), "{asked}");
 }
 
 #[tokio::test]

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use axum::Router;
+use axum::response::Html;
 use client::{Client, JobEvent, JobId, JobState, SubmitJob, Watched};
 use futures::{Stream, StreamExt as _};
 use serde_json::json;
 use testkit::{Proxy, eventually};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::world::{KIND, World};
 
@@ -115,6 +119,19 @@ async fn a_job_that_is_not_there_is_told_at_once() {
     let nobody = JobId(uuid::Uuid::nil());
     let mut told = Box::pin(world.client.watch(nobody));
     assert!(told.next().await.unwrap().unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn a_page_of_somebody_else_is_no_stream() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let page = Router::new().fallback(|| async { Html("log in") });
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, page).await.unwrap() });
+    let client = Client::new(url, "tdm_test_x_y").unwrap();
+    let mut told = Box::pin(client.watch(JobId(uuid::Uuid::nil())));
+    let error = tokio::time::timeout(SOON, told.next()).await.unwrap().unwrap();
+    assert!(matches!(error, Err(client::Error::Stranger { .. })), "{error:?}");
 }
 
 #[tokio::test]

@@ -33,6 +33,15 @@ impl World {
         .await
     }
 
+    /// With an api that holds no answer back until a job's end.
+    pub(crate) async fn without_places_to_wait() -> Self {
+        Self::with(Setup {
+            max_waiting: 0,
+            ..Setup::default()
+        })
+        .await
+    }
+
     async fn with(setup: Setup) -> Self {
         let world = testkit::World::with(Setup {
             operator: true,

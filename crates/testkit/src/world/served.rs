@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use api::RateLimit;
 use domain::{QueueName, Scope, Scopes, TenantId};
 use queue::postgres::Bell;
 use runtime::credential::{ApiKey, KeyHasher};
@@ -10,6 +9,7 @@ use runtime::{Shutdown, clock, random};
 use store::{NewApiKey, Role, Store};
 use tokio::net::TcpListener;
 
+use super::Setup;
 use crate::TestDb;
 
 /// A key with all scopes.
@@ -30,14 +30,10 @@ pub(super) async fn make_key(db: &TestDb, tenant_id: TenantId, hasher: &KeyHashe
 }
 
 /// Serves an api, for as long as the test's runtime lives; answers its address.
-pub(super) async fn serve(
-    store: Store,
-    hasher: KeyHasher,
-    rate_limit: RateLimit,
-    shutdown: &Shutdown,
-) -> String {
+pub(super) async fn serve(store: Store, hasher: KeyHasher, setup: Setup, shutdown: &Shutdown) -> String {
     let mut config = api::Config::default();
-    config.auth.rate_limit = rate_limit;
+    config.auth.rate_limit = setup.rate_limit;
+    config.limits.max_waiting = setup.max_waiting;
     let (tasks, draining) = (shutdown.tasks(), shutdown.draining().clone());
     let router = api::App::build(api::Parts {
         bell: Bell::start(store.pool().clone(), tasks, draining),

@@ -25,7 +25,7 @@ class AsyncDeadLetters(AsyncResource):
     """Failed jobs that wait for a decision."""
 
     def list(self, **query: Unpack[ListDeadLettersQuery]) -> AsyncPages[DeadLetter]:
-        """The dead letters that match, newest failure first."""
+        """The dead letters that match, the job that was submitted last first."""
         letters = listing("/api/dead-letters", query, DeadLetterList, lambda it: Page(it.dead_letters, it.next_cursor))
         return AsyncPages(self._transport, letters)
 

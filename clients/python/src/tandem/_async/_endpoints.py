@@ -55,8 +55,9 @@ class AsyncEndpoints(AsyncResource):
 
     async def delete(self, name: str, *, if_version: int | None = None) -> None:
         """Deletes an endpoint. Jobs that name it fail."""
+        headers = condition(if_version)
         await self._send(
-            Call("DELETE", "/api/endpoints/{name}", nothing, at={"name": name}, headers=condition(if_version))
+            Call("DELETE", "/api/endpoints/{name}", nothing, at={"name": name}, headers=headers, repeatable=not headers)
         )
 
     async def rotate_secret(self, name: str, **how: Unpack[RotateSecret]) -> RotatedSecret:

@@ -18,7 +18,7 @@ class AsyncSchedules(AsyncResource):
     """What makes jobs by cron."""
 
     def list(self, **query: Unpack[ListSchedulesQuery]) -> AsyncPages[ScheduleSummary]:
-        """All schedules, by name, without their jobs' payload."""
+        """All schedules, newest first, without their jobs' payload."""
         schedules = listing("/api/schedules", query, ScheduleList, lambda it: Page(it.schedules, it.next_cursor))
         return AsyncPages(self._transport, schedules)
 
@@ -55,8 +55,9 @@ class AsyncSchedules(AsyncResource):
 
     async def delete(self, name: str, *, if_version: int | None = None) -> None:
         """Deletes a schedule. The jobs that it has made go on."""
+        headers = condition(if_version)
         await self._send(
-            Call("DELETE", "/api/schedules/{name}", nothing, at={"name": name}, headers=condition(if_version))
+            Call("DELETE", "/api/schedules/{name}", nothing, at={"name": name}, headers=headers, repeatable=not headers)
         )
 
     async def pause(self, name: str) -> Schedule:

@@ -56,7 +56,10 @@ class Endpoints(Resource):
 
     def delete(self, name: str, *, if_version: int | None = None) -> None:
         """Deletes an endpoint. Jobs that name it fail."""
-        self._send(Call("DELETE", "/api/endpoints/{name}", nothing, at={"name": name}, headers=condition(if_version)))
+        headers = condition(if_version)
+        self._send(
+            Call("DELETE", "/api/endpoints/{name}", nothing, at={"name": name}, headers=headers, repeatable=not headers)
+        )
 
     def rotate_secret(self, name: str, **how: Unpack[RotateSecret]) -> RotatedSecret:
         """Makes another signing secret, shown this once. The old ones sign as well, for `overlap_secs`."""

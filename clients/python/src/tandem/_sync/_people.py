@@ -7,6 +7,7 @@ from uuid import UUID
 
 from typing_extensions import Unpack
 
+from .. import _submitting
 from .._call import Call, one
 from .._paging import Page, listing
 from ..models import (
@@ -48,9 +49,12 @@ class Users(Resource):
         """A user."""
         return self._send(Call("GET", "/api/users/{id}", one(User), at={"id": user_id}))
 
-    def create(self, **user: Unpack[CreateUser]) -> User:
-        """Makes a user."""
-        return self._send(Call("POST", "/api/users", one(User), body=user))
+    def create(self, *, idempotency_key: str | None = None, **user: Unpack[CreateUser]) -> User:
+        """Makes a user.
+
+        By an `idempotency_key` of your own the same key gives the same user for a day, also in another process.
+        """
+        return self._send(_submitting.create("/api/users", User, user, idempotency_key))
 
 
 class Keys(Resource):
@@ -65,9 +69,12 @@ class Keys(Resource):
         """A key, by the third part of it."""
         return self._send(Call("GET", "/api/keys/{id}", one(Key), at={"id": key_id}))
 
-    def create(self, **key: Unpack[CreateKey]) -> CreatedKey:
-        """Makes a key, whose `api_key` is shown this once."""
-        return self._send(Call("POST", "/api/keys", one(CreatedKey), body=key))
+    def create(self, *, idempotency_key: str | None = None, **key: Unpack[CreateKey]) -> CreatedKey:
+        """Makes a key, whose `api_key` is shown this once.
+
+        When that answer is lost, the repeated request ends in a `Conflict` whose `resource` is the key that nobody has.
+        """
+        return self._send(_submitting.create("/api/keys", CreatedKey, key, idempotency_key))
 
     def rotate(self, key_id: str, **how: Unpack[RotateKey]) -> CreatedKey:
         """Makes another key in place of this one, which works on for `overlap_secs`."""
@@ -90,9 +97,12 @@ class Tenants(Resource):
         """A tenant."""
         return self._send(Call("GET", "/api/tenants/{id}", one(Tenant), at={"id": tenant_id}))
 
-    def create(self, **tenant: Unpack[CreateTenant]) -> CreatedTenant:
-        """Makes a tenant, whose first key and signing secret are shown this once."""
-        return self._send(Call("POST", "/api/tenants", one(CreatedTenant), body=tenant))
+    def create(self, *, idempotency_key: str | None = None, **tenant: Unpack[CreateTenant]) -> CreatedTenant:
+        """Makes a tenant, whose first key and signing secret are shown this once.
+
+        When that answer is lost, the repeated request ends in a `Conflict` whose `resource` is the tenant.
+        """
+        return self._send(_submitting.create("/api/tenants", CreatedTenant, tenant, idempotency_key))
 
     def update(self, tenant_id: UUID | str, **changes: Unpack[UpdateTenant]) -> Tenant:
         """Changes a tenant. What is not said stays; `None` brings a limit's default back."""

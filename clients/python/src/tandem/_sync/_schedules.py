@@ -19,7 +19,7 @@ class Schedules(Resource):
     """What makes jobs by cron."""
 
     def list(self, **query: Unpack[ListSchedulesQuery]) -> Pages[ScheduleSummary]:
-        """All schedules, by name, without their jobs' payload."""
+        """All schedules, newest first, without their jobs' payload."""
         schedules = listing("/api/schedules", query, ScheduleList, lambda it: Page(it.schedules, it.next_cursor))
         return Pages(self._transport, schedules)
 
@@ -56,7 +56,10 @@ class Schedules(Resource):
 
     def delete(self, name: str, *, if_version: int | None = None) -> None:
         """Deletes a schedule. The jobs that it has made go on."""
-        self._send(Call("DELETE", "/api/schedules/{name}", nothing, at={"name": name}, headers=condition(if_version)))
+        headers = condition(if_version)
+        self._send(
+            Call("DELETE", "/api/schedules/{name}", nothing, at={"name": name}, headers=headers, repeatable=not headers)
+        )
 
     def pause(self, name: str) -> Schedule:
         """Lets a schedule make no more jobs until it is resumed."""
