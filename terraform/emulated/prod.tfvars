@@ -7,5 +7,11 @@ without = [
   "backup_copy", # it copies no backups to another region
 ]
 
+# It has no call that lets an instance pass on what is not its own, so a gateway takes the instances' place.
+network = {
+  cidr        = "10.20.0.0/16"
+  egress_mode = "nat_gateway_single"
+}
+
 # A test takes away what it has made.
 protected = false
