@@ -6,7 +6,6 @@ pub mod declared;
 pub mod environment;
 pub mod events;
 mod folder;
-pub mod plan;
 pub(crate) mod program;
 pub mod provider;
 pub mod refusals;
