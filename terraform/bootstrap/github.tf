@@ -1,9 +1,36 @@
 locals {
   regions = compact([var.region, var.dr_region])
+  # Who may take which role, by environment. .github/roles.json says the same, which a test compares, and cargo xtask workflows
+  # compares that with what the workflows ask for.
+  roles = { for name, environment in var.environments : name => merge(
+    environment.unreviewed ? {
+      # Code of pull requests: it is built and deployed where nobody would miss anything, and never applied.
+      build  = { permissions = "build", pull_requests = true, environment = null, ref = null, workflow = null }
+      deploy = { permissions = "deploy", pull_requests = true, environment = environment.github_environment, ref = null, workflow = null }
+      } : {
+      for role, permissions in { deploy = "deploy", apply = "apply", look = "plan" } : role => {
+        permissions                     = permissions
+        pull_requests                   = false
+        # Who looks before the review has no environment yet.
+        environment = role == "look" ? null : environment.github_environment
+        ref         = environment.ref
+        workflow    = var.deploy_workflow
+      }
+    },
+    { for role in ["plan"] : role => { permissions = "plan", pull_requests = true, environment = null, ref = null, workflow = null } if environment.plan_on_pull_requests },
+    { for role in ["drift"] : role => { permissions = "plan", pull_requests = false, environment = null, ref = var.drift.ref, workflow = var.drift.workflow } if var.drift != null },
+  ) }
+  build_roles = merge(
+    { for role in ["build"] : role => { permissions = "build", pull_requests = false, environment = null, ref = var.build.ref, workflow = var.build.workflow } if var.build != null },
+    { for role in ["promote"] : role => { permissions = "promote", pull_requests = false, environment = null, ref = var.promote.ref, workflow = var.promote.workflow } if var.build != null && var.promote != null },
+  )
   # Made by the environments; their names are agreed upon.
   repository_arns = var.build == null ? [] : [
     for image in ["api", "worker"] : "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.build.prefix}/${image}"
   ]
+  unreviewed_repository_arns = { for name in keys(var.environments) : name => [
+    for image in ["api", "worker"] : "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.project}-${name}/${image}"
+  ] }
 }
 
 # AWS checks GitHub's certificate by its own list of authorities; no thumbprint is needed.
@@ -25,7 +52,7 @@ module "github" {
   create_provider     = false
   provider_arn        = aws_iam_openid_connect_provider.github.arn
   regions             = local.regions
-  ecr_repository_arns = local.repository_arns
+  ecr_repository_arns = each.value.unreviewed ? local.unreviewed_repository_arns[each.key] : local.repository_arns
   hosted_zone_ids     = each.value.hosted_zone_ids
   # Services are called by what they are; the cluster has the environment's name.
   deployment = { services = ["api", "worker"] }
@@ -36,17 +63,7 @@ module "github" {
     kms_key_arn = aws_kms_key.state.arn
   }
 
-  roles = merge(
-    {
-      for permissions in ["deploy", "apply"] : permissions => {
-        permissions = permissions
-        environment = each.value.github_environment
-        ref         = each.value.ref
-        workflow    = var.deploy_workflow
-      }
-    },
-    { for permissions in ["plan"] : permissions => { permissions = permissions, pull_requests = true } if each.value.plan_on_pull_requests },
-  )
+  roles = local.roles[each.key]
 }
 
 # Images are built once and go through all environments, so who builds belongs to none of them.
@@ -65,7 +82,5 @@ module "build" {
   regions             = local.regions
   ecr_repository_arns = local.repository_arns
 
-  roles = {
-    build = { permissions = "build", ref = var.build.ref, workflow = var.build.workflow }
-  }
+  roles = local.build_roles
 }

@@ -17,9 +17,29 @@ output "role_arns" {
   value       = { for name, github in module.github : name => github.role_arns }
 }
 
+output "trusted_jobs" {
+  description = "Which job may take which role, for reviews: each with role, workflow, ref, environment and pull_requests."
+  value = concat(
+    flatten([for name, roles in local.roles : [for role, trusted in roles : {
+      role          = "${var.project}-${name}-github-${role}"
+      workflow      = trusted.workflow
+      ref           = trusted.ref
+      environment   = trusted.environment
+      pull_requests = trusted.pull_requests
+    }]]),
+    [for role, trusted in local.build_roles : {
+      role          = "${var.project}-github-${role}"
+      workflow      = trusted.workflow
+      ref           = trusted.ref
+      environment   = trusted.environment
+      pull_requests = trusted.pull_requests
+    }],
+  )
+}
+
 output "build_role_arn" {
   description = "ARN of the role that builds images. Null when nobody does."
-  value       = one(module.build[*].role_arns.build)
+  value       = var.build == null ? null : module.build[0].role_arns["build"]
 }
 
 output "state_bucket" {

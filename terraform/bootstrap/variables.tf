@@ -54,12 +54,14 @@ variable "repository" {
 variable "environments" {
   description = <<-EOT
     The environments of this account by name: which `github_environment` and `ref` may deploy and apply, whether pull requests
-    may plan (`plan_on_pull_requests`), and in which hosted zones records may be changed (`hosted_zone_ids`).
+    may plan (`plan_on_pull_requests`), whether they are built for it and deployed to it (`unreviewed`; then nobody on GitHub may
+    apply), and in which hosted zones records may be changed (`hosted_zone_ids`).
   EOT
   type = map(object({
     github_environment    = string
     ref                   = string
     plan_on_pull_requests = optional(bool, false)
+    unreviewed            = optional(bool, false)
     hosted_zone_ids       = optional(list(string), [])
   }))
 
@@ -79,13 +81,20 @@ variable "environments" {
     condition     = length(distinct([for environment in values(var.environments) : environment.github_environment])) == length(var.environments)
     error_message = "Each environment must have a GitHub environment of its own, or a token for one would open the others."
   }
+
+  validation {
+    condition = alltrue([
+      for name, environment in var.environments : environment.unreviewed ? !can(regex("prod|stag|live", "${name} ${environment.github_environment}")) : true
+    ])
+    error_message = "Code of pull requests must not run in production or staging: unreviewed is for an environment that nobody would miss."
+  }
 }
 
 variable "build" {
   description = "Which branch's workflow builds images and pushes them to the repositories <prefix>/api and <prefix>/worker of this account, if any does."
   type = object({
     ref      = optional(string, "refs/heads/develop")
-    workflow = optional(string, ".github/workflows/release-candidate.yml")
+    workflow = optional(string, ".github/workflows/publish.yml")
     prefix   = optional(string, "tandem")
   })
   default = {}
@@ -94,6 +103,24 @@ variable "build" {
     condition     = var.build == null ? true : can(regex("^[a-z0-9]+([._-][a-z0-9]+)*$", var.build.prefix))
     error_message = "The prefix of the images must be of a-z and 0-9 with single separators."
   }
+}
+
+variable "promote" {
+  description = "Which branch's workflow finds the images of a release and gives them its tag, if any does."
+  type = object({
+    ref      = optional(string, "refs/heads/main")
+    workflow = optional(string, ".github/workflows/promote.yml")
+  })
+  default = {}
+}
+
+variable "drift" {
+  description = "Which branch's workflow compares all environments with what is described, if any does: the default branch, where schedules run."
+  type = object({
+    ref      = optional(string, "refs/heads/develop")
+    workflow = optional(string, ".github/workflows/nightly.yml")
+  })
+  default = {}
 }
 
 variable "deploy_workflow" {

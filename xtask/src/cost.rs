@@ -4,6 +4,7 @@
 pub mod bill;
 pub mod charges;
 pub mod document;
+pub mod line;
 pub mod plan;
 pub mod prices;
 
@@ -82,6 +83,8 @@ pub fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
 struct Bills {
     prices: Prices,
     bills: Vec<Bill>,
+    /// The bills by the lists of other regions.
+    elsewhere: BTreeMap<String, Vec<Bill>>,
     /// Million jobs, their sum, and that with one million more.
     variations: Vec<(f64, f64, f64)>,
 }
@@ -111,20 +114,31 @@ impl Bills {
         let metrics: Value =
             serde_json::from_str(&metrics).with_context(|| format!("{METRICS} is not JSON"))?;
         let plans = plans(root, interrupts, &prices)?;
-        let bill =
-            |environment: &str, jobs| Bill::of(environment, &plans[environment], &prices, &metrics, jobs);
-        let bills = prices
-            .environments
-            .keys()
-            .map(|it| bill(it, None))
-            .collect::<Result<Vec<_>>>()?;
+        let bill = |prices: &Prices, environment: &str, jobs| {
+            Bill::of(environment, &plans[environment], prices, &metrics, jobs)
+        };
+        let all = |prices: &Prices| -> Result<Vec<Bill>> {
+            prices
+                .environments
+                .keys()
+                .map(|it| bill(prices, it, None))
+                .collect()
+        };
+        let bills = all(&prices)?;
+        let mut elsewhere = BTreeMap::new();
+        for region in prices.elsewhere.keys() {
+            if let Some(there) = prices.of_region(region) {
+                elsewhere.insert(region.clone(), all(&there)?);
+            }
+        }
         let mut variations = Vec::new();
         for jobs in &prices.variations_million_jobs {
-            let sum = |jobs| bill(VARIED, Some(jobs)).map(|it| it.sum(Share::Everything));
+            let sum = |jobs| bill(&prices, VARIED, Some(jobs)).map(|it| it.sum(Share::Everything));
             variations.push((*jobs, sum(*jobs)?, sum(jobs + 1.0)?));
         }
         Ok(Self {
             bills,
+            elsewhere,
             variations,
             prices,
         })
@@ -161,7 +175,11 @@ impl Bills {
     fn document(&self, root: &Path) -> Result<Document> {
         let old = fs::read_to_string(root.join(document::FILE))
             .with_context(|| format!("could not read {}", document::FILE))?;
-        let mut new = document::with_block(&old, "budgets", &document::budgets(&self.bills, &self.prices))?;
+        let mut new = document::with_block(
+            &old,
+            "budgets",
+            &document::budgets(&self.bills, &self.elsewhere, &self.prices),
+        )?;
         for bill in &self.bills {
             new = document::with_block(&new, &bill.environment, &document::table(bill))?;
         }

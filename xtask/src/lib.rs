@@ -14,9 +14,13 @@ pub mod cloud;
 pub mod contract;
 pub mod cost;
 pub mod counts;
+pub mod drills;
 pub mod emulated;
 pub mod fuzz;
+pub mod git;
 pub mod http;
+pub mod image;
+pub mod infrastructure;
 pub mod interrupt;
 pub mod machine;
 pub mod metadata;
@@ -29,11 +33,14 @@ pub mod programs;
 pub mod psql;
 pub mod python;
 pub mod python_client;
+pub mod scan;
 pub mod services;
 pub mod sqlx;
 pub mod terraform;
 pub mod test;
 pub mod tidy;
+pub mod version;
+pub mod workflows;
 
 use std::path::Path;
 

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use xtask::chaos::Chaos;
 use xtask::contract::Dose;
+use xtask::infrastructure::{Place, Verb};
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
 use xtask::{
-    browser, contract, cost, emulated, fuzz, python_client, root, services, sqlx, terraform, test, tidy,
+    browser, contract, cost, drills, emulated, fuzz, image, infrastructure, python_client, root, scan,
+    services, sqlx, terraform, test, tidy, version, workflows,
 };
 
 /// Checks and tests of this repository.
@@ -89,12 +91,35 @@ enum Command {
         /// Those to make, such as `dev`; all of them, if none is named.
         environments: Vec<String>,
     },
+    /// Shows scanners the infrastructure, images, workflows, scripts and dependencies: checkov, zizmor, actionlint,
+    /// hadolint, shellcheck and cargo-deny. Nothing may be found that has no reason beside it.
+    Scan,
+    /// Compares the dependencies with the vulnerabilities that are known today; needs the network.
+    Advisories,
+    /// The version, and what a release of it is called.
+    #[command(subcommand)]
+    Version(version::Question),
+    /// Images as files, for workflows; needs docker or skopeo.
+    #[command(subcommand)]
+    Image(image::Action),
+    /// Terraform on an environment, as workflows run it.
+    Infrastructure {
+        #[command(subcommand)]
+        verb: Verb,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Looks at the workflows in `.github`, and runs what their steps run.
+    #[command(subcommand)]
+    Workflows(workflows::Look),
     /// Computes what each environment costs in a month, and compares it with its budget and with `docs/cost.md`.
     Cost {
         /// Writes the tables of the document anew.
         #[arg(long)]
         write: bool,
     },
+    /// Checks the scripts in `drills/`, and runs those that need no account.
+    Drills,
     /// Checks the repository's own rules.
     Tidy,
 }
@@ -156,7 +181,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
         Command::Emulated { environments } => emulated::run(root(), &Interrupts::catch()?, &environments),
+        Command::Scan => scan::run(root(), &Interrupts::catch()?),
+        Command::Advisories => scan::advisories(root(), &Interrupts::catch()?),
+        Command::Version(question) => version::run(root(), &question),
+        Command::Image(action) => image::run(root(), &Interrupts::catch()?, &action),
+        Command::Infrastructure { verb, place } => {
+            infrastructure::run(root(), &Interrupts::catch()?, verb, &place)
+        }
+        Command::Workflows(look) => workflows::run(root(), &Interrupts::catch()?, look),
         Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
+        Command::Drills => drills::run(root(), &Interrupts::catch()?),
         Command::Tidy => tidy::run(root()),
     }
 }
@@ -173,5 +207,46 @@ fn exit_code(is_fine: bool) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A step's command in the words that its shell would make of it, with values in place of its variables.
+    fn words(run: &str) -> Vec<String> {
+        let value = |word: &str| match word {
+            "$PROGRAM" => "api".to_owned(),
+            "$SEED" | "$RUN" => "7".to_owned(),
+            "$VERSION" => "1.2.3".to_owned(),
+            other => other.replace('$', ""),
+        };
+        run.split(' ').map(|word| value(word.trim_matches('"'))).collect()
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        <Cli as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_workflows_run_is_understood() {
+        let list = std::fs::read_to_string(root().join(".github/commands.json")).unwrap();
+        let list: Vec<serde_json::Value> = serde_json::from_str(&list).unwrap();
+        let runs = list.iter().filter_map(|entry| entry["run"].as_str());
+        let ours: Vec<&str> = runs
+            .filter_map(|run| {
+                run.strip_prefix("cargo ")
+                    .or_else(|| run.strip_prefix("programs/"))
+            })
+            .filter(|run| run.starts_with("xtask "))
+            .collect();
+        assert!(ours.len() > 15, "{ours:?}");
+        for run in ours {
+            if let Err(error) = Cli::try_parse_from(words(run)) {
+                panic!("{run}: {error}");
+            }
+        }
     }
 }

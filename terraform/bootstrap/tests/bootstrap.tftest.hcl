@@ -27,8 +27,9 @@ variables {
   dr_region  = "eu-west-1"
   repository = { owner = "acme", owner_id = 12345, name = "tandem", id = 987654321 }
   environments = {
-    dev  = { github_environment = "dev", ref = "refs/heads/develop", plan_on_pull_requests = true }
-    prod = { github_environment = "production", ref = "refs/heads/main" }
+    dev     = { github_environment = "dev", ref = "refs/heads/develop", plan_on_pull_requests = true, unreviewed = true }
+    staging = { github_environment = "staging", ref = "refs/heads/develop" }
+    prod    = { github_environment = "production", ref = "refs/heads/main" }
   }
 }
 
@@ -76,8 +77,12 @@ run "environments_have_states_and_roles_of_their_own" {
     error_message = "A backend must have its own key, and be locked by the bucket itself."
   }
   assert {
-    condition     = jsonencode({ for name, roles in output.role_arns : name => keys(roles) }) == jsonencode({ dev = ["apply", "deploy", "plan"], prod = ["apply", "deploy"] })
-    error_message = "Pull requests may plan dev, and do nothing to prod."
+    condition = jsonencode({ for name, roles in output.role_arns : name => keys(roles) }) == jsonencode({
+      dev     = ["build", "deploy", "drift", "plan"]
+      prod    = ["apply", "deploy", "drift", "look"]
+      staging = ["apply", "deploy", "drift", "look"]
+    })
+    error_message = "Pull requests may plan dev and run there, and do nothing to prod; who applies is reviewed."
   }
   assert {
     condition = (
@@ -88,9 +93,25 @@ run "environments_have_states_and_roles_of_their_own" {
   }
   assert {
     condition = alltrue([
-      for s in jsondecode(module.github["dev"].policies["state"]).Statement : startswith(s.Resource, "arn:aws:s3:::tandem-state-111122223333-eu-central-1/environments/dev/") || startswith(s.Resource, "arn:aws:kms:")
+      for s in jsondecode(module.github["staging"].policies["state"]).Statement : startswith(s.Resource, "arn:aws:s3:::tandem-state-111122223333-eu-central-1/environments/staging/") || startswith(s.Resource, "arn:aws:kms:")
     ])
-    error_message = "Who applies dev may write the state of dev only."
+    error_message = "Who applies staging may write the state of staging only."
+  }
+  assert {
+    condition     = !contains(keys(module.github["dev"].policies), "state") && !strcontains(module.github["dev"].policies["build"], "repository/tandem/")
+    error_message = "Code of pull requests may write no state, and no image that is promoted."
+  }
+}
+
+run "the_jobs_that_are_trusted_are_those_of_the_workflows" {
+  command = plan
+
+  assert {
+    condition = (
+      toset([for job in output.trusted_jobs : jsonencode(job)])
+      == toset([for job in jsondecode(file("../../.github/roles.json")) : jsonencode(job)])
+    )
+    error_message = "What bootstrap trusts by default and what .github/roles.json says must be the same: ${jsonencode(output.trusted_jobs)}"
   }
 }
 
@@ -105,5 +126,12 @@ run "who_builds_belongs_to_no_environment" {
       == ["arn:aws:ecr:eu-central-1:111122223333:repository/tandem/api", "arn:aws:ecr:eu-central-1:111122223333:repository/tandem/worker"]
     )
     error_message = "The workflow of develop may push to the two repositories."
+  }
+  assert {
+    condition = (
+      jsondecode(module.build[0].trust_policies["promote"]).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:job_workflow_ref"]
+      == "acme/tandem/.github/workflows/promote.yml@refs/heads/main"
+    )
+    error_message = "The workflow of main may tag what is there."
   }
 }

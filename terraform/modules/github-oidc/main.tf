@@ -23,8 +23,8 @@ locals {
         repository_owner_id = tostring(var.owner_id)
         sub = join(":", compact([
           local.subject,
-          role.pull_requests ? "pull_request" : role.environment == null ? "ref" : "environment",
-          role.pull_requests ? "" : role.environment == null ? role.ref : role.environment,
+          role.environment != null ? "environment" : role.pull_requests ? "pull_request" : "ref",
+          role.environment != null ? role.environment : role.pull_requests ? "" : role.ref,
         ]))
       },
       # The environment's own rules can be changed on GitHub; branch and workflow are asked for here as well.

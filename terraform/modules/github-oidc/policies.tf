@@ -22,6 +22,7 @@ locals {
 
   policies = {
     build          = local.build_statements
+    promote        = local.promote_statements
     deploy         = local.deploy_statements
     read           = local.read_statements
     state          = local.state_statements
@@ -31,10 +32,11 @@ locals {
     apply-identity = local.apply_identity_statements
   }
   policies_of = {
-    build  = ["build"]
-    deploy = ["deploy"]
-    plan   = ["read"]
-    apply  = ["read", "state", "apply-network", "apply-data", "apply-services", "apply-identity"]
+    build   = ["build"]
+    promote = ["promote"]
+    deploy  = ["deploy"]
+    plan    = ["read"]
+    apply   = ["read", "state", "apply-network", "apply-data", "apply-services", "apply-identity"]
   }
   attachments = merge([
     for name, role in var.roles : { for policy in local.policies_of[role.permissions] : "${name}-${policy}" => { role = name, policy = policy } }
@@ -56,6 +58,22 @@ locals {
         "ecr:DescribeImageScanFindings", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:ListImages",
         "ecr:PutImage", "ecr:UploadLayerPart",
       ]
+      Resource = var.ecr_repository_arns
+    },
+  ]
+
+  promote_statements = [
+    {
+      Sid      = "Login"
+      Effect   = "Allow"
+      Action   = "ecr:GetAuthorizationToken"
+      Resource = "*"
+    },
+    {
+      # Who promotes gives another tag to an image that is there. Without rights to layers, none can be brought along.
+      Sid      = "Tag"
+      Effect   = "Allow"
+      Action   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:GetDownloadUrlForLayer", "ecr:PutImage"]
       Resource = var.ecr_repository_arns
     },
   ]

@@ -78,9 +78,10 @@ variable "provider_arn" {
 
 variable "roles" {
   description = <<-EOT
-    The roles by name. `permissions` is one of build, deploy, plan, apply. `workflow` is the file of the workflow, and
+    The roles by name. `permissions` is one of build, promote, deploy, plan, apply. `workflow` is the file of the workflow, and
     `workflow_ref` the branch that it must come from, if that is another one than `ref`. A job is let in by its GitHub
-    `environment` and `ref` together, by its `ref` alone, or, to plan, by being of a pull request (`pull_requests`).
+    `environment` and `ref` together, by its `ref` alone, or by being of a pull request (`pull_requests`): to plan, or where
+    unreviewed code may run also to build and, in an `environment`, to deploy.
   EOT
   type = map(object({
     permissions   = string
@@ -97,13 +98,18 @@ variable "roles" {
   }
 
   validation {
-    condition     = alltrue([for role in values(var.roles) : contains(["build", "deploy", "plan", "apply"], role.permissions)])
-    error_message = "The permissions of a role must be build, deploy, plan or apply."
+    condition     = alltrue([for role in values(var.roles) : contains(["build", "promote", "deploy", "plan", "apply"], role.permissions)])
+    error_message = "The permissions of a role must be build, promote, deploy, plan or apply."
   }
 
   validation {
-    condition     = alltrue([for role in values(var.roles) : role.pull_requests ? role.permissions == "plan" && role.environment == null && role.ref == null : true])
-    error_message = "A role for pull requests must plan and nothing else, and have no environment and no ref, because their code is unreviewed."
+    condition     = alltrue([for role in values(var.roles) : role.pull_requests ? contains(["build", "deploy", "plan"], role.permissions) && role.ref == null && role.workflow == null : true])
+    error_message = "A role for pull requests must plan, build or deploy, and have no ref and no workflow, because their code is unreviewed."
+  }
+
+  validation {
+    condition     = alltrue([for role in values(var.roles) : role.pull_requests && role.permissions != "deploy" ? role.environment == null : true])
+    error_message = "A role for pull requests that does not deploy must have no environment."
   }
 
   validation {
@@ -153,8 +159,8 @@ variable "ecr_repository_arns" {
   }
 
   validation {
-    condition     = length(var.ecr_repository_arns) > 0 || !anytrue([for role in values(var.roles) : role.permissions == "build"])
-    error_message = "A role that builds must have at least one repository of images to write to."
+    condition     = length(var.ecr_repository_arns) > 0 || !anytrue([for role in values(var.roles) : contains(["build", "promote"], role.permissions)])
+    error_message = "A role that builds or promotes must have at least one repository of images to write to."
   }
 }
 

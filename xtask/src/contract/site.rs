@@ -32,6 +32,8 @@ pub(crate) struct Site {
     pub(crate) key: String,
     /// The tenant's id.
     pub(crate) tenant_id: String,
+    /// The command line `tandem`.
+    pub(crate) program: PathBuf,
     /// Where the processes' output is kept.
     folder: PathBuf,
     processes: Vec<Child>,
@@ -51,6 +53,21 @@ impl Site {
         postgres: &LocalPostgres,
         name: &str,
     ) -> Result<Self> {
+        Self::start_with(root, interrupts, postgres, name, &[])
+    }
+
+    /// The same with more settings, such as those of another queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub(crate) fn start_with(
+        root: &Path,
+        interrupts: &Interrupts,
+        postgres: &LocalPostgres,
+        name: &str,
+        settings: &[(&'static str, String)],
+    ) -> Result<Self> {
         let mut cargo = Command::new("cargo");
         cargo.current_dir(root).args(["build", "--workspace"]);
         let programs = built(interrupts, cargo, &PROGRAMS)?;
@@ -63,12 +80,15 @@ impl Site {
             port: http::free_port().context("could not find a free port")?,
             key: String::new(),
             tenant_id: String::new(),
+            program: PathBuf::new(),
             folder,
             processes: Vec::new(),
             psql,
             database,
         };
-        let environment = environment(&postgres.url(&site.database), site.port);
+        let mut environment = environment(&postgres.url(&site.database), site.port);
+        environment.extend_from_slice(settings);
+        site.program = programs["tandem"].clone();
         let operator = Operator {
             program: &programs["tandem"],
             environment: &environment,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::charges::{Case, Charge, Line};
+use super::charges::Case;
+use super::line::{Charge, Line};
 use super::plan::Plan;
 use super::prices::{Prices, Share};
 

@@ -1,6 +1,6 @@
 //! The tables of `docs/cost.md`, which are made from the bills and stand between two comments each.
 
-use std::fmt::Write;
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 
@@ -39,39 +39,51 @@ pub fn table(bill: &Bill) -> String {
         last = Some(row.line);
         let given = if row.is_allowance { ", given by AWS" } else { "" };
         let Row { per, usd_each, .. } = row;
-        let _ = writeln!(
-            text,
-            "| {title} | {} × {per}{given} | {usd_each} | {:.2} |",
+        text.push_str(&format!(
+            "| {title} | {} × {per}{given} | {usd_each} | {:.2} |\n",
             number(row.quantity),
             row.usd()
-        );
+        ));
     }
     for (name, share) in [
         ("What runs jobs", Share::Platform),
         ("Monitoring", Share::Monitoring),
         ("Everything", Share::Everything),
     ] {
-        let _ = writeln!(text, "| **{name}** | | | **{:.2}** |", bill.sum(share));
+        text.push_str(&format!("| **{name}** | | | **{:.2}** |\n", bill.sum(share)));
     }
     text
 }
 
-/// Sums against budgets.
-pub fn budgets(bills: &[Bill], prices: &Prices) -> String {
-    let mut text = "| Environment | What | Dollars a month | Budget |\n|---|---|---|---|\n".to_owned();
+/// Sums against budgets, by the list and by those of other regions.
+pub fn budgets(bills: &[Bill], elsewhere: &BTreeMap<String, Vec<Bill>>, prices: &Prices) -> String {
+    let lists: Vec<(&str, &[Bill])> = std::iter::once((prices.region.as_str(), bills))
+        .chain(
+            elsewhere
+                .iter()
+                .map(|(region, bills)| (region.as_str(), bills.as_slice())),
+        )
+        .collect();
+    let mut text = "| Environment | What | Budget |".to_owned();
+    for (region, _) in &lists {
+        text.push_str(&format!(" Dollars a month in {region} |"));
+    }
+    text.push_str(&format!("\n|---|---|---|{}\n", "---|".repeat(lists.len())));
     for budget in &prices.budgets {
         let what = match budget.of {
             Share::Everything => "everything",
             Share::Platform => "what runs jobs",
             Share::Monitoring => "monitoring",
         };
-        let sum = bills.iter().find(|it| it.environment == budget.environment);
-        let sum = sum.map_or(f64::NAN, |bill| bill.sum(budget.of));
-        let _ = writeln!(
-            text,
-            "| {} | {what} | {sum:.2} | {} |",
-            budget.environment, budget.usd
-        );
+        text.push_str(&format!("| {} | {what} | {} |", budget.environment, budget.usd));
+        for (_, bills) in &lists {
+            let sum = bills.iter().find(|it| it.environment == budget.environment);
+            text.push_str(&format!(
+                " {:.2} |",
+                sum.map_or(f64::NAN, |bill| bill.sum(budget.of))
+            ));
+        }
+        text.push('\n');
     }
     text
 }
@@ -83,12 +95,11 @@ pub fn variations(rows: &[(f64, f64, f64)]) -> String {
          |---|---|---|---|\n"
             .to_owned();
     for (jobs, usd, more) in rows {
-        let _ = writeln!(
-            text,
-            "| {jobs} | {usd:.2} | {:.2} | {:.2} |",
+        text.push_str(&format!(
+            "| {jobs} | {usd:.2} | {:.2} | {:.2} |\n",
             usd / jobs,
             more - usd
-        );
+        ));
     }
     text
 }

@@ -22,6 +22,8 @@ pub struct Prices {
     pub sources: BTreeMap<String, String>,
     /// Dollars for one unit of something.
     pub prices: BTreeMap<String, Price>,
+    /// What costs something else in other regions.
+    pub elsewhere: BTreeMap<String, Elsewhere>,
     /// What one job uses.
     pub per_job: PerJob,
     /// What else is assumed.
@@ -48,6 +50,16 @@ pub struct Price {
     pub per: String,
     /// A name in `sources`.
     pub source: String,
+}
+
+/// Another region's prices.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Elsewhere {
+    /// Where they were read.
+    pub source: String,
+    /// Dollars, by the key of the price that they take the place of.
+    pub usd: BTreeMap<String, f64>,
 }
 
 /// What one job uses; kilobytes are thousands of bytes.
@@ -150,6 +162,22 @@ impl Prices {
                 bail!("{key} costs nothing; what is free belongs into free");
             }
         }
+        for (region, other) in &prices.elsewhere {
+            if let Some(key) = other.usd.keys().find(|key| !prices.prices.contains_key(*key)) {
+                bail!("{key} of {region} takes the place of no price");
+            }
+        }
         Ok(prices)
+    }
+
+    /// The list as it is in another region, if that is known.
+    pub fn of_region(&self, region: &str) -> Option<Self> {
+        let other = self.elsewhere.get(region)?;
+        let mut prices = self.clone();
+        region.clone_into(&mut prices.region);
+        for (key, usd) in &other.usd {
+            prices.prices.get_mut(key)?.usd = *usd;
+        }
+        Some(prices)
     }
 }

@@ -1,5 +1,7 @@
 //! Plans of a few things, with prices that are easy to multiply.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::bill::Bill;
@@ -145,12 +147,51 @@ fn what_is_neither_priced_nor_free_is_named() {
 }
 
 #[test]
+fn a_sum_above_its_budget_is_told() {
+    let complaints = |usd: f64, limit: &str| {
+        let mut prices = prices();
+        prices.budgets.retain(|budget| budget.environment == "dev");
+        prices.budgets[0].usd = usd;
+        let bills = super::Bills {
+            bills: vec![bill(&[("m.aws_budgets_budget.this", json!({"limit_amount": limit}))]).unwrap()],
+            elsewhere: BTreeMap::new(),
+            variations: Vec::new(),
+            prices,
+        };
+        bills.above_budget()
+    };
+    // Ten metrics, and nothing else.
+    assert_eq!(complaints(3.0, "3.0"), [""; 0]);
+    assert_eq!(
+        complaints(2.99, "2.5"),
+        [
+            "dev costs 3.00 dollars a month, and its budget in Terraform is 2.5",
+            "dev: Everything costs 3.00 dollars a month, which is above 2.99"
+        ]
+    );
+}
+
+#[test]
 fn a_price_has_a_source() {
     let mut list: Value = serde_json::from_str(include_str!("../../../docs/prices.json")).unwrap();
     list["prices"]["alb"]["source"] = json!("hearsay");
     assert_eq!(
         Prices::parse(&list.to_string()).unwrap_err().to_string(),
         "alb has the source hearsay, which is not in sources"
+    );
+}
+
+#[test]
+fn another_region_has_other_prices() {
+    let here = prices();
+    let there = here.of_region("eu-west-1").unwrap();
+    assert_eq!((there.prices["alb"].usd, there.prices["ipv4"].usd), (0.0252, 1.0));
+    assert!(here.of_region("eu-nowhere-1").is_none());
+    let mut list: Value = serde_json::from_str(include_str!("../../../docs/prices.json")).unwrap();
+    list["elsewhere"]["eu-west-1"]["usd"]["bananas"] = json!(1);
+    assert_eq!(
+        Prices::parse(&list.to_string()).unwrap_err().to_string(),
+        "bananas of eu-west-1 takes the place of no price"
     );
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: rules of this repository that no other tool knows. Each check takes what it looks at
 //! as an argument and answers with one sentence per breach, so that its tests can show it a breach.
 
+pub mod commands;
 pub mod environments;
 pub mod features;
 pub mod files;
@@ -9,6 +10,7 @@ pub mod links;
 pub mod machine_paths;
 pub mod manifests;
 pub mod metrics;
+pub mod proofs;
 pub mod runbooks;
 pub mod sizes;
 
@@ -51,7 +53,9 @@ pub fn complaints(root: &Path) -> Result<Vec<String>> {
     complaints.extend(sizes::check(&files, sizes::LONG_FILES));
     complaints.extend(machine_paths::check(&files));
     complaints.extend(links::check(root, &files));
+    complaints.extend(commands::check(&files));
     complaints.extend(environments::check(&files));
+    complaints.extend(proofs::check(&files));
     complaints.extend(runbooks::check(&files));
     complaints.extend(metrics::check(&files));
     Ok(complaints)

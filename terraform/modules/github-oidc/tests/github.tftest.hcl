@@ -24,10 +24,11 @@ variables {
   state               = { bucket_arn = "arn:aws:s3:::tandem-state", key = "prod/terraform.tfstate", kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/0" }
   hosted_zone_ids     = ["Z0123456789ABC"]
   roles = {
-    build  = { permissions = "build", ref = "refs/heads/develop", workflow = ".github/workflows/release-candidate.yml" }
-    plan   = { permissions = "plan", pull_requests = true }
-    deploy = { permissions = "deploy", environment = "production", ref = "refs/heads/main", workflow = ".github/workflows/deploy.yml" }
-    apply  = { permissions = "apply", environment = "production", ref = "refs/heads/main", workflow = ".github/workflows/deploy.yml" }
+    build   = { permissions = "build", ref = "refs/heads/develop", workflow = ".github/workflows/publish.yml" }
+    promote = { permissions = "promote", ref = "refs/heads/main", workflow = ".github/workflows/promote.yml" }
+    plan    = { permissions = "plan", pull_requests = true }
+    deploy  = { permissions = "deploy", environment = "production", ref = "refs/heads/main", workflow = ".github/workflows/deploy.yml" }
+    apply   = { permissions = "apply", environment = "production", ref = "refs/heads/main", workflow = ".github/workflows/deploy.yml" }
   }
 }
 
@@ -56,10 +57,11 @@ run "roles" {
   }
   assert {
     condition = { for name in keys(var.roles) : name => join(" ", sort([for key, attachment in local.attachments : attachment.policy if attachment.role == name])) } == {
-      build  = "build"
-      deploy = "deploy"
-      plan   = "read"
-      apply  = "apply-data apply-identity apply-network apply-services read state"
+      build   = "build"
+      promote = "promote"
+      deploy  = "deploy"
+      plan    = "read"
+      apply   = "apply-data apply-identity apply-network apply-services read state"
     }
     error_message = "Each role has the policies of its kind and no others."
   }
@@ -78,8 +80,8 @@ run "forged_tokens_are_refused" {
     error_message = "Wrong verdicts: ${join("; ", output.wrong)}"
   }
   assert {
-    condition     = output.accepted == 3 && output.refused == 32
-    error_message = "The table must have three tokens that are accepted and 32 that are refused."
+    condition     = output.accepted == 4 && output.refused == 35
+    error_message = "The table must have four tokens that are accepted and 35 that are refused."
   }
 }
 
@@ -160,6 +162,44 @@ run "a_deployment_can_do_little" {
   assert {
     condition     = !strcontains(output.policies["deploy"], "ecr:PutImage") && !strcontains(output.policies["build"], "ecs:") && !strcontains(output.policies["build"], "iam:")
     error_message = "Who deploys pushes no image, and who builds deploys nothing."
+  }
+}
+
+run "a_promotion_brings_no_image" {
+  assert {
+    condition = alltrue([
+      for action in flatten([for s in jsondecode(output.policies["promote"]).Statement : s.Action]) : startswith(action, "ecr:") && !strcontains(action, "Upload")
+    ])
+    error_message = "Who promotes may tag images that are there, and upload nothing."
+  }
+}
+
+# Where unreviewed code may run, and nowhere else.
+run "pull_requests_where_they_may_run" {
+  variables {
+    name                = "tandem-dev"
+    ecr_repository_arns = ["arn:aws:ecr:eu-central-1:111122223333:repository/tandem-dev/api"]
+    roles = {
+      build  = { permissions = "build", pull_requests = true }
+      deploy = { permissions = "deploy", environment = "dev", pull_requests = true }
+      plan   = { permissions = "plan", pull_requests = true }
+    }
+  }
+  assert {
+    condition = { for name, claims in local.claims : name => claims.sub } == {
+      build  = "repo:acme@12345/tandem@987654321:pull_request"
+      deploy = "repo:acme@12345/tandem@987654321:environment:dev"
+      plan   = "repo:acme@12345/tandem@987654321:pull_request"
+    }
+    error_message = "A pull request's token names the environment, or that it is one."
+  }
+  assert {
+    condition     = local.claims["deploy"].environment == "dev" && alltrue([for claims in local.claims : !contains(keys(claims), "job_workflow_ref") && !contains(keys(claims), "ref")])
+    error_message = "Nothing is asked of a pull request that it could change itself."
+  }
+  assert {
+    condition     = !strcontains(output.policies["build"], "repository/tandem/")
+    error_message = "Unreviewed images must not get to those that are promoted."
   }
 }
 

@@ -1,0 +1,112 @@
+//! Runs what the steps run, in a clone with everything that is not committed yet, so that nothing of this machine's checkout
+//! plays a part. In place of GitHub stand a file for `GITHUB_OUTPUT` and the variables that the list of commands gives.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::counts::Counts;
+use crate::git;
+use crate::interrupt::Interrupts;
+use crate::tidy::files::listed_by_git;
+
+use super::commands::{Commands, Trial};
+
+/// Where the clone lies.
+const CLONE: &str = ".testenv/workflows/clone";
+
+/// Runs them one after the other, each a test, and tells how long each took.
+pub(super) fn run(
+    root: &Path,
+    interrupts: &Interrupts,
+    commands: &Commands,
+    counts: &mut Counts,
+) -> Result<()> {
+    let clone = clone(root)?;
+    let output = clone.with_file_name("output");
+    fs::write(&output, "").with_context(|| format!("could not write {}", output.display()))?;
+    let mut elsewhere = 0;
+    for entry in &commands.0 {
+        let Trial::Here { command, variables } = &entry.trial else {
+            elsewhere += 1;
+            continue;
+        };
+        let begun = Instant::now();
+        // As GitHub does for steps that say bash.
+        let mut bash = Command::new("bash");
+        bash.current_dir(&clone)
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", command])
+            .envs(variables)
+            .env("GITHUB_OUTPUT", &output)
+            // Not ours, whose programs would then be the clone's.
+            .env("CARGO_TARGET_DIR", root.join("target/workflows"));
+        let mut said = Vec::new();
+        let status = interrupts.run_by_line(&mut bash, |line| said.push(line.to_owned()))?;
+        let verdict = if status.success() { "ok" } else { "FAILED" };
+        println!(
+            "step {verdict}, {:.1} s: {command}",
+            begun.elapsed().as_secs_f64()
+        );
+        if !status.success() {
+            said.iter().for_each(|line| println!("  {line}"));
+        }
+        counts.add(&format!("workflows step {command}"), status.success());
+    }
+    println!("workflows: {elsewhere} commands are tried elsewhere, see .github/commands.json");
+    let facts =
+        fs::read_to_string(&output).with_context(|| format!("could not read {}", output.display()))?;
+    let is_told = |name: &str| facts.lines().any(|line| line.starts_with(&format!("{name}=")));
+    counts.add(
+        "workflows outputs",
+        ["version", "tree", "tags"].into_iter().all(is_told),
+    );
+    Ok(())
+}
+
+/// A clone of this checkout with what is changed and new in it, committed there.
+fn clone(root: &Path) -> Result<PathBuf> {
+    let clone = root.join(CLONE);
+    if clone.exists() {
+        fs::remove_dir_all(&clone).with_context(|| format!("could not remove {}", clone.display()))?;
+    }
+    let folder = clone.parent().context("the clone has no folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
+    let place = clone.display().to_string();
+    git::ask(
+        root,
+        &["clone", "--quiet", "--local", "--no-hardlinks", ".", &place],
+    )?;
+    let files = listed_by_git(root).context("this is no checkout of git")?;
+    git::ask(&clone, &["rm", "-r", "--quiet", "."])?;
+    for file in files {
+        let (from, to) = (root.join(&file), clone.join(&file));
+        // What was removed and not committed yet is not there.
+        if from.is_file() {
+            let parent = to.parent().context("a file has no folder")?;
+            fs::create_dir_all(parent).with_context(|| format!("could not create {}", parent.display()))?;
+            fs::copy(&from, &to).with_context(|| format!("could not copy {}", file.display()))?;
+        }
+    }
+    git::ask(&clone, &["add", "--all", "."])?;
+    let who = [
+        "-c",
+        "user.name=dry run",
+        "-c",
+        "user.email=dry-run@example.invalid",
+    ];
+    let commit = [
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--no-verify",
+        "--message",
+        "What is not committed yet",
+    ];
+    git::ask(&clone, &[&who[..], &commit[..]].concat())?;
+    let left = git::ask(&clone, &["status", "--porcelain"])?;
+    ensure!(left.is_empty(), "the clone is not clean: {left}");
+    Ok(clone)
+}
