@@ -144,9 +144,7 @@ impl Emulation<'_> {
         // Read now: what the emulator forgets is forgotten in the state, too, once Terraform has looked again.
         let made = environment.state()?;
         let planned = Planned::of(&whole).with_made(&made);
-        for look in policies::looks(&planned) {
-            told.add(look);
-        }
+        told.add_all("rules", policies::looks(&planned));
         if name == TRIED {
             let trial = Trial {
                 programs: self.programs,
@@ -235,6 +233,14 @@ impl Told {
             if complaints.is_empty() { "" } else { " FAILED" }
         ));
         self.add(Look::at(name, complaints));
+    }
+
+    fn add_all(&mut self, what: &str, looks: Vec<Look>) {
+        let kept = looks.iter().filter(|look| look.complaints.is_empty()).count();
+        self.time(&format!("{kept} of {} {what} kept", looks.len()));
+        for look in looks {
+            self.add(look);
+        }
     }
 
     fn add(&mut self, look: Look) {

@@ -15,32 +15,10 @@ const OF_THINGS: [&str; 5] = [
     "aws_sqs_queue_policy",
 ];
 /// Actions that may be allowed on everything.
-const UNBOUND: [(&str, &str); 6] = [
-    (
-        "ecr:GetAuthorizationToken",
-        "a token is for a registry, and AWS knows no narrower resource",
-    ),
-    (
-        "elasticloadbalancing:DescribeListeners",
-        "AWS knows no narrower resource",
-    ),
-    (
-        "elasticloadbalancing:DescribeRules",
-        "AWS knows no narrower resource",
-    ),
-    (
-        "elasticloadbalancing:DescribeTargetGroups",
-        "AWS knows no narrower resource",
-    ),
-    (
-        "elasticloadbalancing:DescribeTargetHealth",
-        "AWS knows no narrower resource",
-    ),
-    (
-        "logs:DescribeLogGroups",
-        "flow logs look for their group by a list, which is of all groups",
-    ),
-];
+const UNBOUND: [(&str, &str); 1] = [(
+    "ecr:GetAuthorizationToken",
+    "a token is for a registry, and AWS knows no narrower resource",
+)];
 /// Policies that neither a plan nor an emulator tells.
 const NOT_KNOWN: [(&str, &str); 1] = [(
     "module.platform.module.api.aws_iam_role_policy.codedeploy[0]",
