@@ -115,10 +115,11 @@ pub(crate) async fn bind(
 
 /// What an error means where a request waits for the first one with its key.
 pub(crate) fn key_held(error: sqlx::Error) -> Error {
-    match Error::from(error) {
-        Error::Locked(cause) => Error::KeyHeld(cause),
-        other => other,
+    let error = Error::from(error);
+    if let Error::Locked(cause) = error {
+        return Error::KeyHeld(cause);
     }
+    error
 }
 
 /// Binds keys that this transaction has bound to what their requests are answered in the end.

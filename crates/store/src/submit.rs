@@ -193,10 +193,10 @@ struct Stored {
 
 /// What an error means for a request that was tried alone.
 fn alone(error: Error) -> Result<Submitted, Error> {
-    match error {
-        Error::KeyHeld(_) => Ok(Submitted::InProgress),
-        error => Err(error),
+    if matches!(error, Error::KeyHeld(_)) {
+        return Ok(Submitted::InProgress);
     }
+    Err(error)
 }
 
 async fn name_tenant(tx: &mut PgTransaction<'static>, tenant_id: TenantId) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use runtime::telemetry::MetricsHandle;
-use runtime::{build, metric};
+use runtime::build;
 use serde::Serialize;
 use utoipa::ToSchema;
 
