@@ -12,6 +12,7 @@ mod shellcheck;
 mod tree;
 mod workflows;
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::time::Instant;
@@ -117,11 +118,7 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
     let mut counts = Counts::default();
     check(root, interrupts, &mut counts)?;
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Compares the dependencies with the vulnerabilities that are known today, which are on the network.
@@ -148,6 +145,7 @@ pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
 }
 
 fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) -> Result<()> {
+    let _alone = alone(&root.join(".testenv/scan"))?;
     let python = TOOLS.ensure(root, interrupts)?;
     let site = Site {
         root,
@@ -174,6 +172,16 @@ fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) -> Result<()
         counts.add(&format!("scan {name}"), complaints.is_empty());
     }
     Ok(())
+}
+
+/// Waits until nobody else works in a folder that is made anew each time, and keeps others waiting.
+pub(crate) fn alone(folder: &Path) -> Result<File> {
+    let path = folder.join("lock");
+    let context = || format!("could not lock {}", folder.display());
+    fs::create_dir_all(folder).with_context(context)?;
+    let lock = File::create(&path).with_context(context)?;
+    lock.lock().with_context(context)?;
+    Ok(lock)
 }
 
 /// What is found outside of the samples, and what is not found in them.

@@ -3,6 +3,7 @@
 //! A workflow can be tried on GitHub only. So there is no logic in them: each step runs one command, and the command is a
 //! program that runs anywhere. Which commands there are, and how each is tried, is in `.github/commands.json`.
 
+mod account;
 mod commands;
 mod credentials;
 pub mod document;
@@ -59,11 +60,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, look: Look) -> Result<ExitCode>
         Look::DryRun => dry_run::run(root, interrupts, &Site::read(root)?.commands, &mut counts)?,
     }
     println!("{counts}");
-    Ok(if counts.is_success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(counts.exit_code())
 }
 
 /// Both looks, for the ordinary test run. What keeps them from looking counts as a failure.

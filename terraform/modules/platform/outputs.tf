@@ -43,7 +43,7 @@ output "queue_urls" {
 }
 
 output "secret_names" {
-  description = "The secrets whose values people put in: pepper, database/api, database/worker."
+  description = "The secrets: pepper, database/api and database/worker, which the first migration fills, and operator-key, which tandem found-operator fills."
   value       = module.secrets.names
 }
 

@@ -19,7 +19,7 @@ const PLACES: [&str; 6] = [
 const DEPTH: u32 = 3;
 
 /// The first mirror of the provider on this machine.
-pub(super) fn mirror() -> Option<PathBuf> {
+pub fn mirror() -> Option<PathBuf> {
     let home = std::env::home_dir().map(|home| home.join(".terraform.d"));
     home.into_iter()
         .chain(PLACES.iter().map(PathBuf::from))

@@ -53,6 +53,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sqlx", &["queue", "store"]),
     ("axum", &["api"]),
     ("aws-sdk", &["deploy", "queue", "runtime"]),
+    ("opentelemetry", &["runtime"]),
+    ("opentelemetry_sdk", &["runtime"]),
 ];
 
 /// All that `domain` takes from outside: it has no input or output, no clock and no randomness.

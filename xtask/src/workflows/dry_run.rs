@@ -1,5 +1,6 @@
 //! Runs what the steps run, in a clone with everything that is not committed yet, so that nothing of this machine's checkout
-//! plays a part. In place of GitHub stand a file for `GITHUB_OUTPUT` and the variables that the list of commands gives.
+//! plays a part. In place of GitHub stand a file for `GITHUB_OUTPUT` and the variables that the list of commands gives; in
+//! place of AWS stands a server that speaks its protocols.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,15 @@ use anyhow::{Context, Result, ensure};
 use crate::counts::Counts;
 use crate::git;
 use crate::interrupt::Interrupts;
+use crate::scan::alone;
 use crate::tidy::files::listed_by_git;
 
+use super::account::Account;
 use super::commands::{Commands, Trial};
 
 /// Where the clone lies.
-const CLONE: &str = ".testenv/workflows/clone";
+const FOLDER: &str = ".testenv/workflows";
+const CLONE: &str = "clone";
 
 /// Runs them one after the other, each a test, and tells how long each took.
 pub(super) fn run(
@@ -25,9 +29,11 @@ pub(super) fn run(
     commands: &Commands,
     counts: &mut Counts,
 ) -> Result<()> {
+    let _alone = alone(&root.join(FOLDER))?;
     let clone = clone(root)?;
     let output = clone.with_file_name("output");
     fs::write(&output, "").with_context(|| format!("could not write {}", output.display()))?;
+    let account = Account::start(root, interrupts, clone.parent().unwrap_or(root))?;
     let mut elsewhere = 0;
     for entry in &commands.0 {
         let Trial::Here { command, variables } = &entry.trial else {
@@ -39,6 +45,7 @@ pub(super) fn run(
         let mut bash = Command::new("bash");
         bash.current_dir(&clone)
             .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", command])
+            .envs(&account.variables)
             .envs(variables)
             .env("GITHUB_OUTPUT", &output)
             // Not ours, whose programs would then be the clone's.
@@ -68,7 +75,7 @@ pub(super) fn run(
 
 /// A clone of this checkout with what is changed and new in it, committed there.
 fn clone(root: &Path) -> Result<PathBuf> {
-    let clone = root.join(CLONE);
+    let clone = root.join(FOLDER).join(CLONE);
     if clone.exists() {
         fs::remove_dir_all(&clone).with_context(|| format!("could not remove {}", clone.display()))?;
     }

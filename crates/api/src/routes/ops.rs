@@ -14,6 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
+use crate::connections;
 use crate::readiness::QUEUE;
 
 /// What was looked at, and whether it is fine.
@@ -94,13 +95,7 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
     ),
 )]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Response {
-    let connections = app.store.connections();
-    metric::DB_POOL_CONNECTIONS
-        .with(["idle".into()])
-        .set(f64::from(connections.idle));
-    metric::DB_POOL_CONNECTIONS
-        .with(["busy".into()])
-        .set(f64::from(connections.busy));
+    connections::tell(&app.store);
     (
         [(CONTENT_TYPE, MetricsHandle::CONTENT_TYPE)],
         (app.render_metrics)(),

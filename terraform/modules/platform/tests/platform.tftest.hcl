@@ -60,8 +60,24 @@ run "everything_is_made_wired_and_told" {
     error_message = "The deploy program must know the settings of the next release, and where to try it."
   }
   assert {
-    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "pepper"]
+    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "operator-key", "pepper"]
     error_message = "Each lane has its queues, each program its repository, each secret its place."
+  }
+  assert {
+    condition = { for key, secret in local.secrets : key => [secret.writers == [module.migrate.task_role_arn], contains(secret.readers, module.migrate.task_role_arn), length(secret.readers)] } == {
+      "database/api"    = [true, true, 2]
+      "database/worker" = [true, true, 2]
+      "operator-key"    = [true, true, 1]
+      "pepper"          = [true, true, 2]
+    }
+    error_message = "Only the task that migrates gives secrets their first values; a program reads its own besides, and nobody's task the operators' key."
+  }
+  assert {
+    condition = (
+      { for setting, key in { API_LOGIN = "database/api", WORKER_LOGIN = "database/worker", PEPPER = "pepper", OPERATOR_KEY = "operator-key" } : key => local.migrate_environment["TANDEM_${setting}_SECRET_ARN"] } == module.secrets.arns
+      && local.migrate_environment.TANDEM_KEY_ENVIRONMENT == "test" && local.migrate_environment.PGSSLROOTCERT == "/app/rds-ca.pem"
+    )
+    error_message = "The task that migrates must know all that it makes."
   }
   assert {
     condition     = output.copies.vault_arn != null && output.copies.automated_backups_arn != null && length(module.budget) == 1 && local.replica_region != null
@@ -111,11 +127,50 @@ run "everything_is_made_wired_and_told" {
   }
 }
 
+run "services_publish_what_is_looked_at" {
+  command = plan
+
+  assert {
+    condition     = local.common_environment.TANDEM_METRICS_EMF == "on" && local.common_environment.TANDEM_ENVIRONMENT == local.worker_load.metrics.backlog_0.dimensions.Environment
+    error_message = "What alarms and scaling look at must be published, by the same dimensions."
+  }
+  assert {
+    condition     = length(local.traces_environment) == 0 && length(local.traces_secrets) == 0
+    error_message = "Nothing must be sent anywhere unless somebody says where."
+  }
+}
+
+run "traces_are_sent_where_somebody_says" {
+  command = plan
+
+  variables {
+    traces = {
+      otlp_endpoint      = "https://otlp.example.com"
+      headers_secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:otlp-AbCdEf"
+      sample_ratio       = 0.25
+    }
+  }
+
+  assert {
+    condition     = local.common_environment.OTEL_EXPORTER_OTLP_ENDPOINT == "https://otlp.example.com" && local.common_environment.OTEL_TRACES_SAMPLER == "parentbased_traceidratio" && local.common_environment.OTEL_TRACES_SAMPLER_ARG == "0.25"
+    error_message = "The programs must be told where traces go, and how many."
+  }
+  assert {
+    condition     = local.traces_secrets.OTEL_EXPORTER_OTLP_HEADERS == var.traces.headers_secret_arn && length(local.traces_secrets) == 1 && !contains(keys(local.common_environment), "OTEL_EXPORTER_OTLP_HEADERS")
+    error_message = "What the endpoint wants to hear must come from its secret, and stand in no definition of a task."
+  }
+}
+
 run "without_metrics_of_their_own_sqs_decides" {
   command = plan
 
   variables {
     monitoring = { application_metrics = false }
+  }
+
+  assert {
+    condition     = local.common_environment.TANDEM_METRICS_EMF == "off"
+    error_message = "What nobody looks at must not be published."
   }
 
   assert {
