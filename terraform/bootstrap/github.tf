@@ -24,9 +24,11 @@ locals {
     { for role in ["build"] : role => { permissions = "build", pull_requests = false, environment = null, ref = var.build.ref, workflow = var.build.workflow } if var.build != null },
     { for role in ["promote"] : role => { permissions = "promote", pull_requests = false, environment = null, ref = var.promote.ref, workflow = var.promote.workflow } if var.build != null && var.promote != null },
   )
-  # Made by the environments; their names are agreed upon.
-  repository_arns = var.build == null ? [] : [
-    for image in ["api", "worker"] : "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.build.prefix}/${image}"
+  # Made by the environments; their names are agreed upon. Those of another account have a policy that lets this one read.
+  registry     = var.registry == null ? { account = local.account, region = var.region } : { account = split(".", var.registry)[0], region = split(".", var.registry)[3] }
+  image_prefix = var.build == null ? var.project : var.build.prefix
+  repository_arns = var.build == null && var.registry == null ? [] : [
+    for image in ["api", "worker"] : "arn:${local.partition}:ecr:${local.registry.region}:${local.registry.account}:repository/${local.image_prefix}/${image}"
   ]
   unreviewed_repository_arns = { for name in keys(var.environments) : name => [
     for image in ["api", "worker"] : "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.project}-${name}/${image}"

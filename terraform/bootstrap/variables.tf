@@ -105,6 +105,22 @@ variable "build" {
   }
 }
 
+variable "registry" {
+  description = "The registry of the account that builds, where this one only runs what is built there; null where images are in this account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.registry == null ? true : can(regex("^[0-9]{12}\\.dkr\\.ecr\\.[a-z0-9-]+\\.amazonaws\\.com(\\.cn)?$", var.registry))
+    error_message = "The registry must be one of ECR, like 111122223333.dkr.ecr.eu-west-1.amazonaws.com."
+  }
+
+  validation {
+    condition     = var.registry == null || var.build == null
+    error_message = "The registry is for an account that builds nothing: build must be null there."
+  }
+}
+
 variable "promote" {
   description = "Which branch's workflow finds the images of a release and gives them its tag, if any does."
   type = object({

@@ -78,9 +78,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_looks_at_once_and_then_at_intervals() {
-        let begun = Instant::now();
+        let (begun, stop) = (Instant::now(), CancellationToken::new());
         let mut looks = 0;
-        let answer = until("x", PACE, &CancellationToken::new(), async || {
+        let answer = until("x", PACE, &stop, async || {
             looks += 1;
             Ok(if looks == 4 {
                 Seen::Ended(looks)
@@ -107,8 +107,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_outage_passes_and_a_refusal_does_not() {
+        let stop = CancellationToken::new();
         let mut looks = 0;
-        let answer = until("x", PACE, &CancellationToken::new(), async || {
+        let answer = until("x", PACE, &stop, async || {
             looks += 1;
             if looks == 1 {
                 Err(aws::Error::outage("DescribeTasks"))
@@ -117,7 +118,7 @@ mod tests {
             }
         });
         assert!(answer.await.is_ok());
-        let refused = until::<()>("x", PACE, &CancellationToken::new(), async || {
+        let refused = until::<()>("x", PACE, &stop, async || {
             Err(aws::Error::refusal("DescribeTasks", "AccessDeniedException"))
         });
         assert!(matches!(refused.await, Err(Stopped::Refused(_))));

@@ -135,3 +135,23 @@ run "who_builds_belongs_to_no_environment" {
     error_message = "The workflow of main may tag what is there."
   }
 }
+
+run "images_of_another_account_are_read_where_they_are" {
+  command = plan
+
+  variables {
+    build    = null
+    registry = "444455556666.dkr.ecr.eu-west-1.amazonaws.com"
+  }
+
+  assert {
+    condition = one([for s in jsondecode(module.github["prod"].policies["deploy"]).Statement : s.Resource if s.Sid == "Images"]) == [
+      "arn:aws:ecr:eu-west-1:444455556666:repository/tandem/api", "arn:aws:ecr:eu-west-1:444455556666:repository/tandem/worker",
+    ]
+    error_message = "A deployment must be able to see the images that it releases."
+  }
+  assert {
+    condition     = length(module.build) == 0
+    error_message = "Nobody may build here."
+  }
+}

@@ -81,6 +81,7 @@ resource "aws_ecr_repository_policy" "pull" {
       Action = [
         "ecr:BatchCheckLayerAvailability",
         "ecr:BatchGetImage",
+        "ecr:DescribeImageScanFindings",
         "ecr:GetDownloadUrlForLayer",
       ]
     }]

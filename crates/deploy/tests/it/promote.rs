@@ -148,7 +148,7 @@ async fn what_is_missing_or_contradicts_itself_ends_it() {
 
 #[tokio::test]
 async fn without_attestations_nothing_is_promoted() {
-    for missing in 0..ALL.len() {
+    for (missing, (_, predicate)) in ALL.into_iter().enumerate() {
         let (cloud, folder) = (tested().await, tempfile::tempdir().unwrap());
         let attested: Vec<_> = ALL
             .into_iter()
@@ -158,10 +158,7 @@ async fn without_attestations_nothing_is_promoted() {
             .collect();
         gh(folder.path(), &attested);
         let ran = promotes(&cloud, folder.path(), &[]).await;
-        let told = format!(
-            "is not attested ({}): Error: no attestations found",
-            ALL[missing].1
-        );
+        let told = format!("is not attested ({}): Error: no attestations found", predicate);
         assert!(ran.code == 3 && ran.err.contains(&told), "{ran:?}");
         assert_unchanged(&cloud);
     }
@@ -200,11 +197,9 @@ async fn attestations_are_skipped_nowhere_near_production() {
 async fn images_for_several_platforms_are_looked_into() {
     let (cloud, folder) = (tested().await, tempfile::tempdir().unwrap());
     gh(folder.path(), &ALL);
-    let mut world = cloud.world();
-    world.indexes.insert(sha('1'), sha('6'));
-    world.images.insert(sha('1'), json!({}));
-    world.images.insert(sha('6'), labels(COMMIT, TREE));
-    drop(world);
+    cloud.world().indexes.insert(sha('1'), sha('6'));
+    cloud.world().images.insert(sha('1'), json!({}));
+    cloud.world().images.insert(sha('6'), labels(COMMIT, TREE));
     let ran = promotes(&cloud, folder.path(), &[]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.out.contains(&format!("api_digest={}", sha('1'))), "{ran:?}");

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use super::{CLOUDWATCH, ECR, ECS, Emulated, SSM, call};
 use crate::cloud::{Cloud, NAME, sha};
 
+const THEIRS: &str = "tandem-em5";
+
 /// The fields of ours that are not in theirs, or are something else there.
 fn differences(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>) {
     match (ours, theirs) {
@@ -31,17 +33,9 @@ fn differences(ours: &Value, theirs: &Value, path: &str, found: &mut Vec<String>
     }
 }
 
-#[tokio::test]
-async fn answers_look_as_the_emulators() {
-    const THEIRS: &str = "tandem-em5";
-    let (cloud, it) = (Cloud::new().await, Emulated::new(THEIRS).await);
-    cloud.world().is_lean();
-    cloud
-        .world()
-        .tags
-        .insert(("tandem/api".to_owned(), "t".to_owned()), sha('1'));
-    let mut found = Vec::new();
-    let calls = [
+/// The calls that both have, and that need nothing else to be said than where.
+fn calls() -> Vec<((&'static str, &'static str), &'static str, Value)> {
+    vec![
         (
             ECS,
             "DescribeTaskDefinition",
@@ -90,8 +84,19 @@ async fn answers_look_as_the_emulators() {
             "DescribeAlarms",
             json!({ "AlarmNamePrefix": THEIRS, "StateValue": "ALARM" }),
         ),
-    ];
-    for (service, name, body) in calls {
+    ]
+}
+
+#[tokio::test]
+async fn answers_look_as_the_emulators() {
+    let (cloud, it) = (Cloud::new().await, Emulated::new(THEIRS).await);
+    cloud.world().is_lean();
+    cloud
+        .world()
+        .tags
+        .insert(("tandem/api".to_owned(), "t".to_owned()), sha('1'));
+    let mut found = Vec::new();
+    for (service, name, body) in calls() {
         let ours = body.to_string().replace(THEIRS, NAME);
         let ours = call(&cloud.url, service, name, &serde_json::from_str(&ours).unwrap()).await;
         let theirs = it.call(service, name, &body).await;
