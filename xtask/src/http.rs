@@ -17,6 +17,11 @@ pub fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
+/// Whether anybody listens at a port of this machine.
+pub fn is_open(port: u16) -> bool {
+    TcpStream::connect_timeout(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)), CONNECT_LIMIT).is_ok()
+}
+
 /// Whether a server on this machine answers with 200.
 pub fn is_fine(port: u16, path: &str) -> bool {
     is_fine_for(port, path, "")

@@ -10,10 +10,12 @@
 
 pub mod browser;
 pub mod chaos;
+pub mod cloud;
 pub mod contract;
 pub mod cost;
 pub mod counts;
 pub mod drills;
+pub mod emulated;
 pub mod fuzz;
 pub mod git;
 pub mod http;
@@ -26,6 +28,8 @@ pub mod ministack;
 pub mod node;
 pub mod openapi;
 pub mod phases;
+pub mod policies;
+pub mod postgres17;
 pub mod programs;
 pub mod psql;
 pub mod python;

@@ -9,8 +9,8 @@ use xtask::infrastructure::{Place, Verb};
 use xtask::interrupt::Interrupts;
 use xtask::openapi::{Comparison, Description};
 use xtask::{
-    browser, contract, cost, drills, fuzz, image, infrastructure, python_client, root, scan, services, sqlx,
-    terraform, test, tidy, version, workflows,
+    browser, contract, cost, drills, emulated, fuzz, image, infrastructure, python_client, root, scan,
+    services, sqlx, terraform, test, tidy, version, workflows,
 };
 
 /// Checks and tests of this repository.
@@ -85,6 +85,11 @@ enum Command {
     Terraform {
         /// The modules and roots to check, such as `network` or `environments/prod`; all of them, if none is named.
         folders: Vec<String>,
+    },
+    /// Makes the environments of `terraform/` in an emulator of AWS, from nothing and to nothing again.
+    Emulated {
+        /// Those to make, such as `dev`; all of them, if none is named.
+        environments: Vec<String>,
     },
     /// Shows scanners the infrastructure, images, workflows, scripts and dependencies: checkov, zizmor, actionlint,
     /// hadolint, shellcheck and cargo-deny. Nothing may be found that has no reason beside it.
@@ -175,6 +180,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
+        Command::Emulated { environments } => emulated::run(root(), &Interrupts::catch()?, &environments),
         Command::Scan => scan::run(root(), &Interrupts::catch()?),
         Command::Advisories => scan::advisories(root(), &Interrupts::catch()?),
         Command::Version(question) => version::run(root(), &question),

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a free port may be lost to somebody else between finding and taking it.
 const TRIES: u32 = 3;
 const LOG: &str = "server.log";
+/// How many this process has started: each has a folder of its own.
+static STARTED: AtomicU32 = AtomicU32::new(0);
 
 /// A running server. It ends when this value is dropped or this process dies, whichever way.
 #[derive(Debug)]
@@ -33,7 +36,8 @@ impl Ministack {
     ///
     /// When it does not; the message ends with its log.
     pub fn start(root: &Path, python: &Path) -> Result<Self> {
-        let folder = root.join(format!(".testenv/ministack/{}", std::process::id()));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder = root.join(format!(".testenv/ministack/{}-{number}", std::process::id()));
         let mut log = String::new();
         for _ in 0..TRIES {
             fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;

@@ -9,7 +9,7 @@ use local_postgres::{Config, LocalPostgres, StopMode};
 
 use crate::interrupt::{Interrupts, exit_code};
 use crate::ministack::Ministack;
-use crate::{machine, python};
+use crate::{machine, postgres17, python};
 
 /// Both servers. Dropping them stops them.
 #[derive(Debug)]
@@ -17,6 +17,7 @@ pub struct Services {
     postgres: LocalPostgres,
     ministack: Ministack,
     python: PathBuf,
+    postgres17: Option<PathBuf>,
 }
 
 impl Services {
@@ -27,6 +28,7 @@ impl Services {
     /// When the machine lacks something or a server does not start.
     pub fn start(root: &Path, interrupts: &Interrupts) -> Result<Self> {
         let python = python::ensure_venv(root, interrupts)?;
+        let postgres17 = postgres17::ensure(root, interrupts)?;
         let postgres = start_postgres(root, interrupts)?;
         interrupts.check()?;
         let ministack = Ministack::start(root, &python)?;
@@ -34,19 +36,26 @@ impl Services {
             postgres,
             ministack,
             python,
+            postgres17,
         })
     }
 
     /// What the tests read from their environment.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let programs = self
+            .postgres17
+            .as_ref()
+            .map(|folder| folder.display().to_string());
+        let mut variables = vec![
             ("TANDEM_TEST_POSTGRES_URL", self.postgres.url("postgres")),
             ("TANDEM_TEST_SQS_ENDPOINT", self.ministack.endpoint()),
             ("TANDEM_TEST_PYTHON", self.python.display().to_string()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", "us-east-1".to_owned()),
-        ]
+        ];
+        variables.extend(programs.map(|folder| ("TANDEM_TEST_POSTGRES_17", folder)));
+        variables
     }
 
     /// Where the SQS-protocol server answers.
@@ -94,6 +103,7 @@ pub fn start_postgres(root: &Path, interrupts: &Interrupts) -> Result<LocalPostg
         data_dir: root.join(".testenv/postgres"),
         port: None,
         settings,
+        bin_dir: None,
     };
     let postgres = LocalPostgres::start(&config).or_else(|error| {
         // Without fsync a power cut may well damage the files, and there is nothing in them to be kept.

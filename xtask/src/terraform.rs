@@ -1,12 +1,15 @@
 //! `cargo xtask terraform`: whether the modules and roots in `terraform/` are sound, as far as that can be known without
 //! an account: their form, their types, their tests against a mocked provider, and what they refuse.
 
+pub mod account;
 pub mod declared;
+pub mod environment;
 pub mod events;
 mod folder;
-mod program;
+pub(crate) mod program;
 pub mod provider;
 pub mod refusals;
+pub mod state;
 
 use std::fs;
 use std::num::NonZero;

@@ -12,7 +12,7 @@ use crate::openapi::{Comparison, Description};
 use crate::phases::Phases;
 use crate::psql::Psql;
 use crate::services::Services;
-use crate::{browser, contract, cost, drills, python_client, scan, terraform, workflows};
+use crate::{browser, contract, cost, drills, emulated, python_client, scan, terraform, workflows};
 
 /// Sets up, builds and runs the tests, and stops what was started. The last line printed is the counts,
 /// whatever happens; what kept the tests from running at all counts as one failure.
@@ -86,6 +86,10 @@ fn run_phases(
             })?;
             phases.run("cost", || {
                 cost::check(root, interrupts, &mut counts);
+                Ok(())
+            })?;
+            phases.run("emulated", || {
+                emulated::count(root, interrupts, services.postgres(), &mut counts);
                 Ok(())
             })?;
             phases.run("drills", || {

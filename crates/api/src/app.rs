@@ -23,7 +23,7 @@ use crate::rate_limit::RateLimits;
 use crate::readiness::Readiness;
 use crate::submitter::Submitter;
 use crate::watch::WatchHub;
-use crate::{middleware, router};
+use crate::{connections, middleware, router};
 
 /// What the api is made of.
 pub struct Parts {
@@ -122,6 +122,7 @@ impl AppState {
             server: _,
         } = parts.config;
         let store = parts.store;
+        connections::keep_telling(store.clone(), &parts.shutdown);
         Self(Arc::new(Shared {
             submitter: Submitter::start(&store, &parts.bell, submit, &parts.shutdown),
             authenticator: Authenticator::new(

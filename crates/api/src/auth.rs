@@ -33,7 +33,7 @@ pub(crate) async fn authenticate(
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
-    record_tenant(caller.tenant_id);
+    record_tenant(caller.tenant_id, &context);
     let quota = app.rate_limits.check(&caller).await;
     let mut response = match quota.refusal() {
         Some(problem) => problem.into_response(),

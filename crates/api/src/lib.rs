@@ -18,6 +18,7 @@ mod app;
 mod auth;
 mod body;
 mod config;
+mod connections;
 mod cursor;
 mod endpoint_secret;
 #[cfg(feature = "fuzz")]

@@ -9,7 +9,7 @@ use runtime::credential::{KEY_ENVIRONMENT, KEY_PEPPER, KeyEnvironment, KeyHasher
 use runtime::database::{Connections, DatabaseSource};
 use runtime::lanes::Lanes;
 use runtime::process::Process;
-use runtime::telemetry::Logging;
+use runtime::telemetry::Telemetry;
 use runtime::{Env, Setting, database, lanes, telemetry};
 use store::PoolConfig;
 
@@ -71,7 +71,7 @@ pub(crate) struct Settings {
 }
 
 /// Reads all of it, and notes all that is wrong.
-pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
+pub(crate) fn read(env: &mut Env<'_>) -> (Option<Telemetry>, Option<Settings>) {
     let addr = env.get(&ADDR);
     let database = DatabaseSource::from_env(env);
     // One connection listens for ended jobs; the rest serve.
@@ -93,7 +93,7 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             "the first must not be shorter than the second",
         );
     }
-    let logging = Logging::from_env(env);
+    let telemetry = Telemetry::from_env(env);
     let settings = || {
         let (connections, request_timeout) = (connections?, request_timeout?);
         let rate_limit = RateLimit {
@@ -130,5 +130,5 @@ pub(crate) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             },
         })
     };
-    (logging, settings())
+    (telemetry, settings())
 }

@@ -47,6 +47,7 @@ impl Database {
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
+            bin_dir: None,
         };
         guard.watch(&pid_file(&config.data_dir));
         let server = launch(&config).await?;

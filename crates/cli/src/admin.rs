@@ -8,21 +8,10 @@ use runtime::credential::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment, KeyHasher, we
 use serde_json::json;
 use store::{NewApiKey, NewTenant, PoolConfig, Role, Store, TenantLimits};
 
-use crate::args::{CreateKeyArgs, DatabaseArgs};
-use crate::failure::{ExitStatus, Failure};
+use crate::args::CreateKeyArgs;
+use crate::failure::Failure;
 use crate::keys::from_now;
 use crate::output;
-
-pub(crate) async fn migrate(args: &DatabaseArgs) -> Result<ExitStatus, Failure> {
-    let migrated = store::migrate(&args.database_url).await?;
-    let to = migrated.to;
-    output::note(&match migrated.from {
-        Some(from) if from == to => format!("the schema is at version {to} already"),
-        Some(from) => format!("the schema went from version {from} to {to}"),
-        None => format!("the schema was made, at version {to}"),
-    });
-    Ok(ExitStatus::Done)
-}
 
 /// Makes a tenant, and prints it.
 pub(crate) async fn found_tenant(

@@ -9,6 +9,7 @@ mod kinds;
 mod many;
 mod queues;
 mod schedules;
+mod setup;
 mod submit;
 mod tenants;
 mod users;
@@ -31,6 +32,7 @@ pub(crate) use kinds::{KindsArgs, KindsCommand};
 pub(crate) use many::ManyArgs;
 pub(crate) use queues::{QueuesArgs, QueuesCommand};
 pub(crate) use schedules::{PreviewArgs, PutArgs, SchedulesArgs, SchedulesCommand};
+pub(crate) use setup::{FoundOperatorArgs, MigrateArgs};
 pub(crate) use submit::{OnConflict, SubmitArgs, UniqueArgs};
 pub(crate) use tenants::{TenantsArgs, TenantsCommand};
 pub(crate) use users::{UsersArgs, UsersCommand};
@@ -50,8 +52,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run everything on this machine: a private Postgres, the api and a worker, with a tenant and a key
     Dev(DevArgs),
-    /// Bring a database's schema up to date
-    Migrate(DatabaseArgs),
+    /// Bring a database's schema up to date; with secrets, also make the logins of the programs, and the pepper
+    Migrate(MigrateArgs),
+    /// Make the tenant that operates the others, and put its first key, with the scope `admin`, into a secret
+    FoundOperator(FoundOperatorArgs),
     /// Make tenants, look them up and limit them
     Tenants(TenantsArgs),
     /// Make, rotate and revoke API keys

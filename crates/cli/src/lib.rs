@@ -1,4 +1,4 @@
-//! `tandem`: everything on one machine (`dev`), the operator's commands at the database (`migrate`, and the first of
+//! `tandem`: everything on one machine (`dev`), the operator's commands at the database (`migrate`, `found-operator`, and the first of
 //! `tenants` and `keys`) and the client's (all others).
 //!
 //! Standard output has what was asked for, as a table or with `--json` as JSON, so it can be piped; everything else goes
@@ -18,11 +18,13 @@ mod failure;
 mod jobs;
 mod keys;
 mod kinds;
+mod operator;
 mod output;
 mod progress;
 mod queues;
 mod receive;
 mod schedules;
+mod setup;
 mod tenants;
 mod time;
 mod users;
@@ -53,7 +55,8 @@ pub fn run() -> ExitCode {
 async fn execute(cli: Cli) -> Result<failure::ExitStatus, Failure> {
     match cli.command {
         Command::Dev(args) => dev::run(args).await,
-        Command::Migrate(args) => admin::migrate(&args).await,
+        Command::Migrate(args) => setup::migrate(&args).await,
+        Command::FoundOperator(args) => operator::found(&args).await,
         Command::Tenants(args) => tenants::run(args).await,
         Command::Keys(args) => keys::run(args).await,
         Command::Jobs(args) => jobs::run(args).await,

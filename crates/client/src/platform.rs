@@ -18,6 +18,10 @@ pub struct Health {
     /// `ok`, or what is wrong, by what was looked at.
     #[serde(default)]
     pub checks: BTreeMap<String, String>,
+    /// The version that answers; an older api does not tell.
+    pub version: Option<String>,
+    /// The commit that it was built from; an older api does not tell.
+    pub commit: Option<String>,
 }
 
 /// Whether a process is well.

@@ -110,7 +110,7 @@ pub struct ScheduleUnique {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
-    /// The previous job had not ended.
+    /// The previous job had not ended, or a newer fire time had come as well.
     Overlap,
     /// Another job does the same work.
     Unique,

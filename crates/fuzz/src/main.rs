@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use clap::Parser;
 use fuzz::{Dose, TARGETS, Target, run};
@@ -16,7 +17,7 @@ struct Arguments {
     /// Only these targets; all of them, if absent.
     #[arg(long = "target", value_parser = named)]
     targets: Vec<Target>,
-    /// The same seed and number of threads try the same inputs.
+    /// The same seed and number of threads try the same inputs, but for what is signed, with the time.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// As many as there are cores, if absent.
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
         executions: arguments.executions,
         seed: arguments.seed,
         threads: arguments.threads.unwrap_or(u64::try_from(cores).unwrap_or(1)),
+        // A receiver accepts a signature for five minutes.
+        seeds_last: Duration::from_mins(4),
     };
     let targets = if arguments.targets.is_empty() {
         TARGETS

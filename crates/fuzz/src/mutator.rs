@@ -64,19 +64,24 @@ const PIECES: &[&[u8]] = &[
 
 /// Makes inputs out of seeds; `input` is reused, since nothing else takes as long as getting memory.
 #[derive(Debug)]
-pub(crate) struct Mutator<'a> {
-    seeds: &'a [Vec<u8>],
+pub(crate) struct Mutator {
+    seeds: Vec<Vec<u8>>,
     rng: SmallRng,
     input: Vec<u8>,
 }
 
-impl<'a> Mutator<'a> {
-    pub(crate) fn new(seeds: &'a [Vec<u8>], rng: SmallRng) -> Self {
+impl Mutator {
+    pub(crate) fn new(seeds: Vec<Vec<u8>>, rng: SmallRng) -> Self {
         Self {
             seeds,
             rng,
             input: Vec::with_capacity(MAX_LEN),
         }
+    }
+
+    /// Goes on with other seeds.
+    pub(crate) fn reseed(&mut self, seeds: Vec<Vec<u8>>) {
+        self.seeds = seeds;
     }
 
     /// The next input. Now and then it is a seed as it is.
@@ -147,8 +152,8 @@ mod tests {
     use super::*;
 
     fn inputs(seed: u64, count: usize) -> Vec<Vec<u8>> {
-        let seeds = [b"one".to_vec(), b"another one".to_vec()];
-        let mut mutator = Mutator::new(&seeds, SmallRng::seed_from_u64(seed));
+        let seeds = vec![b"one".to_vec(), b"another one".to_vec()];
+        let mut mutator = Mutator::new(seeds, SmallRng::seed_from_u64(seed));
         (0..count).map(|_| mutator.next().to_vec()).collect()
     }
 

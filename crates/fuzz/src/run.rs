@@ -16,10 +16,12 @@ use crate::targets::Target;
 pub struct Dose {
     /// Inputs, over all threads.
     pub executions: u64,
-    /// The same seed and number of threads try the same inputs.
+    /// The same seed and number of threads try the same inputs, but for what is signed, with the time.
     pub seed: u64,
     /// How many threads share the executions.
     pub threads: u64,
+    /// A thread makes its seeds anew after this, or what is signed would be too old to be accepted.
+    pub seeds_last: Duration,
 }
 
 /// A run that found nothing.
@@ -54,16 +56,15 @@ impl std::error::Error for Failed {}
 ///
 /// With the first input that fails.
 pub fn run(target: &Target, dose: Dose) -> Result<Ran, Failed> {
-    let seeds = (target.seeds)();
     let begun = Instant::now();
     let threads = dose.threads.max(1);
     let results: Vec<Result<Ran, Failed>> = thread::scope(|scope| {
         let running: Vec<_> = (0..threads)
             .map(|number| {
-                let seeds = &seeds;
                 let executions = dose.executions / threads + u64::from(number < dose.executions % threads);
+                let part = Dose { executions, ..dose };
                 let rng = SmallRng::seed_from_u64(dose.seed.wrapping_mul(threads).wrapping_add(number));
-                scope.spawn(move || try_inputs(target, Mutator::new(seeds, rng), executions))
+                scope.spawn(move || try_inputs(target, rng, part))
             })
             .collect();
         let ended = running.into_iter().map(|thread| thread.join());
@@ -81,12 +82,18 @@ pub fn run(target: &Target, dose: Dose) -> Result<Ran, Failed> {
     Ok(sum)
 }
 
-fn try_inputs(target: &Target, mut mutator: Mutator<'_>, executions: u64) -> Result<Ran, Failed> {
+fn try_inputs(target: &Target, rng: SmallRng, part: Dose) -> Result<Ran, Failed> {
     let mut ran = Ran {
-        executions,
+        executions: part.executions,
         ..Ran::default()
     };
-    for _ in 0..executions {
+    let mut mutator = Mutator::new((target.seeds)(), rng);
+    let mut seeded = Instant::now();
+    for _ in 0..part.executions {
+        if seeded.elapsed() >= part.seeds_last {
+            mutator.reseed((target.seeds)());
+            seeded = Instant::now();
+        }
         let input = mutator.next();
         match judge(target, input) {
             Some(accepted) => ran.accepted += u64::from(accepted),

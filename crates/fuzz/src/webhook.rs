@@ -1,7 +1,7 @@
 //! What a receiver of signed messages reads: headers that anybody can send it, and its own secrets.
 
+use std::cell::RefCell;
 use std::str;
-use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use client::webhook::Verifier;
@@ -15,57 +15,83 @@ const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const ID: &str = "0190163d-8694-739b-aea5-966c26f8ad91";
 const BODY: &[u8] = b"{\"order\":17}";
 
-/// A message that is signed now, which is good for five minutes.
+/// A message that a thread has signed when it made its seeds, which is good for five minutes.
 struct Message {
     verifier: Verifier,
     timestamp: String,
     signature: String,
 }
 
-static MESSAGE: LazyLock<Message> = LazyLock::new(|| {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let timestamp = i64::try_from(now.expect("it is after 1970").as_secs()).expect("it is before 2900");
-    let signed = Webhook::new(SECRET).and_then(|webhook| webhook.sign(ID, timestamp, BODY));
-    Message {
-        verifier: Verifier::new([SECRET]).expect("it is a secret"),
-        timestamp: timestamp.to_string(),
-        signature: signed.expect("the secret can sign text"),
+impl Message {
+    fn sign() -> Self {
+        let seconds = seconds_since_1970();
+        let signed = Webhook::new(SECRET).and_then(|webhook| webhook.sign(ID, seconds, BODY));
+        Self {
+            verifier: Verifier::new([SECRET]).expect("it is a secret"),
+            timestamp: seconds.to_string(),
+            signature: signed.expect("the secret can sign text"),
+        }
     }
-});
+
+    fn verifies(&self, timestamp: &[u8], signature: &[u8]) -> bool {
+        // What HTTP does not let through reaches no receiver.
+        let headers = headers(timestamp, signature);
+        headers.is_some_and(|headers| self.verifier.verify(&headers, BODY).is_ok())
+    }
+}
+
+thread_local! {
+    static MESSAGE: RefCell<Message> = RefCell::new(Message::sign());
+}
+
+fn seconds_since_1970() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(now.expect("it is after 1970").as_secs()).expect("it is before 2900")
+}
 
 pub(crate) fn signatures() -> Vec<Vec<u8>> {
-    let signature = &MESSAGE.signature;
+    let message = Message::sign();
+    let signature = &message.signature;
     let other = "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=";
     let all = [
         signature.clone(),
         format!("{other} {signature}"),
         format!("v1a,x {signature}"),
     ];
-    all.map(String::into_bytes).to_vec()
+    let seeds = all.map(String::into_bytes).to_vec();
+    MESSAGE.set(message);
+    seeds
 }
 
 /// A message is accepted with its own signature among those that it brings, and with no other.
 pub(crate) fn signature(input: &[u8]) -> bool {
-    let accepted = verifies(MESSAGE.timestamp.as_bytes(), input);
-    let own = MESSAGE.signature.as_bytes();
-    let brings = input.split(|byte| *byte == b' ').any(|part| part == own);
-    assert!(brings || !accepted, "accepted without its signature");
-    accepted
+    MESSAGE.with_borrow(|message| {
+        let accepted = message.verifies(message.timestamp.as_bytes(), input);
+        let own = message.signature.as_bytes();
+        let brings = input.split(|byte| *byte == b' ').any(|part| part == own);
+        assert!(brings || !accepted, "accepted without its signature");
+        accepted
+    })
 }
 
 pub(crate) fn timestamps() -> Vec<Vec<u8>> {
-    vec![MESSAGE.timestamp.clone().into_bytes()]
+    let message = Message::sign();
+    let seeds = vec![message.timestamp.clone().into_bytes()];
+    MESSAGE.set(message);
+    seeds
 }
 
 /// A message is accepted with the time that was signed, and with no other.
 pub(crate) fn timestamp(input: &[u8]) -> bool {
-    let accepted = verifies(input, MESSAGE.signature.as_bytes());
-    let means = str::from_utf8(input)
-        .ok()
-        .and_then(|text| text.parse::<i64>().ok());
-    let signed = means.is_some_and(|seconds| seconds.to_string() == MESSAGE.timestamp);
-    assert!(signed || !accepted, "accepted with another time");
-    accepted
+    MESSAGE.with_borrow(|message| {
+        let accepted = message.verifies(input, message.signature.as_bytes());
+        let means = str::from_utf8(input)
+            .ok()
+            .and_then(|text| text.parse::<i64>().ok());
+        let signed = means.is_some_and(|seconds| seconds.to_string() == message.timestamp);
+        assert!(signed || !accepted, "accepted with another time");
+        accepted
+    })
 }
 
 /// A secret that is accepted verifies what it signs, and nothing that an empty key has signed.
@@ -76,13 +102,13 @@ pub(crate) fn secret(input: &[u8]) -> bool {
     let Ok(verifier) = Verifier::new([text]) else {
         return false;
     };
-    let seconds: i64 = MESSAGE.timestamp.parse().expect("it was written from one");
+    let seconds = seconds_since_1970();
     let sign = |webhook: Result<Webhook, _>| {
         let signature = webhook.and_then(|webhook| webhook.sign(ID, seconds, BODY));
         signature.expect("it can sign text")
     };
     let verifies = |signature: String| {
-        let headers = headers(MESSAGE.timestamp.as_bytes(), signature.as_bytes());
+        let headers = headers(seconds.to_string().as_bytes(), signature.as_bytes());
         headers.is_some_and(|headers| verifier.verify(&headers, BODY).is_ok())
     };
     assert!(
@@ -94,11 +120,6 @@ pub(crate) fn secret(input: &[u8]) -> bool {
         "anybody can sign"
     );
     true
-}
-
-fn verifies(timestamp: &[u8], signature: &[u8]) -> bool {
-    // What HTTP does not let through reaches no receiver.
-    headers(timestamp, signature).is_some_and(|headers| MESSAGE.verifier.verify(&headers, BODY).is_ok())
 }
 
 fn headers(timestamp: &[u8], signature: &[u8]) -> Option<HeaderMap> {

@@ -26,6 +26,8 @@ pub struct Config {
     pub port: Option<u16>,
     /// Server settings, as in `postgresql.conf`. Where the server listens cannot be changed this way.
     pub settings: Vec<(String, String)>,
+    /// The folder of the server programs. None takes the newest of the machine, or those that the folder was made with.
+    pub bin_dir: Option<PathBuf>,
 }
 
 /// How a server ends.

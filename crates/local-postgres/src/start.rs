@@ -25,7 +25,7 @@ const SOCKET_DIR_LIMIT_BYTES: usize = 103 - "/.s.PGSQL.65535.lock".len();
 pub(crate) fn start(config: &Config) -> Result<LocalPostgres, Error> {
     let run_as = RunAs::determine()?;
     let folder = Folder::open(&config.data_dir, run_as)?;
-    let installation = prepare(&folder, run_as)?;
+    let installation = prepare(&folder, config.bin_dir.as_deref(), run_as)?;
     let password = folder.password(run_as)?;
     postmaster::clear(&folder.cluster())?;
     let launch = Launch {
@@ -47,8 +47,14 @@ pub(crate) fn start(config: &Config) -> Result<LocalPostgres, Error> {
 }
 
 /// Chooses the programs, and makes the cluster if there is none.
-fn prepare(folder: &Folder, run_as: RunAs) -> Result<Installation, Error> {
-    let mut installed = all_installations(run_as)?;
+fn prepare(folder: &Folder, bin_dir: Option<&Path>, run_as: RunAs) -> Result<Installation, Error> {
+    let mut installed = match bin_dir {
+        Some(bin_dir) => {
+            let wanted = Installation::inspect(bin_dir).filter(|it| run_as.can_enter(&it.bin_dir));
+            vec![wanted.ok_or(NotFound { too_old: Vec::new() })?]
+        }
+        None => all_installations(run_as)?,
+    };
     match cluster::major_version(folder)? {
         // A machine that got a newer version keeps serving its old clusters with the old one.
         Some(major) => {

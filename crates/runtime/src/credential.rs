@@ -7,6 +7,7 @@
 
 mod base62;
 mod hasher;
+mod login;
 mod webhook;
 
 use std::fmt;
@@ -15,7 +16,8 @@ use std::str::FromStr;
 use crate::env::{FromSetting, Setting};
 use crate::{Secret, random};
 
-pub use hasher::{KEY_PEPPER, KeyHasher};
+pub use hasher::{KEY_PEPPER, KeyHasher, PepperError, pepper};
+pub use login::{DatabaseLogin, DatabasePlace, LoginError};
 pub use webhook::webhook_secret;
 
 /// Which environment new keys are for.

@@ -1,7 +1,7 @@
 //! How a process starts, tells and stops; what both binaries and the command line share.
 //!
 //! Read in the order in which a process uses it: [`mod@env`] collects the settings and all their problems at
-//! once, [`telemetry`] and [`metric`] say what it tells, [`database`] finds the database's credentials,
+//! once, [`telemetry`], [`metric`] and [`trace`] say what it tells, [`database`] finds the database's credentials,
 //! [`ops`] answers health checks, [`shutdown`] ends it. [`clock`] and [`random`] are the only sources of time
 //! and randomness; whatever decides something takes them as arguments.
 //!
@@ -9,6 +9,7 @@
 
 #![warn(missing_docs, clippy::wildcard_enum_match_arm)]
 
+pub mod build;
 pub mod clock;
 pub mod credential;
 pub mod database;
@@ -20,8 +21,10 @@ pub mod ops;
 pub mod process;
 pub mod random;
 pub mod secret;
+pub mod secrets_manager;
 pub mod shutdown;
 pub mod telemetry;
+pub mod trace;
 
 pub use env::{ConfigErrors, Env, Setting};
 pub use error_chain::error_chain;

@@ -12,8 +12,12 @@
 //! Label values must come from a small set that we decide on. So there is no label for the tenant, and `kind`
 //! is one that a worker has a handler for, never what a client sent.
 
-pub use metrics::SharedString;
+mod published;
+
 use metrics::{Key, KeyName, Label, Level, Metadata, Unit};
+
+pub use metrics::SharedString;
+pub use published::{NAMESPACE, PUBLISHED, Published};
 
 static METADATA: Metadata<'static> = Metadata::new("tandem", Level::INFO, None);
 
@@ -146,6 +150,8 @@ metrics! {
         "Handlers that could not be stopped because they block their thread; each keeps its slot until it ends.";
     Gauge JOBS_RUNNING = "tandem_jobs_running" [] Count,
         "Attempts that run in this process now.";
+    Gauge SLOTS = "tandem_slots" [] Count,
+        "Attempts that this process may run at a time.";
     Counter BREAKER_TRANSITIONS = "tandem_breaker_transitions_total" [to] Count,
         "Breakers of targets that changed, by what they became: `open`, `half_open` or `closed`.";
     Counter BREAKER_WAITS = "tandem_breaker_waits_total" [] Count,
@@ -162,6 +168,8 @@ metrics! {
         "Maintenance passes that failed; the next one tries again.";
     Gauge MAINTENANCE_LEADER = "tandem_maintenance_leader" [] Count,
         "1 while this process does the maintenance for all workers, else 0: the sum over all processes should be 1.";
+    Gauge SCHEDULED_JOBS = "tandem_scheduled_jobs" [] Count,
+        "Jobs that are due later, as the maintenance leader counts them, up to a million.";
     Gauge QUEUED_JOBS = "tandem_queued_jobs" [queue] Count,
         "Jobs that wait for a worker, as the maintenance leader counts them.";
     Gauge OLDEST_QUEUED = "tandem_oldest_queued_seconds" [queue] Seconds,
@@ -182,6 +190,8 @@ metrics! {
         "Messages in the lane's dead-letter queue, as the queue counts them.";
     Counter DEAD_LETTER_MESSAGES = "tandem_dead_letter_messages_total" [action] Count,
         "Messages of dead-letter queues by what was done: `announced`, `announced_again`, `kept`, `deleted_stale`, `deleted_duplicate`, `deleted_doorbell` or `deleted_unreadable`.";
+    Counter SPANS_DROPPED = "tandem_spans_dropped_total" [] Count,
+        "Finished spans that were not sent, because the collector did not take them as fast as they came, or not at all.";
     Counter REDRIVEN_MESSAGES = "tandem_redriven_messages_total" [answer] Count,
         "Messages that somebody moved back from a dead-letter queue: `revived`, if they queued their job again, or `stale`.";
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use crate::env::{self, Env, Setting};
-use crate::telemetry::{Logging, metrics_handle};
+use crate::telemetry::Telemetry;
 use crate::{error_chain, ops};
 
 /// The exit code for wrong settings or a wrong command line.
@@ -23,8 +23,8 @@ pub struct Process {
     pub settings: &'static [&'static [&'static Setting]],
 }
 
-/// What a service's settings come to: how it logs, and the rest. Each is absent when something is wrong with it.
-pub type Read<S> = fn(&mut Env<'_>) -> (Option<Logging>, Option<S>);
+/// What a service's settings come to: how it tells what it does, and the rest. Each is absent when something is wrong with it.
+pub type Read<S> = fn(&mut Env<'_>) -> (Option<Telemetry>, Option<S>);
 
 /// Runs a service: reads its settings, sets up its logs, and serves. `health_addr` says where `healthcheck` asks.
 pub fn main<S, F>(
@@ -51,8 +51,8 @@ where
         _ => return usage(&format!("unknown arguments; see {} --help", process.name)),
     }
     let mut env = Env::from_process();
-    let (logging, settings) = read(&mut env);
-    let (logging, settings) = match env.finish(|| Some((logging?, settings?))) {
+    let (telemetry, settings) = read(&mut env);
+    let (telemetry, settings) = match env.finish(|| Some((telemetry?, settings?))) {
         Ok(both) => both,
         Err(problems) => {
             return usage(&format!(
@@ -64,23 +64,22 @@ where
     match arguments[..] {
         ["--check-config"] => ExitCode::SUCCESS,
         ["healthcheck"] => healthcheck(health_addr(&settings)),
-        _ => start(process, logging, serve(settings)),
+        _ => start(process, telemetry, serve(settings)),
     }
 }
 
-fn start<F>(process: &Process, logging: Logging, serving: F) -> ExitCode
+fn start<F>(process: &Process, telemetry: Telemetry, serving: F) -> ExitCode
 where
     F: Future<Output = Result<ExitCode, Box<dyn Error + Send + Sync>>>,
 {
-    if let Err(error) = logging.init() {
-        return usage(&error.to_string());
-    }
+    let telling = match telemetry.start(process.name) {
+        Ok(telling) => telling,
+        Err(error) => return usage(&error.to_string()),
+    };
     let settings: Vec<&Setting> = process.settings.iter().copied().flatten().copied().collect();
     for warning in env::likely_typos(&settings, Env::process_names()) {
         tracing::warn!("{warning}");
     }
-    // From here on what is counted is kept, also before anybody asks for it.
-    drop(metrics_handle());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return usage(&format!("no threads can be made: {error}")),
@@ -88,13 +87,12 @@ where
     let ended = runtime.block_on(serving);
     // A handler that blocks its thread must not keep the process from ending.
     runtime.shutdown_background();
-    match ended {
-        Ok(code) => code,
-        Err(error) => {
-            tracing::error!(error = %error_chain(&*error), "{} has failed", process.name);
-            ExitCode::FAILURE
-        }
-    }
+    let code = ended.unwrap_or_else(|error| {
+        tracing::error!(error = %error_chain(&*error), "{} has failed", process.name);
+        ExitCode::FAILURE
+    });
+    telling.end();
+    code
 }
 
 fn healthcheck(addr: Option<SocketAddr>) -> ExitCode {

@@ -1,263 +1,123 @@
-//! What a process tells: log lines on standard output, metrics for Prometheus.
+//! What a process tells: log lines on standard output, metrics for Prometheus and for CloudWatch, traces over OTLP.
 //!
 //! Logs go to standard output in every process: they are a service's output, and container platforms collect
 //! it. One line is one event. In production it is one JSON object, with the event's fields beside `timestamp`
 //! (RFC 3339, UTC), `level`, `target` and `message`, and with the fields of the enclosing spans, outermost
 //! first, under `spans`.
 
+mod emf;
+mod logging;
 mod metrics_handle;
+mod traces;
 
-use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
-use tracing::Subscriber;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::util::SubscriberInitExt;
+use crate::credential::KeyEnvironment;
+use crate::env::{Env, Setting};
 
-use crate::env::{Env, FromSetting, Setting, one_of};
-
+use emf::{Emf, Publisher, Publishing};
+pub use emf::{METRICS_EMF, METRICS_EMF_INTERVAL};
+pub use logging::{AlreadyLogging, LOG, LOG_FORMAT, LogFilter, LogFormat, Logging};
 pub use metrics_handle::{MetricsHandle, metrics_handle};
+pub use traces::{
+    OTLP_ENDPOINT, OTLP_HEADERS, OTLP_PROTOCOL, RESOURCE_ATTRIBUTES, SAMPLER, SAMPLER_ARG, SERVICE_NAME,
+    TracesError,
+};
+use traces::{Sending, Traces};
 
-/// How logs look.
-pub const LOG_FORMAT: Setting = Setting::optional(
-    "TANDEM_LOG_FORMAT",
-    "json or compact; compact in a terminal and json elsewhere when it is not set.",
-);
-/// Which logs there are.
-pub const LOG: Setting = Setting::with_default(
-    "TANDEM_LOG",
-    "info",
-    "Level of the logs, or levels by module such as info,store=debug,sqlx=info.",
+/// Which environment it is, in what is told.
+pub const ENVIRONMENT: Setting = Setting::optional(
+    "TANDEM_ENVIRONMENT",
+    "Names this environment in metrics and traces: 2 to 10 of a-z and 0-9, such as prod.",
 );
 
 /// The settings of this module, for `--help`.
-pub const SETTINGS: &[&Setting] = &[&LOG, &LOG_FORMAT];
+pub const SETTINGS: &[&Setting] = &[
+    &LOG,
+    &LOG_FORMAT,
+    &ENVIRONMENT,
+    &METRICS_EMF,
+    &METRICS_EMF_INTERVAL,
+    &OTLP_ENDPOINT,
+    &OTLP_HEADERS,
+    &OTLP_PROTOCOL,
+    &SAMPLER,
+    &SAMPLER_ARG,
+    &SERVICE_NAME,
+    &RESOURCE_ATTRIBUTES,
+];
 
-/// Libraries whose `info` is our `debug`. A setting that names one of them wins.
-const QUIET: &str = "aws_config=warn,aws_runtime=warn,aws_sdk_secretsmanager=warn,aws_sdk_sqs=warn,\
-    aws_smithy_http_client=warn,aws_smithy_runtime=warn,h2=warn,hyper=warn,hyper_util=warn,reqwest=warn,\
-    rustls=warn,sqlx=warn,tower=warn";
+/// How long the process's end waits for what is still to be told, should nobody take it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LogFormat {
-    /// For machines: one JSON object per line.
-    Json,
-    /// For people: short, and in colour in a terminal.
-    Compact,
-}
-
-impl LogFormat {
-    /// The format for whoever reads the standard output of this process.
-    #[must_use]
-    pub fn for_standard_output() -> Self {
-        if std::io::stdout().is_terminal() {
-            Self::Compact
-        } else {
-            Self::Json
-        }
-    }
-}
-
-impl FromSetting for LogFormat {
-    fn from_setting(text: &str, _: &Setting) -> Result<Self, String> {
-        one_of(text, &[("json", Self::Json), ("compact", Self::Compact)])
-    }
-}
-
-/// Which events are logged.
+/// How a service tells what it does.
 #[derive(Debug)]
-pub struct LogFilter(EnvFilter);
-
-impl FromSetting for LogFilter {
-    fn from_setting(text: &str, _: &Setting) -> Result<Self, String> {
-        let accepted = |_| "must be a level, or levels by module such as info,store=debug".to_owned();
-        let asked = EnvFilter::builder().parse(text).map_err(accepted)?;
-        // Who wants warnings at most would hear more from libraries, not less.
-        if asked
-            .max_level_hint()
-            .is_some_and(|most| most <= LevelFilter::WARN)
-        {
-            return Ok(Self(asked));
-        }
-        EnvFilter::builder()
-            .parse(format!("{QUIET},{text}"))
-            .map(Self)
-            .map_err(accepted)
-    }
+pub struct Telemetry {
+    logging: Logging,
+    emf: Option<Emf>,
+    traces: Option<Traces>,
 }
 
-/// How and what to log.
-#[derive(Debug)]
-pub struct Logging {
-    /// How log lines look.
-    pub format: LogFormat,
-    /// Which events are logged.
-    pub filter: LogFilter,
-}
-
-/// Logging was set up before in this process; the first one stays.
+/// Why a process can't tell what it does.
 #[derive(Debug, thiserror::Error)]
-#[error("logging is set up already")]
-pub struct AlreadyLogging;
+pub enum TelemetryError {
+    /// Somebody else tells already.
+    #[error(transparent)]
+    Logging(#[from] AlreadyLogging),
+    /// There is no thread for it.
+    #[error("no thread can be made for metrics: {0}")]
+    Thread(#[from] std::io::Error),
+    /// Traces can't be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
+}
 
-impl Logging {
+impl Telemetry {
     /// Reads the settings of this module.
     pub fn from_env(env: &mut Env<'_>) -> Option<Self> {
-        let format = if env.is_set(&LOG_FORMAT) {
-            env.get(&LOG_FORMAT)
-        } else {
-            Some(LogFormat::for_standard_output())
-        };
-        let filter = env.get(&LOG);
+        let logging = Logging::from_env(env);
+        let environment: Option<KeyEnvironment> = env.get(&ENVIRONMENT);
+        let environment = environment.map(|environment| environment.to_string());
+        let emf = Emf::from_env(env, environment.as_deref());
+        let traces = Traces::from_env(env, environment.as_deref());
         Some(Self {
-            format: format?,
-            filter: filter?,
+            logging: logging?,
+            emf: emf?,
+            traces: traces?,
         })
     }
 
-    /// Logs from here on, for the rest of the process. Events of the `log` crate are taken too.
-    ///
-    /// # Errors
-    /// When somebody did so before.
-    pub fn init(self) -> Result<(), AlreadyLogging> {
-        self.subscriber(std::io::stdout)
-            .try_init()
-            .map_err(|_| AlreadyLogging)
-    }
-
-    fn subscriber<W>(self, writer: W) -> Box<dyn Subscriber + Send + Sync>
-    where
-        W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-    {
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(self.filter.0)
-            .with_writer(writer);
-        match self.format {
-            LogFormat::Json => Box::new(
-                builder
-                    .json()
-                    .flatten_event(true)
-                    .with_current_span(false)
-                    .with_span_list(true)
-                    .finish(),
-            ),
-            LogFormat::Compact => Box::new(
-                builder
-                    .compact()
-                    .with_ansi(std::io::stdout().is_terminal())
-                    .finish(),
-            ),
-        }
+    /// Tells from here on. What is counted is kept, also before anybody asks for it; `service` names who counts.
+    pub(crate) fn start(self, service: &str) -> Result<Telling, TelemetryError> {
+        self.logging.init()?;
+        let publisher = self.emf.map(|emf| Publisher::new(service, emf));
+        metrics_handle::record(publisher.as_ref().map(Publisher::recorder));
+        Ok(Telling {
+            metrics: publisher.map(Publisher::start).transpose()?,
+            // Spans that are dropped are counted, so metrics come first.
+            traces: self.traces.map(|traces| traces.start(service)).transpose()?,
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
+/// Tells what the process does while it lives.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    metrics: Option<Publishing>,
+    traces: Option<Sending>,
+}
 
-    use chrono::{DateTime, Utc};
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+impl Telling {
+    /// Tells the rest, within two and a half seconds, should nobody listen.
+    pub(crate) fn end(self) {
+        let until = Instant::now() + PATIENCE;
+        let left = || until.saturating_duration_since(Instant::now());
+        if let Some(traces) = self.traces {
+            traces.finish();
+            traces.wait(left());
         }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
+        if let Some(metrics) = self.metrics {
+            metrics.end(left().max(PATIENCE / 4));
         }
-    }
-
-    fn logging(format: &str, filter: &str) -> Logging {
-        let mut env = Env::new(|name| match name {
-            "TANDEM_LOG" => Some(filter.to_owned()),
-            "TANDEM_LOG_FORMAT" => Some(format.to_owned()),
-            _ => None,
-        });
-        let logging = Logging::from_env(&mut env);
-        env.finish(|| logging).unwrap()
-    }
-
-    fn logged(logging: Logging, act: impl FnOnce()) -> Vec<String> {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        tracing::subscriber::with_default(logging.subscriber(move || writer.clone()), act);
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes)
-            .unwrap()
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    }
-
-    #[test]
-    fn json_has_the_fields_of_the_event_and_of_its_spans() {
-        let lines = logged(logging("json", "info"), || {
-            let _job = tracing::info_span!("job", job.id = 7).entered();
-            let _attempt = tracing::info_span!("attempt", number = 2).entered();
-            tracing::warn!(error.chain = "a: b", attempts = 2, "gave up");
-        });
-        let [line] = &lines[..] else {
-            panic!("one event, one line: {lines:?}")
-        };
-        let mut event: Value = serde_json::from_str(line).unwrap();
-        let timestamp = event["timestamp"].take();
-        let timestamp = timestamp.as_str().unwrap();
-        assert!(
-            timestamp.ends_with('Z') && timestamp.parse::<DateTime<Utc>>().is_ok(),
-            "{timestamp}"
-        );
-        let expected = json!({
-            "timestamp": null, "level": "WARN", "target": module_path!(), "message": "gave up",
-            "error.chain": "a: b", "attempts": 2,
-            "spans": [{ "name": "job", "job.id": 7 }, { "name": "attempt", "number": 2 }],
-        });
-        assert_eq!(event, expected);
-    }
-
-    #[test]
-    fn compact_is_one_readable_line_without_colours_outside_a_terminal() {
-        let lines = logged(logging("compact", "info"), || {
-            tracing::info!(port = 80, "listening")
-        });
-        assert_eq!(lines.len(), 1);
-        assert!(
-            lines[0].contains("INFO") && lines[0].ends_with("listening port=80"),
-            "{lines:?}"
-        );
-    }
-
-    #[test]
-    fn libraries_are_quiet_unless_somebody_asks() {
-        let act = || {
-            tracing::info!(target: "sqlx::query", "select");
-            tracing::debug!(target: "store", "claimed");
-            tracing::warn!(target: "hyper", "broken");
-        };
-        let logged = |filter| logged(logging("json", filter), act).len();
-        assert_eq!(logged("error"), 0);
-        assert_eq!(logged("info"), 1);
-        assert_eq!(logged("debug"), 2);
-        assert_eq!(logged("info,store=debug,sqlx=info"), 3);
-    }
-
-    #[test]
-    fn wrong_settings_are_told() {
-        let mut env = Env::new(|_| Some("a=b=c".to_owned()));
-        assert!(Logging::from_env(&mut env).is_none());
-        let told = env.finish(|| Some(())).unwrap_err().to_string();
-        assert!(
-            told.contains("TANDEM_LOG_FORMAT: must be one of json, compact"),
-            "{told}"
-        );
-        assert!(told.contains("TANDEM_LOG: must be a level"), "{told}");
     }
 }

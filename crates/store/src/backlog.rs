@@ -10,6 +10,8 @@ use crate::pool::Store;
 pub struct Backlog {
     /// The lanes with queued jobs; one without any is not among them.
     pub lanes: Vec<LaneBacklog>,
+    /// Jobs that are due later, a million at most: they may be many, and how many exactly does not matter then.
+    pub scheduled: u64,
     /// How long the job has been due that should have been queued first; nothing when none is overdue.
     pub overdue: Duration,
     /// Failed jobs that wait for a decision.
@@ -51,6 +53,7 @@ impl Store {
         let rest = sqlx::query!(
             r#"
             select coalesce(extract(epoch from now() - (select min(run_at) from due)), 0)::float8 as "overdue_secs!",
+                   (select count(*) from (select from due limit 1000000) d) as "scheduled!",
                    (select count(*) from dead_letter) as "dead_letters!",
                    (select count(*) from worker where lease_expires_at > now()) as "workers!",
                    (select count(*) from breaker) as "resting_targets!"
@@ -65,6 +68,7 @@ impl Store {
         });
         Ok(Backlog {
             lanes: lanes.collect(),
+            scheduled: number(rest.scheduled),
             overdue: not_negative(rest.overdue_secs),
             dead_letters: number(rest.dead_letters),
             workers: number(rest.workers),

@@ -15,6 +15,9 @@ pub enum Error {
     /// A lock was not granted in time: somebody else is changing the same rows.
     #[error("another transaction holds the rows")]
     Locked(#[source] sqlx::Error),
+    /// The lock that was not granted in time is that of an idempotency key: the first request with it has not ended yet.
+    #[error("another transaction holds the idempotency key")]
+    KeyHeld(#[source] sqlx::Error),
     /// A row holds what this program never writes.
     #[error("a row is corrupt: {what}")]
     Corrupt {
@@ -37,7 +40,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::Locked(_) | Self::Credentials(_) => true,
+            Self::Unavailable(_) | Self::Locked(_) | Self::KeyHeld(_) | Self::Credentials(_) => true,
             Self::Conflict { .. } | Self::Corrupt { .. } | Self::Migration(_) | Self::Other(_) => false,
         }
     }

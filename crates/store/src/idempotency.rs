@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::row::ms;
 
 /// How long a key is remembered.
-pub(crate) const KEPT: Duration = Duration::from_hours(24);
+const KEPT: Duration = Duration::from_hours(24);
 
 /// The key of a submit, and the fingerprint of its body.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,6 +30,8 @@ pub(crate) struct Bound {
     pub(crate) job_ids: Vec<Uuid>,
     /// Those of them that existed before that submit.
     existing_ids: Vec<Uuid>,
+    /// What it made that is no job, see [`crate::once`].
+    pub(crate) made: Option<String>,
     /// Whether this transaction bound it.
     pub(crate) fresh: bool,
 }
@@ -50,6 +52,9 @@ pub(crate) struct Rebinding<'a> {
 
 /// Binds each key that is free, and answers for every key what it is bound to. Keys must be unique in the slice; they
 /// are locked in order, so that two transactions with the same keys never wait for each other in a circle.
+///
+/// # Errors
+/// [`Error::KeyHeld`] when the first request with one of them does not end in time.
 pub(crate) async fn bind(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
@@ -80,9 +85,10 @@ pub(crate) async fn bind(
         ms(KEPT),
     )
     .fetch_all(&mut **tx)
-    .await?;
+    .await
+    .map_err(key_held)?;
     let bound = sqlx::query!(
-        "select key, request_hash, job_ids, existing_ids from idempotency where tenant_id = $1 and key = any($2)",
+        "select key, request_hash, job_ids, existing_ids, made from idempotency where tenant_id = $1 and key = any($2)",
         tenant_id.0,
         &keys,
     )
@@ -99,11 +105,20 @@ pub(crate) async fn bind(
                     request_hash: row.request_hash,
                     job_ids: row.job_ids,
                     existing_ids: row.existing_ids.unwrap_or_default(),
+                    made: row.made,
                     fresh,
                 },
             )
         })
         .collect())
+}
+
+/// What an error means where a request waits for the first one with its key.
+pub(crate) fn key_held(error: sqlx::Error) -> Error {
+    match Error::from(error) {
+        Error::Locked(cause) => Error::KeyHeld(cause),
+        other => other,
+    }
 }
 
 /// Binds keys that this transaction has bound to what their requests are answered in the end.
@@ -148,7 +163,7 @@ pub(crate) async fn find(
 ) -> Result<Option<Bound>, Error> {
     let row = sqlx::query!(
         r#"
-        select request_hash, job_ids, existing_ids from idempotency
+        select request_hash, job_ids, existing_ids, made from idempotency
         where tenant_id = $1 and key = $2 and expires_at > now()
         "#,
         tenant_id.0,
@@ -160,6 +175,7 @@ pub(crate) async fn find(
         request_hash: row.request_hash,
         job_ids: row.job_ids,
         existing_ids: row.existing_ids.unwrap_or_default(),
+        made: row.made,
         fresh: false,
     }))
 }

@@ -116,21 +116,12 @@ impl Store {
         new: &NewApiKey<'_>,
         wish: Option<&Idempotency>,
     ) -> Result<Made<ApiKeyRecord>, Error> {
-        Made::after(self.issue_once(actor, new, wish).await, wish)
-    }
-
-    async fn issue_once(
-        &self,
-        actor: &Actor,
-        new: &NewApiKey<'_>,
-        wish: Option<&Idempotency>,
-    ) -> Result<Made<ApiKeyRecord>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
             return Ok(answer);
         }
         if !has_room(&mut tx, actor.tenant_id, Limited::Keys).await? {
-            return Ok(Made::TooMany);
+            return Ok(Made::TooMany(Limited::Keys));
         }
         let key = insert(&mut tx, new).await?;
         audit::append(&mut tx, actor, creation(new)).await?;

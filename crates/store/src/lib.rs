@@ -55,6 +55,7 @@ mod quota;
 mod retention;
 mod row;
 mod schedules;
+mod setup;
 mod submit;
 mod tenants;
 mod unique;
@@ -84,7 +85,7 @@ pub use keys::{ApiKeyRecord, Authenticated, NewApiKey};
 pub use kinds::{Declare, KindDeclaration, RegisteredKind};
 pub use leadership::Leadership;
 pub use lease::{ExpiredLease, Heartbeat, HeldAttempt};
-pub use limits::{MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS};
+pub use limits::{Limited, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS};
 pub use migrate::{MIGRATOR, Migrated, migrate};
 pub use once::Made;
 pub use outbox::{Doorbell, TakeDoorbells, TakenDoorbells};
@@ -93,9 +94,10 @@ pub use queues::{Audience, MOST_COUNTED, Pause, QueueStatus, RATES_OVER, Rates};
 pub use quota::Waiting;
 pub use retention::{Page, PastDay};
 pub use schedules::{
-    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Firing, PutSchedule, Schedule, ScheduleChange,
-    Trigger, UnfiredSchedule,
+    DeletedSchedule, DueSchedule, Fired, FiredJob, FiredNow, Fires, Firing, PutSchedule, Schedule,
+    ScheduleChange, Trigger, UnfiredSchedule,
 };
+pub use setup::{Login, LoginOutcome, Setup};
 pub use submit::{Submission, Submitted, SubmittedJob};
 pub use tenants::{NewTenant, Tenant, TenantChange, TenantLimits};
 pub use unique::{PurgedUnique, UniqueCursor};

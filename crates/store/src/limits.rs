@@ -15,17 +15,23 @@ pub const MAX_ENDPOINTS: i64 = 1_000;
 /// The most schedules of a tenant.
 pub const MAX_SCHEDULES: i64 = 1_000;
 
-/// What is limited.
+/// What a tenant may have only so many of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Limited {
+pub enum Limited {
+    /// Users.
     Users,
+    /// API keys that work.
     Keys,
+    /// Endpoints.
     Endpoints,
+    /// Schedules.
     Schedules,
 }
 
 impl Limited {
-    fn most(self) -> i64 {
+    /// How many.
+    #[must_use]
+    pub fn most(self) -> i64 {
         match self {
             Self::Users => MAX_USERS,
             Self::Keys => MAX_KEYS,

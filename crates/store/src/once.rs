@@ -5,8 +5,8 @@ use domain::TenantId;
 use sqlx::PgTransaction;
 
 use crate::error::Error;
-use crate::idempotency::{Idempotency, KEPT};
-use crate::row::ms;
+use crate::idempotency::{Bound, Idempotency, bind};
+use crate::limits::Limited;
 
 /// What became of a request that makes something.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,8 +19,8 @@ pub enum Made<T> {
     KeyReused,
     /// The first request with this key has not ended yet.
     InProgress,
-    /// The tenant has as many as it may have.
-    TooMany,
+    /// The tenant has as many of these as it may have.
+    TooMany(Limited),
 }
 
 impl<T> Made<T> {
@@ -28,15 +28,7 @@ impl<T> Made<T> {
     pub fn made(self) -> Option<T> {
         match self {
             Self::New(new) => Some(new),
-            Self::Before(_) | Self::KeyReused | Self::InProgress | Self::TooMany => None,
-        }
-    }
-
-    /// What to answer when the transaction has come to this: one that waits in vain for a lock waits for its key.
-    pub(crate) fn after(made: Result<Self, Error>, wish: Option<&Idempotency>) -> Result<Self, Error> {
-        match made {
-            Err(Error::Locked(_)) if wish.is_some() => Ok(Self::InProgress),
-            made => made,
+            Self::Before(_) | Self::KeyReused | Self::InProgress | Self::TooMany(_) => None,
         }
     }
 }
@@ -49,6 +41,8 @@ pub(crate) enum Turn {
     Before(Box<str>),
     /// The key was used for another request.
     KeyReused,
+    /// The first request with this key has not ended yet. The transaction has failed with it.
+    InProgress,
 }
 
 impl Turn {
@@ -58,6 +52,7 @@ impl Turn {
             Self::Now => None,
             Self::Before(made) => Some(Made::Before(made)),
             Self::KeyReused => Some(Made::KeyReused),
+            Self::InProgress => Some(Made::InProgress),
         }
     }
 }
@@ -72,36 +67,19 @@ pub(crate) async fn turn(
     let Some(wish) = wish else {
         return Ok(Turn::Now);
     };
-    let fresh = sqlx::query!(
-        r#"
-        insert into idempotency as i (tenant_id, key, request_hash, job_ids, expires_at)
-        values ($1, $2, $3, '{}', now() + $4::bigint * interval '1 millisecond')
-        on conflict (tenant_id, key) do update
-            set request_hash = excluded.request_hash, job_ids = '{}', existing_ids = null, made = null,
-                expires_at = excluded.expires_at
-            where i.expires_at <= now()
-        returning key
-        "#,
-        tenant_id.0,
-        wish.key,
-        &wish.request_hash[..],
-        ms(KEPT),
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    if fresh.is_some() {
-        return Ok(Turn::Now);
-    }
-    let bound = sqlx::query!(
-        "select request_hash, made from idempotency where tenant_id = $1 and key = $2",
-        tenant_id.0,
-        wish.key,
-    )
-    .fetch_one(&mut **tx)
-    .await?;
+    let bound = match bind(tx, tenant_id, &mut [(wish, Vec::new())]).await {
+        Ok(mut bound) => bound.remove(&wish.key),
+        Err(Error::KeyHeld(_)) => return Ok(Turn::InProgress),
+        Err(error) => return Err(error),
+    };
     // The hash is of the route too, so what was made is what this route makes.
-    Ok(match bound.made {
-        Some(made) if bound.request_hash == wish.request_hash => Turn::Before(made.into()),
+    Ok(match bound {
+        Some(bound) if bound.fresh => Turn::Now,
+        Some(Bound {
+            made: Some(made),
+            request_hash,
+            ..
+        }) if request_hash == wish.request_hash => Turn::Before(made.into()),
         _ => Turn::KeyReused,
     })
 }

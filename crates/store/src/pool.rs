@@ -36,7 +36,10 @@ pub enum Role {
 }
 
 impl Role {
-    fn name(self) -> &'static str {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Owner];
+
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Api => "tandem_api",
             Self::Worker => "tandem_worker",

@@ -22,7 +22,7 @@ use crate::pool::Store;
 use crate::row::{count, duration_ms, parse, policy};
 
 pub use change::{DeletedSchedule, PutSchedule};
-pub use fire::{DueSchedule, Fired, FiredJob, Firing, UnfiredSchedule};
+pub use fire::{DueSchedule, Fired, FiredJob, Fires, Firing, UnfiredSchedule};
 pub use fire_now::{FiredNow, Trigger};
 
 /// What a schedule shall be.

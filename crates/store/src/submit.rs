@@ -80,7 +80,7 @@ impl Store {
     pub async fn submit(&self, submissions: &[Submission]) -> Vec<Result<Submitted, Error>> {
         match self.in_time(self.submit_together(submissions)).await {
             Ok(answers) => answers.into_iter().map(Ok).collect(),
-            Err(error) if submissions.len() == 1 => vec![alone(&submissions[0], error)],
+            Err(error) if submissions.len() == 1 => vec![alone(error)],
             // Nothing was stored, and trying each one alone would only keep all of them waiting.
             Err(error @ Error::Unavailable(_)) => {
                 let cause = error.source().map(ToString::to_string).unwrap_or_default();
@@ -115,7 +115,7 @@ impl Store {
             .await
         {
             Ok(mut answers) => Ok(answers.remove(0)),
-            Err(error) => alone(submission, error),
+            Err(error) => alone(error),
         }
     }
 
@@ -191,12 +191,12 @@ struct Stored {
     replaced: Vec<JobId>,
 }
 
-/// What an error means for a request that was tried alone: one that waits in vain for a lock waits for its key.
-fn alone(submission: &Submission, error: Error) -> Result<Submitted, Error> {
-    if matches!(error, Error::Locked(_)) && submission.idempotency.is_some() {
-        return Ok(Submitted::InProgress);
+/// What an error means for a request that was tried alone.
+fn alone(error: Error) -> Result<Submitted, Error> {
+    match error {
+        Error::KeyHeld(_) => Ok(Submitted::InProgress),
+        error => Err(error),
     }
-    Err(error)
 }
 
 async fn name_tenant(tx: &mut PgTransaction<'static>, tenant_id: TenantId) -> Result<(), Error> {
@@ -234,13 +234,12 @@ pub(crate) async fn submit_tenant(
         accepted: insert_jobs(tx, tenant_id, &new_jobs(&requests, &settled)).await?,
         existing: HashMap::new(),
     };
-    let replaced = settled.replaced_ids();
-    if !replaced.is_empty() {
-        end_replaced(tx, &replaced).await?;
+    if !settled.replaced.is_empty() {
+        end_replaced(tx, &settled.replaced).await?;
     }
     settled.record(tx, tenant_id).await?;
 
-    let stored_as = StoredAs::of(&stored, settled.answers);
+    let (stored_as, replaced) = (StoredAs::of(&stored, settled.answers), settled.replaced);
     rebind(tx, tenant_id, &stored_as.rebindings()).await?;
     let replays = bound.values().filter(|bound| !bound.fresh);
     let mut told: Vec<Told> = replays.flat_map(Bound::told).collect();

@@ -129,16 +129,6 @@ impl Store {
         first_key: &NewApiKey<'_>,
         wish: Option<&Idempotency>,
     ) -> Result<Made<Tenant>, Error> {
-        Made::after(self.create_tenant_once(actor, new, first_key, wish).await, wish)
-    }
-
-    async fn create_tenant_once(
-        &self,
-        actor: &Actor,
-        new: &NewTenant<'_>,
-        first_key: &NewApiKey<'_>,
-        wish: Option<&Idempotency>,
-    ) -> Result<Made<Tenant>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
             return Ok(answer);

@@ -63,9 +63,8 @@ pub(crate) struct Refusal {
 pub(crate) struct Settled {
     /// One per request.
     pub(crate) answers: Vec<Result<Vec<Place>, Refusal>>,
-    /// Jobs to be cancelled, because others take their place, and the keys that they held. Nobody can start them before
-    /// this transaction ends.
-    pub(crate) replaced: Vec<(UniqueKey, JobId)>,
+    /// Jobs to be cancelled, because others take their place. Nobody can start them before this transaction ends.
+    pub(crate) replaced: Vec<JobId>,
     /// The rows that must change, each to the job that holds the key now.
     changes: Vec<(UniqueKey, Option<Claimant>)>,
 }
@@ -267,11 +266,6 @@ async fn keep_from_starting(
 }
 
 impl Settled {
-    /// The jobs to be cancelled.
-    pub(crate) fn replaced_ids(&self) -> Vec<JobId> {
-        self.replaced.iter().map(|(_, id)| *id).collect()
-    }
-
     /// Writes down who holds the keys. The new jobs must be stored by now.
     pub(crate) async fn record(
         &self,

@@ -66,21 +66,12 @@ impl Store {
         new: &NewUser,
         wish: Option<&Idempotency>,
     ) -> Result<Made<User>, Error> {
-        Made::after(self.create_user_once(actor, new, wish).await, wish)
-    }
-
-    async fn create_user_once(
-        &self,
-        actor: &Actor,
-        new: &NewUser,
-        wish: Option<&Idempotency>,
-    ) -> Result<Made<User>, Error> {
         let mut tx = self.begin(actor.tenant_id).await?;
         if let Some(answer) = turn(&mut tx, actor.tenant_id, wish).await?.answer() {
             return Ok(answer);
         }
         if !has_room(&mut tx, actor.tenant_id, Limited::Users).await? {
-            return Ok(Made::TooMany);
+            return Ok(Made::TooMany(Limited::Users));
         }
         let row = sqlx::query_as!(
             UserRow,

@@ -13,7 +13,7 @@ pub mod wait;
 pub mod world;
 
 pub use actor::actor;
-pub use db::TestDb;
+pub use db::{TestDb, server_url};
 pub use job::new_job;
 pub use logs::Logs;
 pub use proxy::Proxy;

@@ -55,6 +55,7 @@ mod share;
 mod slot;
 mod started;
 mod step;
+mod traced;
 mod unheard;
 mod visibility;
 mod vital;

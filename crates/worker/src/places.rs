@@ -1,6 +1,9 @@
 //! How many of this worker's slots each tenant takes: none may take the last ones, however much of it is queued and
 //! however long its jobs run.
 //!
+//! Lanes look on their own, each with the room that it was told before the others took any. So a tenant with jobs in
+//! several lanes may get beyond its share by what they take in one moment, and then gets nothing until it is below it.
+//!
 //! The embedded queue keeps to it by what it gives. On SQS, a tenant's messages are not chosen among by who receives them.
 
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use domain::{
     Event, Failure, FailureCode, Finish, JobId, JobState, Lease, Outcome, RetryPolicy, Secrets, StartedJob,
 };
 use queue::Receipt;
+use runtime::trace::TraceSpan;
 use serde_json::value::RawValue;
 use store::{Ending, UnreadableJob};
 use tokio::time::Instant;
@@ -20,6 +21,7 @@ use crate::meters::recorded_event;
 use crate::running::{Claiming, Control, Entry, Stop};
 use crate::slot::Slot;
 use crate::step::StepOutcome;
+use crate::traced;
 
 /// The longest that an attempt may take, whatever its job says: later moments can't be told any more.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(24 * 365);
@@ -46,13 +48,16 @@ impl Consumer {
         entry
     }
 
-    pub(crate) async fn run_started(&self, job: StartedJob, ticket: Ticket) -> StepOutcome {
+    pub(crate) async fn run_started(&self, mut job: StartedJob, ticket: Ticket) -> StepOutcome {
         self.shared.meters.pickup.record(job.waited);
-        let span = span_of(&job);
-        self.run_to_end(job, ticket).instrument(span).await
+        let trace = traced::begin(&job);
+        // What the handler sends goes on from the attempt.
+        job.traceparent = trace.traceparent().or(job.traceparent);
+        let span = span_of(&job, &trace);
+        self.run_to_end(job, ticket, trace).instrument(span).await
     }
 
-    async fn run_to_end(&self, job: StartedJob, ticket: Ticket) -> StepOutcome {
+    async fn run_to_end(&self, job: StartedJob, ticket: Ticket, trace: TraceSpan) -> StepOutcome {
         let shared = &self.shared;
         let Ticket { receipt, slot, entry } = ticket;
         let slot = Arc::new(slot);
@@ -80,8 +85,10 @@ impl Consumer {
             attempt: lease.attempt,
             took: began.elapsed(),
             event: Event::Released,
+            failure: None,
             error: None,
             wait: Duration::ZERO,
+            trace,
         };
         meters.duration.record(end.took);
         let Some(outcome) = outcome else {
@@ -160,7 +167,7 @@ impl Consumer {
     }
 }
 
-fn span_of(job: &StartedJob) -> Span {
+fn span_of(job: &StartedJob, trace: &TraceSpan) -> Span {
     tracing::info_span!(
         "job",
         job.id = %job.lease.job_id,
@@ -169,6 +176,7 @@ fn span_of(job: &StartedJob) -> Span {
         tenant.id = %job.tenant_id,
         request.id = job.request_id.as_deref(),
         trace.id = job.traceparent.as_deref().and_then(trace_id),
+        span.id = trace.id(),
     )
 }
 
@@ -221,14 +229,17 @@ struct End {
     attempt: u32,
     took: Duration,
     event: Event,
+    failure: Option<FailureCode>,
     error: Option<String>,
     wait: Duration,
+    trace: TraceSpan,
 }
 
 impl End {
     fn decided(&mut self, finish: &Finish) {
         let error = finish.failure.as_ref();
         self.event = finish.event;
+        self.failure = error.map(|failure| failure.code);
         self.error = error.map(loggable);
         self.wait = finish.wait;
     }
@@ -245,6 +256,7 @@ impl End {
             duration_ms,
             "the lease was lost, the handler is stopped"
         );
+        traced::end_unrecorded(&self.trace, "lease_lost");
         StepOutcome::LeaseLost {
             job_id: self.job_id,
             attempt: self.attempt,
@@ -257,6 +269,7 @@ impl End {
         match recorded {
             Recorded::As(state) => {
                 self.log_recorded();
+                traced::end(&self.trace, self.event, self.failure);
                 StepOutcome::Ended {
                     job_id,
                     attempt,
@@ -266,11 +279,13 @@ impl End {
             Recorded::LeaseLost => {
                 let why = "the outcome came after the lease was lost and is not recorded";
                 tracing::warn!(outcome = "lease_lost", decided, duration_ms, "{why}");
+                traced::end_unrecorded(&self.trace, "lease_lost");
                 StepOutcome::LeaseLost { job_id, attempt }
             }
             Recorded::GivenUp => {
                 let why = "the outcome could not be recorded, the job will start again";
                 tracing::error!(outcome = "given_up", decided, duration_ms, "{why}");
+                traced::end_unrecorded(&self.trace, "given_up");
                 StepOutcome::GivenUp { job_id, attempt }
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{QueueName, WorkerId};
 use queue::Queue;
 use queue::postgres::Listener;
-use runtime::Shutdown;
+use runtime::{Shutdown, metric};
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -280,6 +280,7 @@ impl Worker {
         let (takers, attempts, beating) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let vital = Vital { shutdown: &shutdown };
         let stop = shutdown.draining();
+        metric::SLOTS.with([]).set(self.shared.config.concurrency as f64);
         for consumer in &self.consumers {
             for _ in 0..consumer.share.receivers {
                 let consuming = Arc::clone(consumer).run(attempts.clone(), stop.clone());

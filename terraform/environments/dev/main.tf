@@ -19,6 +19,7 @@ module "platform" {
   worker          = var.worker
   office_hours    = var.office_hours
   monitoring      = merge(var.monitoring, { subscribers = var.subscribers })
+  traces          = var.traces
   copies          = var.copies
   budget          = var.budget
 }

@@ -161,6 +161,12 @@ variable "monitoring" {
   type        = any
 }
 
+variable "traces" {
+  description = "Where traces are sent, as the module platform has it; null for nowhere."
+  type        = any
+  default     = null
+}
+
 variable "copies" {
   description = "What is kept in the second region, as the module platform has it; null for nothing."
   type        = any

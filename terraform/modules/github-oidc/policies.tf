@@ -85,9 +85,8 @@ locals {
         Effect = "Allow"
         # None of these can be bound to a resource, or AWS asks for all of them.
         Action = [
-          "cloudwatch:DescribeAlarms", "ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions",
-          "elasticloadbalancing:DescribeListeners", "elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTargetGroups",
-          "elasticloadbalancing:DescribeTargetHealth", "ecs:RegisterTaskDefinition", "application-autoscaling:DescribeScalableTargets",
+          "application-autoscaling:DescribeScalableTargets", "cloudwatch:DescribeAlarms", "ecr:GetAuthorizationToken",
+          "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition",
         ]
         Resource  = "*"
         Condition = local.only_our_regions
@@ -108,7 +107,7 @@ locals {
       {
         Sid      = "Tasks"
         Effect   = "Allow"
-        Action   = ["ecs:DescribeTasks", "ecs:StopTask"]
+        Action   = "ecs:DescribeTasks"
         Resource = [for arn in local.in_regions.ecs : "${arn}:task/${local.cluster}/*"]
       },
       {
@@ -122,9 +121,9 @@ locals {
         Sid    = "Canary"
         Effect = "Allow"
         Action = [
-          "codedeploy:CreateDeployment", "codedeploy:GetApplication", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
-          "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments",
-          "codedeploy:RegisterApplicationRevision", "codedeploy:StopDeployment",
+          "codedeploy:ContinueDeployment", "codedeploy:CreateDeployment", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
+          "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:GetDeploymentTarget", "codedeploy:ListDeployments",
+          "codedeploy:ListDeploymentTargets", "codedeploy:RegisterApplicationRevision", "codedeploy:StopDeployment",
         ]
         Resource = flatten([for arn in local.in_regions.codedeploy : [
           "${arn}:application:${local.codedeploy}", "${arn}:deploymentgroup:${local.codedeploy}/*", "${arn}:deploymentconfig:*",
@@ -137,22 +136,24 @@ locals {
         Resource = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
       },
       {
-        Sid      = "Digests"
+        Sid      = "ReadFacts"
         Effect   = "Allow"
-        Action   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:PutParameter"]
+        Action   = "ssm:GetParameters"
         Resource = [for arn in local.in_regions.ssm : "${arn}:parameter/${var.name}/*"]
       },
       {
-        Sid      = "Logs"
-        Effect   = "Allow"
-        Action   = ["logs:FilterLogEvents", "logs:GetLogEvents"]
-        Resource = [for arn in local.in_regions.logs : "${arn}:log-group:*${var.name}*"]
+        Sid    = "RecordDigests"
+        Effect = "Allow"
+        Action = "ssm:PutParameter"
+        Resource = flatten([for arn in local.in_regions.ssm : [
+          for service in local.services : [for key in ["digest", "previous_digest"] : "${arn}:parameter/${var.name}/${service}/${key}"]
+        ]])
       },
     ],
     [for arns in [var.ecr_repository_arns] : {
       Sid      = "Images"
       Effect   = "Allow"
-      Action   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
+      Action   = ["ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:GetDownloadUrlForLayer"]
       Resource = arns
     } if length(arns) > 0],
   )

@@ -139,6 +139,14 @@ locals {
     }])
     business = [
       { title = "Jobs accepted, by way", stat = "Sum", series = [for via in ["single", "batch", "schedule"] : concat(local.series.jobs_submitted, ["via", via])] },
+      {
+        title = "Jobs by state", stat = "Maximum"
+        series = concat(
+          [concat(local.series.scheduled_jobs, [{ label = "scheduled" }])],
+          [for lane in local.lane_names : concat(local.series.queued_jobs, ["queue", lane, { label = "queued, ${lane}" }])],
+          [concat(local.series.jobs_running, [{ label = "running", stat = "Sum" }]), concat(local.series.dead_letters, [{ label = "failed" }])],
+        )
+      },
       { title = "Attempts by kind", stat = "Sum", series = local.searches.attempts["Sum"] },
       {
         title = "Share of attempts that are retried or fail", stat = "Sum"

@@ -52,6 +52,34 @@ locals {
     "database/api"    = { reader = module.api.task_role_arn, role = "tandem_api" }
     "database/worker" = { reader = module.worker.task_role_arn, role = "tandem_worker" }
   }
+
+  # The task that sets the environment up reads what is there and puts first values where there is none.
+  founder = module.migrate.task_role_arn
+
+  secrets = merge(
+    {
+      pepper = {
+        description = "At least 32 random characters that key the hashes of API keys; put here by the first migration. Another value ends all keys."
+        readers     = [module.api.execution_role_arn, local.founder]
+        writers     = [local.founder]
+
+        replica_region = local.replica_region
+      }
+      operator-key = {
+        description = "The first API key, of the tenant that operates the others; put here by tandem found-operator, for people to fetch."
+        readers     = [local.founder]
+        writers     = [local.founder]
+      }
+    },
+    { for key, user in local.database_users : key => {
+      description         = "JSON with username and password of a database user that is a member of ${user.role}; put here by the first migration, which makes the user."
+      readers             = [user.reader, local.founder]
+      writers             = [local.founder]
+      rotation_days       = try(var.secret_rotation.days, null)
+      rotation_lambda_arn = try(var.secret_rotation.lambda_arn, null)
+      replica_region      = local.replica_region
+    } },
+  )
 }
 
 module "secrets" {
@@ -60,21 +88,5 @@ module "secrets" {
   name          = var.name
   kms_key_arn   = var.kms_key_arn
   recovery_days = var.protected ? 30 : 0
-  secrets = merge(
-    {
-      pepper = {
-        description = "At least 32 random characters that key the hashes of API keys; put here once, by whoever sets the environment up. Another value ends all keys."
-        readers     = [module.api.execution_role_arn]
-
-        replica_region = local.replica_region
-      }
-    },
-    { for key, user in local.database_users : key => {
-      description         = "JSON with username and password of a database user that is a member of ${user.role}; put here by whoever made the user."
-      readers             = [user.reader]
-      rotation_days       = try(var.secret_rotation.days, null)
-      rotation_lambda_arn = try(var.secret_rotation.lambda_arn, null)
-      replica_region      = local.replica_region
-    } },
-  )
+  secrets       = local.secrets
 }

@@ -14,29 +14,8 @@ output "egress_ips" {
 }
 
 output "deploy" {
-  description = "All that the deploy program must know: cluster, families, services, parameters of digests, and where migrations run."
-  value = {
-    cluster = module.cluster.name
-    services = { for service, module in { api = module.api, worker = module.worker } : service => {
-      name              = module.service_name
-      family            = module.task_definition_family
-      repository_url    = local.images[service].repository_url
-      digest_parameters = module.digest_parameters
-      codedeploy        = module.codedeploy
-      log_group         = module.log_group_name
-      least_tasks       = service == "api" ? var.api.tasks : var.worker.tasks
-    } }
-    migrate = {
-      family            = module.migrate.task_definition_family
-      repository_url    = local.images.api.repository_url
-      digest_parameters = module.migrate.digest_parameters
-      subnet_ids        = module.network.task_subnet_ids
-      sg_ids            = [module.migrate.sg_id]
-      assign_public_ip  = module.network.assign_public_ip
-      log_group         = module.migrate.log_group_name
-    }
-    test_listener_port = local.is_canary ? 8443 : null
-  }
+  description = "All that the deploy program must know, as it finds it in the parameter /<name>/deploy: cluster, families, services, parameters of digests, and where migrations run."
+  value       = local.deploy
 }
 
 output "roles" {
@@ -64,7 +43,7 @@ output "queue_urls" {
 }
 
 output "secret_names" {
-  description = "The secrets whose values people put in: pepper, database/api, database/worker."
+  description = "The secrets: pepper, database/api and database/worker, which the first migration fills, and operator-key, which tandem found-operator fills."
   value       = module.secrets.names
 }
 

@@ -30,7 +30,20 @@ locals {
     TANDEM_SQS_QUEUE_URLS             = join(",", [for lane in sort(var.lanes) : "${lane}=${module.queue[lane].url}"])
     TANDEM_SQS_DEAD_LETTER_QUEUE_URLS = join(",", [for lane in sort(var.lanes) : "${lane}=${module.queue[lane].dlq_url}"])
     TANDEM_LOG_FORMAT                 = "json"
-  })
+    TANDEM_ENVIRONMENT                = var.environment
+    # Lines of the log, from which CloudWatch makes the metrics that the module observability looks at.
+    TANDEM_METRICS_EMF = var.monitoring.application_metrics ? "on" : "off"
+  }, local.traces_environment)
+
+  # The programs send traces themselves: there is no collector beside them.
+  traces_environment = var.traces == null ? {} : {
+    OTEL_EXPORTER_OTLP_ENDPOINT = var.traces.otlp_endpoint
+    OTEL_TRACES_SAMPLER         = "parentbased_traceidratio"
+    OTEL_TRACES_SAMPLER_ARG     = tostring(var.traces.sample_ratio)
+  }
+  traces_secrets = try(var.traces.headers_secret_arn, null) == null ? {} : {
+    OTEL_EXPORTER_OTLP_HEADERS = var.traces.headers_secret_arn
+  }
 
   # The policies of queues and secrets let the roles in; a customer's key asks for a statement of its own.
   key_policies = { for key in var.kms_key_arn[*] : "key" => jsonencode({
@@ -65,7 +78,7 @@ module "api" {
     TANDEM_DATABASE_MIN_CONNECTIONS = tostring(min(5, var.api.connections))
     TANDEM_KEY_ENVIRONMENT          = var.environment
   }, var.api.environment)
-  secrets              = { TANDEM_KEY_PEPPER = module.secrets.arns["pepper"] }
+  secrets              = merge({ TANDEM_KEY_PEPPER = module.secrets.arns["pepper"] }, local.traces_secrets)
   secrets_kms_key_arn  = var.kms_key_arn
   task_policies        = local.key_policies
   health_check_command = ["/app/api", "healthcheck"]
@@ -122,6 +135,8 @@ module "worker" {
     TANDEM_WORKER_CONCURRENCY       = tostring(var.worker.concurrency)
     TANDEM_STOP_TIMEOUT_SECS        = "120"
   }, var.worker.environment)
+  secrets              = local.traces_secrets
+  secrets_kms_key_arn  = var.kms_key_arn
   task_policies        = local.key_policies
   health_check_command = ["/app/worker", "healthcheck"]
   stop_timeout_seconds = 120
@@ -159,9 +174,20 @@ module "worker" {
 locals {
   # RDS always makes this secret; emulators do not, and there the definition of the task is only there to be looked at.
   administrator = coalesce(module.database.master_secret_arn, module.secrets.arns["database/api"])
+
+  migrate_environment = {
+    DATABASE_URL                   = "postgres://${module.database.endpoint}:${module.database.port}/${module.database.db_name}?sslmode=verify-full"
+    PGSSLROOTCERT                  = local.certificates
+    TANDEM_KEY_ENVIRONMENT         = var.environment
+    TANDEM_API_LOGIN_SECRET_ARN    = module.secrets.arns["database/api"]
+    TANDEM_WORKER_LOGIN_SECRET_ARN = module.secrets.arns["database/worker"]
+    TANDEM_PEPPER_SECRET_ARN       = module.secrets.arns["pepper"]
+    TANDEM_OPERATOR_KEY_SECRET_ARN = module.secrets.arns["operator-key"]
+  }
 }
 
-# Migrations run before each release, as a task that ends. They alone have the administrator's password, for as long.
+# Migrations run before each release, as a task that ends. They alone have the administrator's password, for as long, and make
+# what is there once: the programs' logins, the pepper, and with another command the operators' first key.
 module "migrate" {
   source = "../ecs-service"
 
@@ -173,15 +199,13 @@ module "migrate" {
   entrypoint = ["/app/tandem"]
   command    = ["migrate"]
 
-  environment = {
-    DATABASE_URL  = "postgres://${module.database.endpoint}:${module.database.port}/${module.database.db_name}?sslmode=verify-full"
-    PGSSLROOTCERT = local.certificates
-  }
+  environment = local.migrate_environment
   secrets = {
     PGUSER     = "${local.administrator}:username::"
     PGPASSWORD = "${local.administrator}:password::"
   }
   secrets_kms_key_arn = var.kms_key_arn
+  task_policies       = local.key_policies
   log_retention_days  = var.monitoring.log_retention_days
 
   network = local.on_network

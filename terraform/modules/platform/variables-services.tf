@@ -93,3 +93,28 @@ variable "monitoring" {
   })
   default = {}
 }
+
+variable "traces" {
+  description = "Where the services send traces: the base URL of whatever takes OTLP over HTTP (`otlp_endpoint`, to which /v1/traces is added), the ARN of a secret with the headers that it wants (`headers_secret_arn`, its value is name=value,name=value), and the share of traces that are begun here and kept (`sample_ratio`). Null for no traces."
+  type = object({
+    otlp_endpoint      = string
+    headers_secret_arn = optional(string)
+    sample_ratio       = optional(number, 0.1)
+  })
+  default = null
+
+  validation {
+    condition     = var.traces == null ? true : can(regex("^https://[a-z0-9][a-z0-9.-]*(:443)?(/[^?#\\s]*)?$", var.traces.otlp_endpoint))
+    error_message = "traces.otlp_endpoint must be an https URL at port 443, like https://otlp.example.com: tasks can connect to no other port."
+  }
+
+  validation {
+    condition     = try(var.traces.headers_secret_arn, null) == null ? true : can(regex("^arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:", var.traces.headers_secret_arn))
+    error_message = "traces.headers_secret_arn must be the ARN of a secret in Secrets Manager, or null."
+  }
+
+  validation {
+    condition     = var.traces == null ? true : var.traces.sample_ratio >= 0 && var.traces.sample_ratio <= 1
+    error_message = "traces.sample_ratio must be from 0 to 1."
+  }
+}

@@ -1,5 +1,5 @@
-# Containers of secrets, and who may read them. No value is ever in a variable, a plan or the state: people and rotation
-# functions put the values in.
+# Containers of secrets, and who may read and write them. No value is ever in a variable, a plan or the state: programs, people
+# and rotation functions put the values in.
 
 locals {
   rotated = { for key, secret in var.secrets : key => secret if secret.rotation_days != null }
@@ -30,7 +30,7 @@ resource "aws_secretsmanager_secret_policy" "this" {
   secret_arn          = aws_secretsmanager_secret.this[each.key].arn
   block_public_policy = true
 
-  # Within an account this is enough to read; the roles need no statement of their own.
+  # Within an account this is enough to read and write; the roles need no statement of their own.
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
@@ -50,6 +50,13 @@ resource "aws_secretsmanager_secret_policy" "this" {
         # In the policy of a secret this is the secret itself.
         Resource = "*"
       } if length(readers) > 0],
+      [for writers in [sort(each.value.writers)] : {
+        Sid       = "Writers"
+        Effect    = "Allow"
+        Principal = { AWS = writers }
+        Action    = "secretsmanager:PutSecretValue"
+        Resource  = "*"
+      } if length(writers) > 0],
     )
   })
 }

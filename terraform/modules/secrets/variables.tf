@@ -11,12 +11,13 @@ variable "name" {
 variable "secrets" {
   description = <<-EOT
     The containers by key. `description` says what is in it and who puts it there. `readers` are ARNs of roles of this account
-    that may read it. With `rotation_days` and `rotation_lambda_arn` a function changes the value that often.
+    that may read it, `writers` of those that may give it a value. With `rotation_days` and `rotation_lambda_arn` a function changes the value that often.
     `replica_region` keeps a copy in another region, encrypted with `replica_kms_key_arn` or AWS' own key there.
   EOT
   type = map(object({
     description         = string
     readers             = optional(list(string), [])
+    writers             = optional(list(string), [])
     rotation_days       = optional(number)
     rotation_lambda_arn = optional(string)
     replica_region      = optional(string)
@@ -41,9 +42,9 @@ variable "secrets" {
 
   validation {
     condition = alltrue(flatten([
-      for secret in values(var.secrets) : [for arn in secret.readers : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", arn))]
+      for secret in values(var.secrets) : [for arn in concat(secret.readers, secret.writers) : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", arn))]
     ]))
-    error_message = "Each reader must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/tandem-prod-api."
+    error_message = "Each reader and writer must be the ARN of an IAM role, such as arn:aws:iam::111122223333:role/tandem-prod-api."
   }
 
   validation {

@@ -13,9 +13,13 @@ use super::provider;
 
 /// The oldest one that knows everything we use: native locking of the state, write-only arguments.
 const OLDEST: (u32, u32) = (1, 11);
+/// The plan that waits to be applied.
+const PLAN: &str = "planned.tfplan";
+/// The provider waits for most resources until they have settled, so many are made at a time.
+const AT_ONCE: [&str; 3] = ["-input=false", "-no-color", "-parallelism=40"];
 
 /// Terraform on this machine.
-pub(super) struct Terraform<'a> {
+pub(crate) struct Terraform<'a> {
     interrupts: &'a Interrupts,
     /// Where providers lie as Terraform's mirrors do; without one, they come from the registry.
     mirror: Option<PathBuf>,
@@ -27,7 +31,7 @@ pub(super) struct Terraform<'a> {
 
 impl<'a> Terraform<'a> {
     /// Finds it, and where its providers come from.
-    pub(super) fn find(root: &Path, interrupts: &'a Interrupts) -> Result<Self> {
+    pub(crate) fn find(root: &Path, interrupts: &'a Interrupts) -> Result<Self> {
         let terraform = Self {
             interrupts,
             mirror: provider::mirror(),
@@ -78,8 +82,19 @@ impl<'a> Terraform<'a> {
 
     /// Downloads or links what a folder needs. Its lock file, if it has one, is not changed.
     pub(super) fn init(&self, folder: &Path) -> Result<Vec<String>> {
+        self.init_with(folder, &["-backend=false"])
+    }
+
+    /// As [`Self::init`], for a folder that keeps its state where its backend says.
+    pub(super) fn init_with_state(&self, folder: &Path) -> Result<Vec<String>> {
+        self.init_with(folder, &[])
+    }
+
+    fn init_with(&self, folder: &Path, arguments: &[&str]) -> Result<Vec<String>> {
         let mut command = self.command(folder);
-        command.args(["init", "-backend=false", "-input=false", "-no-color"]);
+        command
+            .args(["init", "-input=false", "-no-color"])
+            .args(arguments);
         match &self.mirror {
             Some(mirror) => {
                 let mut argument = std::ffi::OsString::from("-plugin-dir=");
@@ -132,6 +147,61 @@ impl<'a> Terraform<'a> {
         )
     }
 
+    /// Plans with these files of variables beside the folder's own, into a file in it.
+    pub(super) fn plan_to_file(&self, folder: &Path, variables: &[PathBuf]) -> Result<()> {
+        let mut command = self.command(folder);
+        command
+            .args(["plan", "-out", PLAN])
+            .args(AT_ONCE)
+            .args(var_files(variables));
+        self.succeed(&mut command)
+    }
+
+    /// The plan in that file.
+    pub(super) fn planned(&self, folder: &Path) -> Result<Value> {
+        self.shown(folder, &[PLAN])
+    }
+
+    /// Does what the plan in that file says.
+    pub(super) fn apply(&self, folder: &Path) -> Result<()> {
+        let mut command = self.command(folder);
+        command.arg("apply").args(AT_ONCE).arg(PLAN);
+        self.succeed(&mut command)
+    }
+
+    /// Deletes everything in the state, as it stands there.
+    pub(super) fn destroy(&self, folder: &Path, variables: &[PathBuf]) -> Result<()> {
+        let mut command = self.command(folder);
+        command
+            .args(["destroy", "-auto-approve", "-refresh=false"])
+            .args(AT_ONCE)
+            .args(var_files(variables));
+        self.succeed(&mut command)
+    }
+
+    /// What the state of a folder has in it.
+    pub(super) fn state(&self, folder: &Path) -> Result<Value> {
+        self.shown(folder, &[])
+    }
+
+    fn shown(&self, folder: &Path, arguments: &[&str]) -> Result<Value> {
+        let output = self.output(self.command(folder).args(["show", "-json"]).args(arguments))?;
+        if !output.status.success() {
+            bail!("terraform show failed: {}", complaint(&output).concat());
+        }
+        serde_json::from_slice(&output.stdout).context("terraform show tells no JSON")
+    }
+
+    fn succeed(&self, command: &mut Command) -> Result<()> {
+        let output = self.output(command)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let verb = command.get_args().next().unwrap_or_default().to_string_lossy();
+        bail!("terraform {verb} failed:\n{}", said.trim());
+    }
+
     /// A folder for what is made on the way.
     pub(super) fn scratch(&self, name: &str) -> PathBuf {
         self.scratch.join(name)
@@ -159,6 +229,14 @@ impl<'a> Terraform<'a> {
         self.interrupts.check()?;
         output
     }
+}
+
+fn var_files(files: &[PathBuf]) -> impl Iterator<Item = std::ffi::OsString> {
+    files.iter().map(|file| {
+        let mut argument = std::ffi::OsString::from("-var-file=");
+        argument.push(file);
+        argument
+    })
 }
 
 /// What a command said, if it failed.

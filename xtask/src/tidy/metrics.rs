@@ -10,29 +10,43 @@ use crate::metadata::elements;
 /// What the services publish for alarms and dashboards, which know no other metric of ours.
 const PUBLISHED: &str = "terraform/modules/observability/metrics.json";
 /// The only list of metrics.
-const DEFINED: &str = "crates/runtime/src/metric.rs";
+pub(super) const DEFINED: &str = "crates/runtime/src/metric.rs";
 const KINDS: &[&str] = &["Counter", "Gauge", "Histogram"];
 
 /// One entry of the list in the code, such as `Counter CLAIMS = "tandem_claims_total" [answer] Count,`.
-struct Metric<'a> {
+pub(super) struct Metric<'a> {
+    kind: &'a str,
     constant: &'a str,
-    name: &'a str,
-    labels: Vec<&'a str>,
+    pub(super) name: &'a str,
+    pub(super) labels: Vec<&'a str>,
+}
+
+impl Metric<'_> {
+    /// Whether it is the distribution of a measurement.
+    pub(super) fn is_histogram(&self) -> bool {
+        self.kind == "Histogram"
+    }
+}
+
+/// All metrics that the code has.
+pub(super) fn defined(files: &Files) -> Vec<Metric<'_>> {
+    let list = files.iter().find(|(path, _)| *path == Path::new(DEFINED));
+    list.map_or("", |(_, text)| text)
+        .lines()
+        .filter_map(definition)
+        .collect()
 }
 
 /// Finds metrics that should be published and that the service does not have, or not with these labels.
 pub fn check(files: &Files) -> Vec<String> {
-    let text = |wanted: &str| {
-        let file = files.iter().find(|(path, _)| *path == Path::new(wanted));
-        file.map_or("", |(_, text)| text)
-    };
-    let Ok(published) = serde_json::from_str::<Value>(text(PUBLISHED)) else {
+    let published = files.iter().find(|(path, _)| *path == Path::new(PUBLISHED));
+    let Ok(published) = serde_json::from_str::<Value>(published.map_or("", |(_, text)| text)) else {
         return vec![format!("{PUBLISHED} is missing, or is not JSON")];
     };
     let Some(entries) = published["metrics"].as_object().filter(|it| !it.is_empty()) else {
         return vec![format!("{PUBLISHED} lists no metrics")];
     };
-    let defined: Vec<Metric<'_>> = text(DEFINED).lines().filter_map(definition).collect();
+    let defined = defined(files);
     entries
         .iter()
         .filter_map(|(key, entry)| {
@@ -65,6 +79,7 @@ fn definition(line: &str) -> Option<Metric<'_>> {
     let (name, rest) = rest.split_once("\" [")?;
     let (labels, _) = rest.split_once(']')?;
     KINDS.contains(&kind).then(|| Metric {
+        kind,
         constant,
         name,
         labels: labels.split(", ").filter(|label| !label.is_empty()).collect(),

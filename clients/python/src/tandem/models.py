@@ -293,8 +293,12 @@ class Health(Answer):
 
     checks: dict[str, str]
     """`ok`, or what is wrong, by what was looked at."""
+    commit: str | None = None
+    """The commit that it was built from."""
     status: str
     """`ok`, `degraded` (it takes requests) or `failing` (it does not)."""
+    version: str | None = None
+    """The version that answers."""
 
 
 class JobError(Answer):

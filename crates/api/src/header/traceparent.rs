@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::HeaderMap;
+use runtime::trace::TraceSpan;
 use uuid::Uuid;
 
 /// A position in a trace, as version 00 writes it: what a job keeps.
@@ -10,17 +11,33 @@ use uuid::Uuid;
 pub(crate) struct Traceparent(String);
 
 impl Traceparent {
-    /// The client's trace; a new one when it has none, or none that is valid. A new one is not marked as
-    /// sampled: whoever records spans decides.
+    /// The client's trace; a new one when it has none, or none that is valid.
+    #[cfg(test)]
     pub(crate) fn of(headers: &HeaderMap, new_id: fn() -> Uuid) -> Self {
+        Self::sent(headers).unwrap_or_else(|| Self::fresh(new_id))
+    }
+
+    /// The client's trace, if it is valid.
+    pub(crate) fn sent(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all("traceparent").iter();
         let only = values.next().filter(|_| values.next().is_none());
-        let theirs = only.and_then(|value| parse(value.as_bytes()));
-        theirs.unwrap_or_else(|| {
-            // The low half of a version 7 id is random, and never zero.
-            let (trace, span) = (new_id().as_u128(), new_id().as_u64_pair().1);
-            Self(format!("00-{trace:032x}-{span:016x}-00"))
-        })
+        only.and_then(|value| parse(value.as_bytes()))
+    }
+
+    /// A new trace. It is not marked as sampled: whoever records spans decides.
+    pub(crate) fn fresh(new_id: fn() -> Uuid) -> Self {
+        // The low half of a version 7 id is random, and never zero.
+        let (trace, span) = (new_id().as_u128(), new_id().as_u64_pair().1);
+        Self(format!("00-{trace:032x}-{span:016x}-00"))
+    }
+
+    /// Where a span is that is recorded here; none if it is not.
+    pub(crate) fn of_span(span: &TraceSpan) -> Option<Self> {
+        span.traceparent().map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The trace that logs and spans of one request share.

@@ -7,6 +7,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use runtime::metric;
+use runtime::trace::TraceSpan;
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
@@ -27,6 +28,7 @@ pub(crate) async fn observe(
         "request",
         request.id = %context.request_id,
         trace.id = context.traceparent.trace_id(),
+        span.id = context.span.id(),
         tenant.id = Empty,
         http.method = method,
         http.route = route,
@@ -34,6 +36,7 @@ pub(crate) async fn observe(
     );
     let mut ending = Ending {
         span: span.clone(),
+        trace: context.span,
         started: Instant::now(),
         method,
         route,
@@ -44,14 +47,18 @@ pub(crate) async fn observe(
     response
 }
 
-/// Adds the tenant to the request's span, once it is known.
-pub(crate) fn record_tenant(tenant_id: domain::TenantId) {
+/// Adds the tenant to the request's spans, once it is known.
+pub(crate) fn record_tenant(tenant_id: domain::TenantId, context: &RequestContext) {
     Span::current().record("tenant.id", display(tenant_id));
+    if context.span.is_recorded() {
+        context.span.set("tenant.id", tenant_id.to_string());
+    }
 }
 
 /// Tells how a request ended, also when its client left and the handler was dropped.
 struct Ending {
     span: Span,
+    trace: TraceSpan,
     started: Instant,
     method: &'static str,
     route: String,
@@ -72,6 +79,11 @@ impl Ending {
 
         let cause = response.extensions().get::<Cause>().map(|Cause(cause)| &**cause);
         let (status, duration_ms) = (status.as_u16(), self.duration_ms());
+        self.trace.set("http.response.status_code", i64::from(status));
+        if status >= 500 {
+            self.trace.fail("server_error");
+        }
+        self.trace.end();
         let _entered = self.span.enter();
         match status {
             // Somebody has to mend it.
@@ -101,6 +113,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         if !self.answered {
             let duration_ms = self.duration_ms();
+            self.trace.fail("client_left");
+            self.trace.end();
             self.span
                 .in_scope(|| tracing::info!(duration_ms, "the client left before the answer"));
         }
@@ -108,7 +122,7 @@ impl Drop for Ending {
 }
 
 /// Clients can make up methods, so only those that exist have a series.
-fn method_label(method: &Method) -> &'static str {
+pub(super) fn method_label(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = [
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT",
     ];

@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use domain::EndpointName;
 use http::header::{CACHE_CONTROL, ETAG, LINK, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use store::{DeleteEndpoint, Endpoint};
+use store::{DeleteEndpoint, Endpoint, Limited};
 use utoipa::IntoParams;
 
 use super::EndpointPath;
-use super::made::{Limited, too_many};
+use super::made::too_many;
 use super::page::Page;
 use crate::app::AppState;
 use crate::auth::{Ops, Reader};

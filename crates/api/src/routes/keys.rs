@@ -6,10 +6,10 @@ use axum::response::{IntoResponse, Response};
 use domain::KeyId;
 use http::header::{LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
-use store::{Error, NewApiKey, Rotation, Successor};
+use store::{Error, Limited, NewApiKey, Rotation, Successor};
 
 use super::KeyPath;
-use super::made::{Limited, There, shown_once, there, too_many};
+use super::made::{There, shown_once, there, too_many};
 use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::Admin;
@@ -98,7 +98,7 @@ pub(crate) async fn create_key(
         let error = FieldError::new(place, "unknown_user", "must be a user of the tenant");
         return Err(Problem::invalid(ProblemType::InvalidBody, vec![error]));
     }
-    match there(issued?, Limited::Keys)? {
+    match there(issued?)? {
         There::New(issued) => Ok(created(made.key.expose(), issued.into(), made.key.id())),
         There::Before(id) => Err(shown_once("the key", format!("/api/keys/{id}"))),
     }

@@ -1,18 +1,9 @@
 //! What a request is answered that asks for something to be made, with an `Idempotency-Key` or without.
 
 use axum::response::IntoResponseParts;
-use store::{MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made};
+use store::{Limited, Made};
 
 use crate::problem::{Problem, ProblemType};
-
-/// What a tenant may have so many of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Limited {
-    Users,
-    Keys,
-    Endpoints,
-    Schedules,
-}
 
 /// Something that is there now.
 pub(super) enum There<T> {
@@ -23,13 +14,13 @@ pub(super) enum There<T> {
 }
 
 /// What was made, or why nothing was.
-pub(super) fn there<T>(made: Made<T>, thing: Limited) -> Result<There<T>, Problem> {
+pub(super) fn there<T>(made: Made<T>) -> Result<There<T>, Problem> {
     match made {
         Made::New(new) => Ok(There::New(new)),
         Made::Before(id) => Ok(There::Before(id)),
         Made::KeyReused => Err(key_reused()),
         Made::InProgress => Err(in_progress()),
-        Made::TooMany => Err(too_many(thing)),
+        Made::TooMany(thing) => Err(too_many(thing)),
     }
 }
 
@@ -56,22 +47,23 @@ pub(super) fn in_progress() -> Problem {
 
 /// The tenant has as many as it may have.
 pub(super) fn too_many(thing: Limited) -> Problem {
+    let most = thing.most();
     let (kind, detail) = match thing {
         Limited::Users => (
             ProblemType::TooManyUsers,
-            format!("A tenant may have {MAX_USERS} users."),
+            format!("A tenant may have {most} users."),
         ),
         Limited::Keys => (
             ProblemType::TooManyKeys,
-            format!("A tenant may have {MAX_KEYS} API keys that work; revoke those that nobody uses."),
+            format!("A tenant may have {most} API keys that work; revoke those that nobody uses."),
         ),
         Limited::Endpoints => (
             ProblemType::TooManyEndpoints,
-            format!("A tenant may have {MAX_ENDPOINTS} endpoints."),
+            format!("A tenant may have {most} endpoints."),
         ),
         Limited::Schedules => (
             ProblemType::TooManySchedules,
-            format!("A tenant may have {MAX_SCHEDULES} schedules."),
+            format!("A tenant may have {most} schedules."),
         ),
     };
     Problem::new(kind, detail)

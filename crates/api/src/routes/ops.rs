@@ -8,12 +8,13 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use runtime::metric;
 use runtime::telemetry::MetricsHandle;
+use runtime::{build, metric};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::AppState;
+use crate::connections;
 use crate::readiness::QUEUE;
 
 /// What was looked at, and whether it is fine.
@@ -24,6 +25,13 @@ pub(crate) struct Health {
     /// `ok`, or what is wrong, by what was looked at.
     #[schema(value_type = std::collections::HashMap<String, String>)]
     checks: BTreeMap<&'static str, String>,
+    /// The version that answers.
+    // Not required, so that clients do not hold its absence against an older api.
+    #[schema(required = false)]
+    version: &'static str,
+    /// The commit that it was built from.
+    #[schema(required = false)]
+    commit: &'static str,
 }
 
 /// Whether the process is alive
@@ -37,6 +45,8 @@ pub(crate) async fn health() -> Json<Health> {
     Json(Health {
         status: "ok",
         checks: BTreeMap::new(),
+        version: build::VERSION,
+        commit: build::COMMIT,
     })
 }
 
@@ -71,6 +81,8 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
         Json(Health {
             status,
             checks: told.collect(),
+            version: build::VERSION,
+            commit: build::COMMIT,
         }),
     )
 }
@@ -83,13 +95,7 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Heal
     ),
 )]
 pub(crate) async fn metrics(State(app): State<AppState>) -> Response {
-    let connections = app.store.connections();
-    metric::DB_POOL_CONNECTIONS
-        .with(["idle".into()])
-        .set(f64::from(connections.idle));
-    metric::DB_POOL_CONNECTIONS
-        .with(["busy".into()])
-        .set(f64::from(connections.busy));
+    connections::tell(&app.store);
     (
         [(CONTENT_TYPE, MetricsHandle::CONTENT_TYPE)],
         (app.render_metrics)(),

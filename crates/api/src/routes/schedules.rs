@@ -9,10 +9,10 @@ use axum::response::{IntoResponse, Response};
 use domain::{ScheduleName, Scope};
 use http::header::{ETAG, LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
-use store::{DeletedSchedule, Schedule};
+use store::{DeletedSchedule, Limited, Schedule};
 
 use super::SchedulePath;
-use super::made::{Limited, too_many};
+use super::made::too_many;
 use super::page::{Page, PageParameters};
 use super::submit::rules;
 use crate::app::AppState;

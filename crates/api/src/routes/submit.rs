@@ -10,7 +10,7 @@ use runtime::metric;
 use store::{Idempotency, Submission, Submitted, SubmittedJob};
 
 use super::jobs::{self, PREFERENCE_APPLIED};
-use super::made::{in_progress, key_reused};
+use super::made::{in_progress, key_reused, replayed};
 use crate::app::AppState;
 use crate::auth::Writer;
 use crate::body::{JsonBody, ReservedMemory};
@@ -60,6 +60,7 @@ pub(crate) async fn submit_job(
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
     let kinds = app.kinds.book().await;
+    let (span, context) = context.submit();
     let jobs = rules(&app, &kinds, &context).job(body.value)?;
     let submission = Submission {
         tenant_id: caller.tenant_id,
@@ -67,6 +68,8 @@ pub(crate) async fn submit_job(
         jobs,
     };
     let accepted = submit(&app, submission, body.memory, Via::Single).await?;
+    // Not what the client may wait for.
+    span.end();
     let job = accepted.only()?;
     let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
     let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
@@ -128,14 +131,16 @@ pub(crate) async fn submit_batch(
 ) -> Result<Response, Problem> {
     let idempotency = key.bind(&body.bytes)?;
     let kinds = app.kinds.book().await;
+    let (span, context) = context.submit();
     let jobs = rules(&app, &kinds, &context).batch(body.value)?;
+    span.set("messaging.batch.message_count", jobs.len() as i64);
     let submission = Submission {
         tenant_id: caller.tenant_id,
         idempotency,
         jobs,
     };
     let accepted = submit(&app, submission, body.memory, Via::Batch).await?;
-    let replayed = accepted.told();
+    let replayed = replayed(accepted.replayed);
     let jobs = accepted.jobs.into_iter().map(SubmittedBody::from).collect();
     Ok((StatusCode::ACCEPTED, replayed, Json(SubmittedBatch { jobs })).into_response())
 }
@@ -262,12 +267,7 @@ impl Accepted {
         let location =
             HeaderValue::try_from(format!("/api/jobs/{}", job.id)).expect("an id is a header value");
         let existed = job.existed.then_some([("job-existed", "true")]);
-        ([(LOCATION, location)], self.told(), existed)
-    }
-
-    /// The header that tells a replay.
-    fn told(&self) -> Option<[(&'static str, &'static str); 1]> {
-        self.replayed.then_some([("idempotency-replayed", "true")])
+        ([(LOCATION, location)], replayed(self.replayed), existed)
     }
 }
 

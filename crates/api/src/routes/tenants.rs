@@ -7,10 +7,10 @@ use domain::{Scope, Scopes, TenantId};
 use http::header::{LINK, LOCATION};
 use http::{HeaderValue, StatusCode};
 use runtime::credential::webhook_secret;
-use store::{Error, Made, NewApiKey, NewTenant};
+use store::{Error, NewApiKey, NewTenant};
 
 use super::TenantPath;
-use super::made::{in_progress, key_reused, shown_once};
+use super::made::{There, shown_once, there};
 use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::{Admin, OperatorAdmin};
@@ -104,11 +104,9 @@ pub(crate) async fn create_tenant(
         .store
         .create_tenant(&caller.actor(), &new, &first_key, wish.as_ref())
         .await;
-    let tenant = match created.map_err(name_taken)? {
-        Made::New(tenant) => tenant,
-        Made::Before(id) => return Err(shown_once("the tenant", format!("/api/tenants/{id}"))),
-        Made::InProgress => return Err(in_progress()),
-        Made::KeyReused | Made::TooMany => return Err(key_reused()),
+    let tenant = match there(created.map_err(name_taken)?)? {
+        There::New(tenant) => tenant,
+        There::Before(id) => return Err(shown_once("the tenant", format!("/api/tenants/{id}"))),
     };
     let body = CreatedTenant {
         tenant: tenant.into(),

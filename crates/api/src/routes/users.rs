@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use store::Error;
 
 use super::UserPath;
-use super::made::{Limited, There, replayed, there};
+use super::made::{There, replayed, there};
 use super::page::{Page, PageParameters};
 use crate::app::AppState;
 use crate::auth::Admin;
@@ -88,7 +88,7 @@ pub(crate) async fn create_user(
             "Another user of the tenant has this e-mail address.",
         ));
     }
-    let (user, before) = match there(made?, Limited::Users)? {
+    let (user, before) = match there(made?)? {
         There::New(user) => (user, false),
         There::Before(id) => {
             let id = UserId(id.parse().map_err(|error| Problem::internal(&error))?);

@@ -24,6 +24,7 @@ fn check(body: &Value) -> Result<NewJob, String> {
     let context = RequestContext {
         request_id: RequestId::from(id()),
         traceparent: Traceparent::of(&HeaderMap::new(), id),
+        span: runtime::trace::TraceSpan::default(),
     };
     let lanes = [QueueName::default_lane(), "slow".parse().unwrap()];
     let kinds = KindBook::default();

@@ -253,7 +253,8 @@ pub(crate) struct UniqueBody {
 #[serde(rename_all = "snake_case")]
 #[schema(as = SkipReason)]
 pub(crate) enum SkipBody {
-    /// The previous job had not ended, and the overlap policy is `skip`.
+    /// The overlap policy is `skip` and the previous job had not ended; or it is not `allow`, and a newer fire time had come
+    /// as well.
     Overlap,
     /// Another job held the `unique` key.
     Unique,

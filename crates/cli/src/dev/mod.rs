@@ -46,6 +46,7 @@ async fn start_postgres(data_dir: std::path::PathBuf) -> Result<LocalPostgres, F
         settings: settings
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .to_vec(),
+        bin_dir: None,
     };
     let postgres = tokio::task::spawn_blocking(move || LocalPostgres::start(&config)).await??;
     if let Some(note) = postgres.note() {

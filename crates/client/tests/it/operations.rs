@@ -307,7 +307,10 @@ async fn administration(client: &Client) {
 }
 
 async fn platform(client: &Client) {
-    assert_eq!(client.health().await.unwrap().status, client::HealthStatus::Ok);
+    let health = client.health().await.unwrap();
+    assert_eq!(health.status, client::HealthStatus::Ok);
+    assert_eq!(health.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
+    assert_eq!(health.commit.as_deref(), Some(runtime::build::COMMIT));
     assert_eq!(client.ready().await.unwrap().checks["database"], "ok");
     assert_eq!(client.metrics().await.unwrap(), "", "this process has none");
     let limited = client.problem_type("rate_limited").await.unwrap();

@@ -79,11 +79,11 @@ policy! {
 policy! {
     /// Why a fire time was let go without a job.
     Skip {
-        /// The previous job had not ended, and jobs of the schedule must not overlap.
+        /// Jobs of the schedule must not overlap, and the previous one had not ended, or a newer fire time had come as well.
         Overlap = "overlap",
         /// Another job held the unique key.
         Unique = "unique",
-        /// It was missed, and the policy for missed ones gave it no job.
+        /// It was missed, and the policy for missed ones gave it no job; or [`MAX_FIRES`] newer ones had come as well.
         Missed = "missed",
     }
 }
@@ -108,11 +108,14 @@ pub struct Plan {
     pub fires: Vec<DateTime<Utc>>,
     /// When to look again; never, if absent.
     pub next_fire_at: Option<DateTime<Utc>>,
+    /// The newest fire time that has come and that the plan lets go, and why; absent when all that have come fire.
+    pub skipped: Option<(DateTime<Utc>, Skip)>,
 }
 
 impl Plan {
     /// What of the plan can be done while the tenant may have only so many jobs more: the oldest fire times. The next one is
-    /// looked at again, so none is lost for that. Tells whether any must wait.
+    /// looked at again. Where jobs may overlap, none is lost for want of room; where they must not, the plan has one fire
+    /// time at most, and a newer one takes the place of one that waits. Tells whether any must wait.
     #[must_use]
     pub fn within(mut self, room: usize) -> (Self, bool) {
         let Some(first_to_wait) = self.fires.get(room).copied() else {
@@ -148,10 +151,20 @@ impl Rules {
             Overlap::Allow => MAX_FIRES,
             Overlap::Skip | Overlap::CancelPrevious => 1,
         };
-        fires.drain(..fires.len().saturating_sub(most));
+        let dropped = fires.drain(..fires.len().saturating_sub(most)).next_back();
+        let skipped = match dropped {
+            // It would have a job, were it not for the newest.
+            Some(newest) if most == 1 => Some((newest, Skip::Overlap)),
+            Some(_) | None => {
+                let until = fires.first().map_or(now, |first| *first - TimeDelta::seconds(1));
+                let newest = self.timing.newest(before_due, until, 1).pop();
+                newest.map(|at| (at, Skip::Missed))
+            }
+        };
         Plan {
             fires,
             next_fire_at: self.timing.next_after(now),
+            skipped,
         }
     }
 }
@@ -223,6 +236,62 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_fire_time_without_a_job_is_told_with_what_took_its_job() {
+        let skipped = |overlap, missed, now| {
+            rules("0 * * * *", overlap, missed)
+                .plan(at("03:00:00"), at(now))
+                .skipped
+        };
+        let told = |text, why| Some((at(text), why));
+        for overlap in Overlap::ALL {
+            let skipped = |missed, now| skipped(*overlap, missed, now);
+            assert_eq!(
+                skipped(Missed::Skip, "05:30:00"),
+                told("05:00:00", Skip::Missed),
+                "{overlap}"
+            );
+            assert_eq!(
+                skipped(Missed::Latest, "05:30:00"),
+                told("04:00:00", Skip::Missed),
+                "{overlap}"
+            );
+            assert_eq!(
+                skipped(Missed::Skip, "05:00:10"),
+                told("04:00:00", Skip::Missed),
+                "{overlap}"
+            );
+            for missed in Missed::ALL {
+                assert_eq!(skipped(*missed, "03:00:10"), None, "{overlap} {missed}");
+                assert_eq!(skipped(*missed, "02:59:59"), None, "{overlap} {missed}");
+            }
+        }
+        assert_eq!(skipped(Overlap::Allow, Missed::All, "05:30:00"), None);
+        assert_eq!(
+            skipped(Overlap::Allow, Missed::Latest, "05:00:10"),
+            told("03:00:00", Skip::Missed)
+        );
+        for overlap in [Overlap::Skip, Overlap::CancelPrevious] {
+            // The one that was missed last would have a job, had none come since.
+            for missed in [Missed::Latest, Missed::All] {
+                assert_eq!(
+                    skipped(overlap, missed, "05:00:10"),
+                    told("04:00:00", Skip::Overlap),
+                    "{overlap} {missed}"
+                );
+            }
+            let patient = Rules {
+                missed_after: Duration::from_hours(3),
+                ..rules("0 * * * *", overlap, Missed::Skip)
+            };
+            assert_eq!(
+                patient.plan(at("03:00:00"), at("05:30:00")).skipped,
+                told("04:00:00", Skip::Overlap),
+                "{overlap}"
+            );
+        }
+    }
+
+    #[test]
     fn jobs_that_must_not_overlap_are_made_one_at_a_time() {
         for overlap in [Overlap::Skip, Overlap::CancelPrevious] {
             let plan = rules("0 * * * *", overlap, Missed::All).plan(at("03:00:00"), at("05:30:00"));
@@ -237,6 +306,10 @@ mod tests {
         assert_eq!(plan.fires.len(), MAX_FIRES);
         assert_eq!(plan.fires[MAX_FIRES - 1], at("12:00:00"));
         assert_eq!(plan.fires[0], at("12:00:00") - TimeDelta::minutes(99));
+        assert_eq!(
+            plan.skipped,
+            Some((plan.fires[0] - TimeDelta::minutes(1), Skip::Missed))
+        );
         assert_eq!(plan.next_fire_at, Some(at("12:01:00")));
     }
 
@@ -244,6 +317,7 @@ mod tests {
     fn a_row_from_the_future_fires_nothing() {
         let plan = rules("0 * * * *", Overlap::Allow, Missed::All).plan(at("09:00:00"), at("05:30:00"));
         assert!(plan.fires.is_empty());
+        assert_eq!(plan.skipped, None);
     }
 
     proptest! {
@@ -263,6 +337,11 @@ mod tests {
             prop_assert!(plan.fires.is_sorted_by(|a, b| a < b));
             prop_assert!(plan.fires.iter().all(|fire| due <= *fire && *fire <= now));
             prop_assert!(plan.next_fire_at.is_some_and(|next| next > now));
+            // Every fire time from the one that was skipped on has a job, and none is skipped where all have one.
+            let since = plan.skipped.map_or(due - TimeDelta::seconds(1), |(at, _)| at);
+            let come = rules.timing.newest(since, now, MAX_FIRES + 1);
+            prop_assert_eq!(&come, &plan.fires);
+            prop_assert!(plan.skipped.is_none_or(|(at, _)| due <= at && at <= now));
         }
     }
 
@@ -271,6 +350,7 @@ mod tests {
         let plan = |fires: &[&str], next: &str| Plan {
             fires: fires.iter().map(|text| at(text)).collect(),
             next_fire_at: Some(at(next)),
+            skipped: None,
         };
         let three = || plan(&["10:00:00", "10:01:00", "10:02:00"], "10:03:00");
         assert_eq!(three().within(3), (three(), false));

@@ -1,11 +1,15 @@
 //! A quick dose of each target, and a look at the machinery itself.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use fuzz::{Dose, TARGETS, Target, run};
 
 const QUICK: Dose = Dose {
     executions: 20_000,
     seed: 1,
     threads: 2,
+    seeds_last: Duration::from_mins(4),
 };
 
 #[test]
@@ -48,4 +52,26 @@ fn an_input_that_fails_is_found_and_shortened() {
     };
     let failed = run(&broken, QUICK).unwrap_err();
     assert_eq!(failed.input, b"~1");
+}
+
+#[test]
+fn seeds_are_made_anew_before_they_expire() {
+    static MADE: AtomicU64 = AtomicU64::new(0);
+    let expiring = Target {
+        name: "expiring",
+        seeds: || vec![format!("seed {}", MADE.fetch_add(1, Ordering::Relaxed) + 1).into_bytes()],
+        judge: |input| input == format!("seed {}", MADE.load(Ordering::Relaxed)).as_bytes(),
+    };
+    let dose = Dose {
+        threads: 1,
+        seeds_last: Duration::ZERO,
+        ..QUICK
+    };
+    let ran = run(&expiring, dose).unwrap();
+    assert!(MADE.load(Ordering::Relaxed) > dose.executions);
+    assert!(
+        ran.accepted > dose.executions / 20,
+        "{} of the newest",
+        ran.accepted
+    );
 }

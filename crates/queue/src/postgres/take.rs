@@ -3,7 +3,7 @@
 //! A look goes from tenant to tenant along the index of lane, tenant and time: one step each, however many rows
 //! a tenant has. It begins behind the tenant that was served last, goes once round, and gives each tenant that
 //! has visible rows the same share. So a tenant with a backlog costs the others nothing, and one that is alone
-//! gets all there is.
+//! gets all that [`LaneHolds::most`] lets it have.
 //!
 //! The plan is made once per connection and kept, because making it costs more than the whole look. It must
 //! therefore be good for an outbox of any size, whatever its statistics said when it was made: each part has a

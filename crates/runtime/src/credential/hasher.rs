@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment};
-use crate::Secret;
 use crate::env::{Env, Setting};
+use crate::{Secret, random};
 
 /// What all hashes are keyed with.
 pub const KEY_PEPPER: Setting = Setting::optional(
@@ -18,6 +20,17 @@ pub const KEY_PEPPER: Setting = Setting::optional(
 );
 
 const MIN_PEPPER_LEN: usize = 32;
+
+/// A text that can't key hashes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("must have at least {MIN_PEPPER_LEN} characters")]
+pub struct PepperError;
+
+/// Makes a pepper, of 48 random bytes.
+#[must_use]
+pub fn pepper() -> Secret<String> {
+    Secret::new(BASE64_STANDARD.encode(random::secret_bytes::<48>()))
+}
 
 /// Hashes API keys: HMAC-SHA-256 of the whole key under the pepper. A slow hash is not needed, because nobody
 /// guesses 256 random bits.
@@ -29,6 +42,17 @@ impl KeyHasher {
     #[must_use]
     pub fn new(pepper: &Secret<String>) -> Self {
         Self(Hmac::new_from_slice(pepper.expose().as_bytes()).expect("HMAC takes keys of any length"))
+    }
+
+    /// Takes the pepper of an environment, and refuses a short one.
+    ///
+    /// # Errors
+    /// When it is short.
+    pub fn of_environment(pepper: &Secret<String>) -> Result<Self, PepperError> {
+        if pepper.expose().chars().count() < MIN_PEPPER_LEN {
+            return Err(PepperError);
+        }
+        Ok(Self::new(pepper))
     }
 
     /// Reads the pepper from the environment and refuses a short one. Only the keys of a development environment do
@@ -45,14 +69,9 @@ impl KeyHasher {
             return None;
         }
         let pepper: Secret<String> = env.get(&KEY_PEPPER)?;
-        if pepper.expose().chars().count() < MIN_PEPPER_LEN {
-            env.problem(
-                &KEY_PEPPER,
-                format!("must have at least {MIN_PEPPER_LEN} characters"),
-            );
-            return None;
-        }
-        Some(Self::new(&pepper))
+        Self::of_environment(&pepper)
+            .map_err(|error| env.problem(&KEY_PEPPER, error.to_string()))
+            .ok()
     }
 
     /// What is stored.

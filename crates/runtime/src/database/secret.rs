@@ -1,8 +1,5 @@
 //! Credentials in AWS Secrets Manager, in the shape that RDS writes.
 
-use std::time::Duration;
-
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,12 +10,9 @@ use url::Url;
 use super::{DatabaseSourceError, HOST, NAME, PORT, SECRET_ARN};
 use crate::Secret;
 use crate::env::Env;
+use crate::secrets_manager::client;
 
 const DEFAULT_PORT: u16 = 5432;
-
-/// A process that starts, or lost its credentials, must hear soon that Secrets Manager is out of reach.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A secret, and what the environment adds to it.
 #[derive(Debug)]
@@ -145,20 +139,6 @@ impl SecretSource {
     fn arn(&self) -> String {
         self.arn.clone()
     }
-}
-
-/// The standard chain: the task's role on AWS, variables or a profile elsewhere, `AWS_ENDPOINT_URL` for an
-/// emulator.
-async fn client() -> Client {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(TIMEOUT);
-    Client::new(
-        &aws_config::from_env()
-            .timeout_config(timeouts.build())
-            .load()
-            .await,
-    )
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The process's metrics, as Prometheus reads them.
 
-use std::convert::Infallible;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_util::layers::FanoutBuilder;
 
+use super::emf::EmfRecorder;
 use crate::metric;
 
 /// From a pickup within a millisecond to an attempt of a quarter of an hour.
@@ -21,6 +22,8 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct MetricsHandle(PrometheusHandle);
 
+static HANDLE: OnceLock<MetricsHandle> = OnceLock::new();
+
 /// Starts to record metrics, or gives the handle of the recorder that does so already.
 ///
 /// Call it before anything asks [`metric`] for a counter to keep: one that was made earlier counts for
@@ -29,19 +32,47 @@ pub struct MetricsHandle(PrometheusHandle);
 /// # Panics
 /// When a library installed a recorder of its own, which none of ours does.
 pub fn metrics_handle() -> MetricsHandle {
-    static HANDLE: OnceLock<MetricsHandle> = OnceLock::new();
-    let install = || {
-        let seconds = Matcher::Suffix("_seconds".to_owned());
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(seconds, &SECONDS_BUCKETS)
-            .expect("there are buckets to set");
-        let handle = builder
-            .install_recorder()
-            .expect("only this function installs a recorder, and only once");
-        metric::describe_all();
-        MetricsHandle(handle)
+    HANDLE.get_or_init(|| install(None)).clone()
+}
+
+/// Starts to record metrics, for CloudWatch too if there is a recorder for it.
+pub(super) fn record(for_cloudwatch: Option<EmfRecorder>) {
+    HANDLE.get_or_init(|| install(for_cloudwatch));
+}
+
+fn install(for_cloudwatch: Option<EmfRecorder>) -> MetricsHandle {
+    let seconds = Matcher::Suffix("_seconds".to_owned());
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(seconds, &SECONDS_BUCKETS)
+        .expect("there are buckets to set")
+        .build_recorder();
+    let handle = MetricsHandle(recorder.handle());
+    let is_first = match for_cloudwatch {
+        None => metrics::set_global_recorder(recorder).is_ok(),
+        Some(for_cloudwatch) => {
+            let both = FanoutBuilder::default()
+                .add_recorder(recorder)
+                .add_recorder(for_cloudwatch);
+            metrics::set_global_recorder(both.build()).is_ok()
+        }
     };
-    HANDLE.get_or_init(install).clone()
+    assert!(is_first, "only this function installs a recorder, and only once");
+    metric::describe_all();
+    keep_up(handle.clone());
+    handle
+}
+
+/// Keeps the memory of histograms bounded while nobody scrapes, from a thread that ends with the process. Without a thread
+/// for it the process would not have come far.
+fn keep_up(handle: MetricsHandle) {
+    let thread = std::thread::Builder::new().name("metrics upkeep".to_owned());
+    let kept = thread.spawn(move || {
+        loop {
+            std::thread::sleep(UPKEEP_INTERVAL);
+            handle.0.run_upkeep();
+        }
+    });
+    drop(kept.expect("there is a thread for it"));
 }
 
 impl MetricsHandle {
@@ -52,16 +83,6 @@ impl MetricsHandle {
     #[must_use]
     pub fn render(&self) -> String {
         self.0.render()
-    }
-
-    /// Keeps the memory of histograms bounded while nobody scrapes. Never ends; run it on the process's
-    /// tracker until the process drains.
-    pub async fn keep_up(&self) -> Infallible {
-        let mut ticks = tokio::time::interval(UPKEEP_INTERVAL);
-        loop {
-            ticks.tick().await;
-            self.0.run_upkeep();
-        }
     }
 }
 
@@ -92,15 +113,5 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
         assert!(text.contains("# HELP tandem_finishes_total "));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn keeping_up_never_ends() {
-        let handle = metrics_handle();
-        assert!(
-            tokio::time::timeout(UPKEEP_INTERVAL * 10, handle.keep_up())
-                .await
-                .is_err()
-        );
     }
 }

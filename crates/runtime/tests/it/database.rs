@@ -1,36 +1,9 @@
-use aws_sdk_secretsmanager::Client;
 use runtime::database::{DatabaseSource, DatabaseSourceError};
-use runtime::env::{Env, Setting};
-use runtime::{error_chain, random};
+use runtime::env::Env;
+use runtime::error_chain;
 
-use crate::child;
-
-const ENDPOINT: Setting =
-    Setting::optional("TANDEM_TEST_SQS_ENDPOINT", "The emulator of AWS that tests use.");
-
-/// Runs the test in a process whose standard chain leads to the emulator; true in that process.
-async fn in_aws_environment(test: &str) -> bool {
-    if child::is_child() {
-        return true;
-    }
-    let endpoint: Option<String> = Env::from_process().get(&ENDPOINT);
-    let endpoint = endpoint.expect("run `cargo xtask test`, which starts the emulator of AWS");
-    run(test, &endpoint).await;
-    false
-}
-
-async fn run(test: &str, endpoint: &str) {
-    let mut command = child::rerun(test);
-    command.envs([("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", "eu-central-1")]);
-    command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
-    let output = command.output().await.unwrap();
-    let told = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(
-        output.status.success() && told[0].contains("1 passed"),
-        "{}",
-        told.concat()
-    );
-}
+use crate::aws::{client, create, in_aws_environment};
+use crate::{aws, child};
 
 fn source(arn: &str, more: &[(&str, &str)]) -> DatabaseSource {
     let mut env = Env::new(|name| match name {
@@ -42,23 +15,6 @@ fn source(arn: &str, more: &[(&str, &str)]) -> DatabaseSource {
     });
     let source = DatabaseSource::from_env(&mut env);
     env.finish(|| source).unwrap()
-}
-
-async fn client() -> Client {
-    Client::new(&aws_config::from_env().load().await)
-}
-
-/// A new secret with this value; gives its ARN.
-async fn create(client: &Client, value: &str) -> String {
-    let name = format!("tandem-test-{}", random::id());
-    let created = client
-        .create_secret()
-        .name(name)
-        .secret_string(value)
-        .send()
-        .await
-        .unwrap();
-    created.arn.unwrap()
 }
 
 #[tokio::test]
@@ -165,7 +121,7 @@ async fn a_silent_secrets_manager_is_told_soon() {
         // Bound but not listening, so that every attempt to connect is refused.
         let nobody = tokio::net::TcpSocket::new_v4().unwrap();
         nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        run(test, &format!("http://{}", nobody.local_addr().unwrap())).await;
+        aws::run(test, &format!("http://{}", nobody.local_addr().unwrap())).await;
         return;
     }
     let error = source("arn:x", &[]).resolve().await.unwrap_err();

@@ -57,7 +57,7 @@ impl Held {
                 .zip(firing.job_ids.iter().copied())
                 .collect(),
             next_fire_at: firing.plan.next_fire_at,
-            skipped: None,
+            skipped: firing.plan.skipped,
             over_quota: None,
             to_cancel: None,
             unique: unique_of(
@@ -66,9 +66,6 @@ impl Held {
                 row.unique_on_conflict.as_deref(),
             )?,
         };
-        if !firing.plan.fires.contains(&firing.due_at) {
-            held.skipped = Some((firing.due_at, Skip::Missed));
-        }
         if row.previous_lives {
             match overlap {
                 Overlap::Allow => {}
@@ -93,6 +90,7 @@ impl Held {
         let plan = Plan {
             fires: self.fires.iter().map(|(at, _)| *at).collect(),
             next_fire_at: self.next_fire_at,
+            skipped: self.skipped,
         };
         let (plan, waits) = plan.within(quota.room);
         self.fires.truncate(plan.fires.len());
@@ -130,24 +128,15 @@ pub(super) struct Keys(Vec<(TenantId, Settled)>);
 
 impl Keys {
     /// Cancels jobs that are replaced, and writes down who holds the keys. The new jobs must be stored by now. Answers
-    /// which jobs are cancelled, by the schedules that take their place.
-    pub(super) async fn record(
-        &self,
-        tx: &mut PgTransaction<'static>,
-        held: &[Held],
-    ) -> Result<HashMap<usize, Vec<JobId>>, Error> {
-        let mut cancelled: HashMap<usize, Vec<JobId>> = HashMap::new();
+    /// which jobs are cancelled.
+    pub(super) async fn record(&self, tx: &mut PgTransaction<'static>) -> Result<Vec<JobId>, Error> {
+        let mut cancelled = Vec::new();
         for (tenant_id, settled) in &self.0 {
             if !settled.replaced.is_empty() {
-                end_replaced(tx, &settled.replaced_ids()).await?;
+                end_replaced(tx, &settled.replaced).await?;
             }
             settled.record(tx, *tenant_id).await?;
-            for (key, id) in &settled.replaced {
-                let by = held.iter().position(|held| {
-                    held.tenant_id == *tenant_id && held.unique.is_some_and(|unique| unique.key == *key)
-                });
-                cancelled.entry(by.unwrap_or_default()).or_default().push(*id);
-            }
+            cancelled.extend(&settled.replaced);
         }
         Ok(cancelled)
     }

@@ -81,7 +81,14 @@ pub struct Fired {
     pub skipped: Option<Skip>,
     /// The tenant's quota, should fire times wait because it is used up. They are looked at again in a minute.
     pub over_quota: Option<u32>,
-    /// The jobs that it has ended, which had not started.
+}
+
+/// What schedules that fire together have done.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Fires {
+    /// What each has done, the most overdue first.
+    pub fired: Vec<Fired>,
+    /// The jobs that they have ended, which had not started.
     pub cancelled: Vec<JobId>,
 }
 
@@ -161,7 +168,7 @@ impl Store {
     /// # Errors
     /// When a statement failed: nothing was done. Unless the error is transient it is about one of the schedules, and
     /// the others can be fired without it.
-    pub async fn fire(&self, firings: &[Firing]) -> Result<Vec<Fired>, Error> {
+    pub async fn fire(&self, firings: &[Firing]) -> Result<Fires, Error> {
         self.in_time(async {
             let mut tx = self.begin_for_all().await?;
             match fire_in(&mut tx, firings).await {
@@ -233,20 +240,19 @@ impl Store {
     }
 }
 
-async fn fire_in(tx: &mut PgTransaction<'static>, firings: &[Firing]) -> Result<Vec<Fired>, Error> {
+async fn fire_in(tx: &mut PgTransaction<'static>, firings: &[Firing]) -> Result<Fires, Error> {
     let firings = hold(tx, firings).await?;
     if firings.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Fires::default());
     }
     let (held, keys) = admit(tx, &firings).await?;
     let mut made = make_jobs(tx, &held).await?;
-    let mut cancelled = keys.record(tx, &held).await?;
+    let mut cancelled = keys.record(tx).await?;
     let mut fired = Vec::with_capacity(held.len());
-    for (place, schedule) in held.into_iter().enumerate() {
+    for schedule in held {
         let jobs = made
             .remove(&(schedule.tenant_id.0, schedule.name.clone()))
             .unwrap_or_default();
-        let mut cancelled = cancelled.remove(&place).unwrap_or_default();
         if let Some(previous) = schedule.to_cancel
             && !jobs.is_empty()
             && cancel(tx, previous).await? == Cancel::Cancelled
@@ -259,10 +265,9 @@ async fn fire_in(tx: &mut PgTransaction<'static>, firings: &[Firing]) -> Result<
             jobs,
             skipped: schedule.skipped.map(|(_, why)| why),
             over_quota: schedule.over_quota,
-            cancelled,
         });
     }
-    Ok(fired)
+    Ok(Fires { fired, cancelled })
 }
 
 /// Those of the schedules that are still to be fired; nobody else changes them until the transaction ends. In a statement

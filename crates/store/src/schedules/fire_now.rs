@@ -11,7 +11,7 @@ use super::{Schedule, read};
 use crate::audit::{self, Actor};
 use crate::control::{Cancel, cancel, state_of};
 use crate::error::Error;
-use crate::idempotency::Idempotency;
+use crate::idempotency::{Idempotency, key_held};
 use crate::pool::Store;
 use crate::row::parse;
 use crate::submit::{Submission, Submitted, replay, submit_tenant};
@@ -56,8 +56,7 @@ impl Store {
         trigger: &Trigger,
     ) -> Result<FiredNow, Error> {
         match self.fire_once(actor, name, trigger).await {
-            // Whoever has the schedule or the key now has not ended yet.
-            Err(Error::Locked(_)) if trigger.idempotency.is_some() => Ok(FiredNow::Submitted {
+            Err(Error::KeyHeld(_)) => Ok(FiredNow::Submitted {
                 answer: Submitted::InProgress,
                 cancelled: Vec::new(),
             }),
@@ -73,14 +72,18 @@ impl Store {
     ) -> Result<FiredNow, Error> {
         let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
-        // One at a time, so that the second request with one key finds what the first has made.
-        let now = sqlx::query_scalar!(
+        // One at a time, so that the second request with one key finds what the first has made: it waits for its key here.
+        let held = sqlx::query_scalar!(
             r#"select now() as "now!" from schedule where tenant_id = $1 and name = $2 for update"#,
             tenant_id.0,
             name.as_str(),
         )
         .fetch_optional(&mut *tx)
-        .await?;
+        .await;
+        let now = match &trigger.idempotency {
+            Some(_) => held.map_err(key_held)?,
+            None => held?,
+        };
         if let Some(wish) = &trigger.idempotency
             && let Some(answer) = replay(&mut tx, tenant_id, wish).await?
         {

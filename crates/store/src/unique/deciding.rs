@@ -40,7 +40,7 @@ struct Deciding {
     holders: HashMap<UniqueKey, Holder>,
     /// Of the holders, those that are new.
     claimants: HashMap<UniqueKey, Claimant>,
-    replaced: Vec<(UniqueKey, JobId)>,
+    replaced: Vec<JobId>,
 }
 
 /// What a key was before a request took it.
@@ -76,7 +76,7 @@ impl Deciding {
         match unique.decide(self.holders.get(&unique.key).copied()) {
             Verdict::Return(holder) => return Ok(Place::Existing(holder)),
             Verdict::Refuse(holder) => return Err(holder),
-            Verdict::Replace(old) => self.replaced.push((unique.key, old)),
+            Verdict::Replace(old) => self.replaced.push(old),
             Verdict::Take => {}
         }
         let holder = Holder {

@@ -24,6 +24,7 @@ mod queues;
 mod quota;
 mod retention;
 mod schedules;
+mod setup;
 mod submit;
 mod tenants;
 mod unique;

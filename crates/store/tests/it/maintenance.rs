@@ -125,6 +125,7 @@ async fn what_waits_is_counted_by_lane() {
         (backlog.dead_letters, backlog.workers, backlog.overdue),
         (1, 1, Duration::ZERO)
     );
+    assert_eq!(backlog.scheduled, 1);
     world
         .sql("update due set run_at = now() - interval '1 minute'")
         .await;

@@ -7,8 +7,8 @@ use domain::{Precondition, Scope, Scopes, TenantId};
 use futures::future::join_all;
 use sqlx::{AssertSqlSafe, Executor as _};
 use store::{
-    EndpointSettings, Idempotency, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made, NewApiKey,
-    NewSecret, NewTenant, NewUser, PutEndpoint, PutSchedule, Rotation, ScheduleChange, Successor,
+    EndpointSettings, Error, Idempotency, Limited, MAX_ENDPOINTS, MAX_KEYS, MAX_SCHEDULES, MAX_USERS, Made,
+    NewApiKey, NewSecret, NewTenant, NewUser, PutEndpoint, PutSchedule, Rotation, ScheduleChange, Successor,
     TenantLimits, User,
 };
 use testkit::{actor, new_job};
@@ -124,7 +124,7 @@ async fn many_equal_requests_at_once_make_one() {
         answers.iter().all(|made| match made {
             Made::New(_) | Made::InProgress => true,
             Made::Before(told) => **told == id.to_string(),
-            Made::KeyReused | Made::TooMany => false,
+            Made::KeyReused | Made::TooMany(_) => false,
         }),
         "{answers:?}"
     );
@@ -245,6 +245,37 @@ async fn keys_and_tenants_are_made_once_too() {
     assert_eq!(world.how_many("select count(*) from tenant").await, 2);
 }
 
+#[tokio::test]
+async fn a_request_that_waits_in_vain_is_in_progress_only_where_its_key_is_held() {
+    let world = World::new().await;
+    let mut first = world.db.superuser().await;
+    first.execute("begin").await.unwrap();
+    sqlx::query("insert into idempotency values ($1, 'k', $2, '{}', now() + interval '1 hour')")
+        .bind(world.tenant_id.0)
+        .bind(vec![7_u8; 32])
+        .execute(&mut first)
+        .await
+        .unwrap();
+    let (user, key) = tokio::join!(world.user("ann@example.com", Some("k")), world.key(1, Some("k")));
+    assert_eq!((user, key), (Made::InProgress, Made::InProgress));
+    first.execute("rollback").await.unwrap();
+
+    // Here somebody else holds the tenant's log, and the key is free.
+    first
+        .execute("begin; lock table audit_head in exclusive mode")
+        .await
+        .unwrap();
+    let new = NewUser {
+        name: "Ann".to_owned(),
+        email: "ann@example.com".to_owned(),
+    };
+    let by = actor(world.tenant_id);
+    let waited = world.api.create_user(&by, &new, Some(&wish("k"))).await;
+    assert!(matches!(waited, Err(Error::Locked(_))), "{waited:?}");
+    first.execute("rollback").await.unwrap();
+    assert!(world.user("ann@example.com", Some("k")).await.made().is_some());
+}
+
 impl World {
     /// Fills a table up to one below the limit.
     async fn fill(&self, insert: &str, most: i64) {
@@ -268,7 +299,10 @@ async fn of_two_users_or_keys_that_come_at_once_one_is_the_last() {
         world.user("a@example.com", None),
         world.user("b@example.com", None)
     );
-    let refused = [&a, &b].iter().filter(|made| ***made == Made::TooMany).count();
+    let refused = [&a, &b]
+        .iter()
+        .filter(|made| ***made == Made::TooMany(Limited::Users))
+        .count();
     assert_eq!(refused, 1, "{a:?} {b:?}");
 
     world.fill(
@@ -278,7 +312,10 @@ async fn of_two_users_or_keys_that_come_at_once_one_is_the_last() {
     )
     .await;
     let (a, b) = tokio::join!(world.key(1, None), world.key(2, None));
-    let refused = [&a, &b].iter().filter(|made| ***made == Made::TooMany).count();
+    let refused = [&a, &b]
+        .iter()
+        .filter(|made| ***made == Made::TooMany(Limited::Keys))
+        .count();
     assert_eq!(refused, 1, "{a:?} {b:?}");
     let made = [a, b].into_iter().find_map(Made::made).unwrap();
     // One whose predecessor stops at once makes no more of them; one that is revoked makes room.
@@ -303,7 +340,7 @@ async fn of_two_users_or_keys_that_come_at_once_one_is_the_last() {
         rotate("00000000000000ab", Duration::ZERO).await,
         Rotation::Rotated(_)
     ));
-    assert_eq!(world.key(3, None).await, Made::TooMany);
+    assert_eq!(world.key(3, None).await, Made::TooMany(Limited::Keys));
     world
         .api
         .revoke_api_key(&by, "f000000000000001".parse().unwrap())

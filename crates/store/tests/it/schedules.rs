@@ -2,6 +2,7 @@
 
 mod admission;
 mod fire;
+mod skipped;
 
 use std::time::Duration;
 

@@ -341,4 +341,12 @@ async fn a_key_that_somebody_holds_on_to_is_waited_for_and_told() {
         matches!(answers[1], Ok(Submitted::Accepted(_))),
         "the others do not wait for it"
     );
+    // An idempotency key of its own is not what the request waits for.
+    let mut keyed = request(&world, vec![job("a", RETURN)]);
+    keyed.idempotency = Some(store::Idempotency {
+        key: "k".to_owned(),
+        request_hash: [1; 32],
+    });
+    let answer = world.api.submit(&[keyed]).await.remove(0);
+    assert!(matches!(answer, Err(Error::Locked(_))), "{answer:?}");
 }

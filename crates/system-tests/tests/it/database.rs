@@ -100,6 +100,7 @@ async fn start(folder: &Path, port: Option<u16>) -> LocalPostgres {
         port,
         // Its files need not survive a power cut; a crash of the server alone loses nothing without it.
         settings: vec![("fsync".to_owned(), "off".to_owned())],
+        ..Config::default()
     };
     blocking(move || LocalPostgres::start(&config).unwrap()).await
 }

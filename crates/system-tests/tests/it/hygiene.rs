@@ -1,4 +1,4 @@
-//! No secret and nothing of a payload reaches a log, however much is logged.
+//! No secret and nothing of a payload reaches a log or a trace, however much is logged.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Executor as _};
 
+use crate::collector::Collector;
 use crate::figures::tell;
 use crate::process::uuid;
 use crate::receiver::Receiver;
@@ -206,6 +207,8 @@ async fn nothing_is_logged(mut setup: Setup) -> [String; 2] {
     setup.set("TANDEM_KEY_PEPPER", &secrets.make("the pepper"));
     setup.set("TANDEM_LOG", EVERYTHING);
     setup.set("TANDEM_LOG_FORMAT", "json");
+    let collector = Collector::start().await;
+    collector.receive_from(&mut setup, &secrets.make("the collector's key"));
     let mut system = setup.start().await;
     let mut worker = system.worker();
     let mut superuser = system.db.superuser().await;
@@ -250,13 +253,21 @@ async fn nothing_is_logged(mut setup: Setup) -> [String; 2] {
         }
         secrets.assert_absent(log);
     }
+    // Nor is any of it in a trace. What is sent along with traces is for the collector, and is in no span either.
+    let spans = collector.spans();
+    assert!(
+        spans.iter().any(|it| it.name() == "process default")
+            && spans.iter().any(|it| it.name() == "POST /api/jobs")
+    );
+    secrets.assert_absent(&collector.text());
     for told in ["a handler panicked", "a task or thread panicked"] {
         assert!(logs[1].contains(told), "its place is told");
     }
     let lines: usize = logs.iter().map(|log| log.lines().count()).sum();
     tell(&format!(
-        "{} secrets looked for in {lines} lines of logs: none is there",
-        secrets.0.len()
+        "{} secrets looked for in {lines} lines of logs and {} spans: none is there",
+        secrets.0.len(),
+        spans.len()
     ));
     logs
 }

@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
 
 mod aws;
+mod collector;
 mod configuration;
 mod crash;
 mod database;
 mod delivery;
 mod drain;
+mod emf;
 mod examples;
 mod failover;
 mod figures;
@@ -26,5 +28,6 @@ mod rotation;
 mod schedules;
 mod submission;
 mod system;
+mod traces;
 mod webhooks;
 mod worker;

@@ -38,6 +38,7 @@ impl CountBacklog {
             metric::QUEUED_JOBS.with([name.clone().into()]).set(jobs as f64);
             metric::OLDEST_QUEUED.with([name.clone().into()]).set(oldest);
         }
+        metric::SCHEDULED_JOBS.with([]).set(backlog.scheduled as f64);
         metric::OVERDUE.with([]).set(backlog.overdue);
         metric::DEAD_LETTERS.with([]).set(backlog.dead_letters as f64);
         metric::WORKERS.with([]).set(backlog.workers as f64);

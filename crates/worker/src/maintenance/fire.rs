@@ -8,7 +8,7 @@ use domain::schedule::{Rules, Timing};
 use domain::{JobId, QueueName};
 use queue::postgres::Bell;
 use runtime::metric;
-use store::{DueSchedule, Fired, Firing, Store, UnfiredSchedule};
+use store::{DueSchedule, Fired, Fires, Firing, Store, UnfiredSchedule};
 
 use super::pass::{Counts, Pass};
 use crate::error::Error;
@@ -48,12 +48,12 @@ impl Pass for Fire {
             // A thousand days of an expression are read in a moment, but others wait for this thread.
             tokio::task::yield_now().await;
         }
-        let fired = self.fire(&firings, &mut unfired).await?;
-        self.tell(&fired, &unfired);
+        let fires = self.fire(&firings, &mut unfired).await?;
+        self.tell(&fires, &unfired);
         if !unfired.is_empty() {
             self.store.record_unfired(&unfired).await?;
         }
-        let changed = (fired.len() + unfired.len()) as u64;
+        let changed = (fires.fired.len() + unfired.len()) as u64;
         // A batch of which another worker does everything would be found again at once.
         let more = more && changed > 0;
         let next_in = if more {
@@ -71,26 +71,25 @@ impl Pass for Fire {
 
 impl Fire {
     /// Fires all together; should one of them be in the others' way, each alone.
-    async fn fire(
-        &self,
-        firings: &[Firing],
-        unfired: &mut Vec<UnfiredSchedule>,
-    ) -> Result<Vec<Fired>, Error> {
+    async fn fire(&self, firings: &[Firing], unfired: &mut Vec<UnfiredSchedule>) -> Result<Fires, Error> {
         if firings.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Fires::default());
         }
         match self.store.fire(firings).await {
-            Ok(fired) => return Ok(fired),
+            Ok(fires) => return Ok(fires),
             Err(error) if error.is_transient() => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(error.chain = %runtime::error_chain(&error), schedules = firings.len(),
                     "schedules could not be fired together, each is fired alone");
             }
         }
-        let mut fired = Vec::with_capacity(firings.len());
+        let mut fires = Fires::default();
         for firing in firings {
             match self.store.fire(std::slice::from_ref(firing)).await {
-                Ok(alone) => fired.extend(alone),
+                Ok(alone) => {
+                    fires.fired.extend(alone.fired);
+                    fires.cancelled.extend(alone.cancelled);
+                }
                 Err(error) if error.is_transient() => return Err(error.into()),
                 Err(error) => {
                     tracing::error!(error.chain = %runtime::error_chain(&error), tenant.id = %firing.tenant_id,
@@ -104,22 +103,18 @@ impl Fire {
                 }
             }
         }
-        Ok(fired)
+        Ok(fires)
     }
 
     /// Rings the lanes, tells who waits, and counts.
-    fn tell(&self, fired: &[Fired], unfired: &[UnfiredSchedule]) {
+    fn tell(&self, Fires { fired, cancelled }: &Fires, unfired: &[UnfiredSchedule]) {
         let jobs = || fired.iter().flat_map(|schedule| &schedule.jobs);
         let lanes: BTreeSet<&str> = jobs().map(|job| job.queue.as_str()).collect();
         lanes
             .iter()
             .filter_map(|lane| lane.parse::<QueueName>().ok())
             .for_each(|lane| self.bell.ring(&lane));
-        self.news.ended(
-            fired
-                .iter()
-                .flat_map(|schedule| schedule.cancelled.iter().copied()),
-        );
+        self.news.ended(cancelled.iter().copied());
         metric::JOBS_SUBMITTED
             .with(["schedule".into()])
             .increment(jobs().count() as u64);

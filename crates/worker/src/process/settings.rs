@@ -8,7 +8,7 @@ use runtime::database::{Connections, DatabaseSource};
 use runtime::env::one_of;
 use runtime::lanes::Lanes;
 use runtime::process::Process;
-use runtime::telemetry::Logging;
+use runtime::telemetry::Telemetry;
 use runtime::{Env, Setting, database, lanes, telemetry};
 use store::PoolConfig;
 
@@ -128,7 +128,7 @@ pub(super) struct Settings {
 }
 
 /// Reads all of it, and notes all that is wrong.
-pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
+pub(super) fn read(env: &mut Env<'_>) -> (Option<Telemetry>, Option<Settings>) {
     let database = DatabaseSource::from_env(env);
     let lanes = Lanes::from_env(env);
     // One listens, one leads, and each lane receives while outcomes and heartbeats are recorded.
@@ -150,7 +150,7 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
     let breaker_failures: Option<u32> = env.get(&BREAKER_FAILURES);
     let ops_addr = env.get(&OPS_ADDR);
     let host: Option<String> = env.get(&HOST);
-    let logging = Logging::from_env(env);
+    let telemetry = Telemetry::from_env(env);
     let settings = || {
         let connections = connections?;
         Some(Settings {
@@ -173,7 +173,7 @@ pub(super) fn read(env: &mut Env<'_>) -> (Option<Logging>, Option<Settings>) {
             host: host.unwrap_or_else(|| "unknown".to_owned()),
         })
     };
-    (logging, settings())
+    (telemetry, settings())
 }
 
 fn read_config(env: &mut Env<'_>, lane_count: u32) -> Option<Config> {

@@ -159,6 +159,26 @@ run "a_deployment_can_do_little" {
     }
     error_message = "A deployment may run the migration and no other task."
   }
+  # All that the deploy program calls, and nothing else.
+  assert {
+    condition = sort(flatten([for s in jsondecode(output.policies["deploy"]).Statement : s.Action])) == sort([
+      "application-autoscaling:DescribeScalableTargets", "application-autoscaling:RegisterScalableTarget",
+      "cloudwatch:DescribeAlarms",
+      "codedeploy:ContinueDeployment", "codedeploy:CreateDeployment", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
+      "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:GetDeploymentTarget", "codedeploy:ListDeployments",
+      "codedeploy:ListDeploymentTargets", "codedeploy:RegisterApplicationRevision", "codedeploy:StopDeployment",
+      "ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
+      "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition",
+      "ecs:RunTask", "ecs:UpdateService", "iam:PassRole", "ssm:GetParameters", "ssm:PutParameter",
+    ])
+    error_message = "A deployment may make the calls of the deploy program, and no others."
+  }
+  assert {
+    condition = sort([for arn in one([for s in jsondecode(output.policies["deploy"]).Statement : s.Resource if s.Sid == "RecordDigests"]) : arn if strcontains(arn, "eu-central-1")]) == sort([
+      for name in ["api/digest", "api/previous_digest", "worker/digest", "worker/previous_digest"] : "arn:aws:ssm:eu-central-1:111122223333:parameter/tandem-prod/${name}"
+    ])
+    error_message = "A deployment may record what it released, and not what it is told about the environment."
+  }
   assert {
     condition     = !strcontains(output.policies["deploy"], "ecr:PutImage") && !strcontains(output.policies["build"], "ecs:") && !strcontains(output.policies["build"], "iam:")
     error_message = "Who deploys pushes no image, and who builds deploys nothing."

@@ -40,7 +40,7 @@ variables {
 run "each_dashboard_shows_what_it_is_for" {
   assert {
     condition = { for name, dashboard in aws_cloudwatch_dashboard.this : name => length(jsondecode(dashboard.dashboard_body).widgets) } == {
-      api = 7, worker = 11, queues = 8, database = 7, business = 6
+      api = 7, worker = 11, queues = 8, database = 7, business = 7
     }
     error_message = "The dashboards must have their widgets."
   }

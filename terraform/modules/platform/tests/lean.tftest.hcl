@@ -34,7 +34,7 @@ run "what_is_left_away_is_not_paid_for" {
     error_message = "There must be no firewall, no logs of requests, and no second listener."
   }
   assert {
-    condition     = output.deploy.services.api.codedeploy == null && output.deploy.test_listener_port == null && output.url == null
+    condition     = output.deploy.services.api.codedeploy == null && output.deploy.test_listener_port == null && !output.deploy.is_scaled && output.url == null
     error_message = "Deployments must be rolling, and the name somebody else's."
   }
   assert {

@@ -37,8 +37,47 @@ run "everything_is_made_wired_and_told" {
     error_message = "The deploy program must find what it reads and writes."
   }
   assert {
-    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "pepper"]
+    condition     = aws_ssm_parameter.deploy.name == "/tandem-test/deploy" && jsondecode(aws_ssm_parameter.deploy.insecure_value) == jsondecode(jsonencode(output.deploy))
+    error_message = "The deploy program must find all that it must know by the environment's name."
+  }
+  # The deploy program is tested with this file.
+  assert {
+    condition = length(toset([for facts in [output.deploy, jsondecode(file("../../../crates/deploy/tests/it/cloud/facts.json"))] : jsonencode([
+      keys(facts), [for service in ["api", "worker"] : keys(facts.services[service])], keys(facts.services.api.codedeploy),
+      keys(facts.services.api.digest_parameters), keys(facts.migrate),
+    ])])) == 1
+    error_message = "What the deploy program is told must be what its tests tell it: ${jsonencode(output.deploy)}"
+  }
+  # A standard parameter, which costs nothing, has no more.
+  assert {
+    condition     = length(aws_ssm_parameter.deploy.insecure_value) < 4096
+    error_message = "What the deploy program must know must fit into a parameter."
+  }
+  assert {
+    condition = (alltrue([for service in ["api", "worker"] : output.deploy.services[service].template == { api = module.api, worker = module.worker }[service].task_definition_arn])
+      && output.deploy.migrate.template == module.migrate.task_definition_arn
+    && output.deploy.is_scaled && output.deploy.environment == "test" && output.deploy.url == output.url)
+    error_message = "The deploy program must know the settings of the next release, and where to try it."
+  }
+  assert {
+    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "operator-key", "pepper"]
     error_message = "Each lane has its queues, each program its repository, each secret its place."
+  }
+  assert {
+    condition = { for key, secret in local.secrets : key => [secret.writers == [module.migrate.task_role_arn], contains(secret.readers, module.migrate.task_role_arn), length(secret.readers)] } == {
+      "database/api"    = [true, true, 2]
+      "database/worker" = [true, true, 2]
+      "operator-key"    = [true, true, 1]
+      "pepper"          = [true, true, 2]
+    }
+    error_message = "Only the task that migrates gives secrets their first values; a program reads its own besides, and nobody's task the operators' key."
+  }
+  assert {
+    condition = (
+      { for setting, key in { API_LOGIN = "database/api", WORKER_LOGIN = "database/worker", PEPPER = "pepper", OPERATOR_KEY = "operator-key" } : key => local.migrate_environment["TANDEM_${setting}_SECRET_ARN"] } == module.secrets.arns
+      && local.migrate_environment.TANDEM_KEY_ENVIRONMENT == "test" && local.migrate_environment.PGSSLROOTCERT == "/app/rds-ca.pem"
+    )
+    error_message = "The task that migrates must know all that it makes."
   }
   assert {
     condition     = output.copies.vault_arn != null && output.copies.automated_backups_arn != null && length(module.budget) == 1 && local.replica_region != null
@@ -88,11 +127,50 @@ run "everything_is_made_wired_and_told" {
   }
 }
 
+run "services_publish_what_is_looked_at" {
+  command = plan
+
+  assert {
+    condition     = local.common_environment.TANDEM_METRICS_EMF == "on" && local.common_environment.TANDEM_ENVIRONMENT == local.worker_load.metrics.backlog_0.dimensions.Environment
+    error_message = "What alarms and scaling look at must be published, by the same dimensions."
+  }
+  assert {
+    condition     = length(local.traces_environment) == 0 && length(local.traces_secrets) == 0
+    error_message = "Nothing must be sent anywhere unless somebody says where."
+  }
+}
+
+run "traces_are_sent_where_somebody_says" {
+  command = plan
+
+  variables {
+    traces = {
+      otlp_endpoint      = "https://otlp.example.com"
+      headers_secret_arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:otlp-AbCdEf"
+      sample_ratio       = 0.25
+    }
+  }
+
+  assert {
+    condition     = local.common_environment.OTEL_EXPORTER_OTLP_ENDPOINT == "https://otlp.example.com" && local.common_environment.OTEL_TRACES_SAMPLER == "parentbased_traceidratio" && local.common_environment.OTEL_TRACES_SAMPLER_ARG == "0.25"
+    error_message = "The programs must be told where traces go, and how many."
+  }
+  assert {
+    condition     = local.traces_secrets.OTEL_EXPORTER_OTLP_HEADERS == var.traces.headers_secret_arn && length(local.traces_secrets) == 1 && !contains(keys(local.common_environment), "OTEL_EXPORTER_OTLP_HEADERS")
+    error_message = "What the endpoint wants to hear must come from its secret, and stand in no definition of a task."
+  }
+}
+
 run "without_metrics_of_their_own_sqs_decides" {
   command = plan
 
   variables {
     monitoring = { application_metrics = false }
+  }
+
+  assert {
+    condition     = local.common_environment.TANDEM_METRICS_EMF == "off"
+    error_message = "What nobody looks at must not be published."
   }
 
   assert {

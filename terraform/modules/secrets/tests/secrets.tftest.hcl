@@ -13,8 +13,9 @@ variables {
   name = "tandem-test"
   secrets = {
     "pepper" = {
-      description = "Pepper of the API keys, put by an operator"
+      description = "Pepper of the API keys, put by the first migration"
       readers     = ["arn:aws:iam::111122223333:role/tandem-test-api-execution"]
+      writers     = ["arn:aws:iam::111122223333:role/tandem-test-migrate"]
     }
     "database/api" = {
       description         = "The api's login to the database, rotated by a function"
@@ -26,15 +27,18 @@ variables {
   }
 }
 
-run "each_secret_is_read_by_its_readers_only" {
+run "each_secret_is_read_by_its_readers_and_written_by_its_writers_only" {
   assert {
     condition = { for key, policy in aws_secretsmanager_secret_policy.this : key => [
       for s in jsondecode(policy.policy).Statement : [s.Principal.AWS, s.Action] if s.Effect == "Allow"
       ] } == {
-      "pepper"       = [[["arn:aws:iam::111122223333:role/tandem-test-api-execution"], "secretsmanager:GetSecretValue"]]
+      "pepper" = [
+        [["arn:aws:iam::111122223333:role/tandem-test-api-execution"], "secretsmanager:GetSecretValue"],
+        [["arn:aws:iam::111122223333:role/tandem-test-migrate"], "secretsmanager:PutSecretValue"],
+      ]
       "database/api" = [[["arn:aws:iam::111122223333:role/tandem-test-api"], "secretsmanager:GetSecretValue"]]
     }
-    error_message = "A role must be able to read its own secrets, and do nothing else with them."
+    error_message = "A role must be able to read or write its own secrets, and do nothing else with them."
   }
   assert {
     condition = alltrue([

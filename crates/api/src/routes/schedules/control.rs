@@ -100,12 +100,14 @@ pub(crate) async fn fire_schedule(
         Room::Reserved(reserved) => reserved,
         Room::Answered(earlier) => return submit::told(&Accepted::of(earlier, Via::Schedule)?),
     };
+    let (span, context) = context.submit();
     let trigger = Trigger {
         job_id: JobId((app.new_id)()),
         traceparent: context.traceparent.to_string(),
         idempotency,
     };
     let fired = app.store.fire_now(&caller.actor(), &name, &trigger).await;
+    span.end();
     reserved.used(fired.as_ref().map_or(0, made));
     let (answer, cancelled) = match fired? {
         FiredNow::Submitted { answer, cancelled } => (answer, cancelled),

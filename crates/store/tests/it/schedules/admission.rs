@@ -53,7 +53,7 @@ impl World {
     }
 
     /// Fires the only schedule that is due for so many fire times, a second apart; the next one is in an hour.
-    async fn fire_times(&self, fires: i32) -> store::Fired {
+    async fn fire_times(&self, fires: i32) -> (store::Fired, Vec<JobId>) {
         let due = self.due().await.remove(0);
         let at = |n: i32| due.due_at + chrono::TimeDelta::seconds(n.into());
         let firing = Firing {
@@ -63,10 +63,12 @@ impl World {
             plan: Plan {
                 fires: (0..fires).map(at).collect(),
                 next_fire_at: Some(due.now + chrono::TimeDelta::hours(1)),
+                skipped: None,
             },
             job_ids: (0..fires).map(|_| JobId(new_id())).collect(),
         };
-        self.worker.fire(&[firing]).await.unwrap().remove(0)
+        let mut fires = self.worker.fire(&[firing]).await.unwrap();
+        (fires.fired.remove(0), fires.cancelled)
     }
 }
 
@@ -77,7 +79,7 @@ async fn its_jobs_say_all_that_a_submit_may_say_whoever_makes_them() {
     assert_eq!(put.unique, Some(unique(OnConflict::Return)));
     assert_eq!(put.start_within, Some(Duration::from_hours(1)));
     world.make_due().await;
-    let fired = world.fire_all().await.remove(0).jobs.remove(0).id;
+    let fired = world.fire_all().await.fired.remove(0).jobs.remove(0).id;
     world.end_job(fired).await;
     let (asked, _) = made(world.fire_now("nightly", None).await);
     for id in [fired, asked.id] {
@@ -115,7 +117,7 @@ async fn fire_times_wait_for_room_and_none_is_lost() {
     let due_at = world.due().await[0].due_at;
 
     // There is room for one: the oldest.
-    let fired = world.fire_times(3).await;
+    let (fired, _) = world.fire_times(3).await;
     assert_eq!((fired.jobs.len(), fired.over_quota), (1, Some(3)));
     let told = world.schedule("nightly").await;
     assert_eq!(told.last_fired_at, Some(due_at));
@@ -126,13 +128,13 @@ async fn fire_times_wait_for_room_and_none_is_lost() {
     assert!(world.due().await.is_empty());
     assert_eq!(world.worker.next_fire_in().await.unwrap(), None);
     world.sql("update schedule set retry_at = now()").await;
-    let fired = world.fire_times(2).await;
+    let (fired, _) = world.fire_times(2).await;
     assert_eq!((fired.jobs.len(), fired.over_quota), (0, Some(3)));
     assert_eq!(world.count("select count(*) from job").await, 3);
 
     world.sql("update tenant set max_queued_jobs = 5").await;
     world.sql("update schedule set retry_at = now()").await;
-    let fired = world.fire_times(2).await;
+    let (fired, _) = world.fire_times(2).await;
     assert_eq!((fired.jobs.len(), fired.over_quota), (2, None));
     let mended = world.schedule("nightly").await;
     assert_eq!((mended.last_error, mended.last_skipped_at), (None, None));
@@ -155,7 +157,7 @@ async fn the_schedules_of_a_tenant_share_its_room_and_other_tenants_have_their_o
         .unwrap();
     assert!(matches!(theirs, store::PutSchedule::Created(_)));
     world.make_due().await;
-    let fired = world.fire_all().await;
+    let fired = world.fire_all().await.fired;
     let of = |tenant_id| {
         let of = fired.iter().filter(move |fired| fired.tenant_id == tenant_id);
         (
@@ -178,14 +180,14 @@ async fn what_overlaps_needs_no_room_and_what_has_none_cancels_nothing() {
             .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '1 hour'")
             .await;
         if overlap == Overlap::Skip {
-            assert_eq!(world.fire_all().await[0].jobs.len(), 1);
+            assert_eq!(world.fire_all().await.fired[0].jobs.len(), 1);
             world.make_due().await;
-            let skipped = &world.fire_all().await[0];
+            let skipped = &world.fire_all().await.fired[0];
             assert_eq!((skipped.skipped, skipped.over_quota), (Some(Skip::Overlap), None));
         } else {
-            let waits = &world.fire_times(1).await;
+            let (waits, cancelled) = world.fire_times(1).await;
             assert_eq!((waits.jobs.len(), waits.over_quota), (0, Some(1)));
-            assert_eq!(waits.cancelled, []);
+            assert_eq!(cancelled, []);
             assert_eq!(
                 world
                     .tokens(world.schedule("nightly").await.last_job_id.unwrap())
@@ -208,7 +210,7 @@ async fn a_fire_time_whose_work_is_done_by_another_job_is_let_go() {
         let holder = world.submit(holder).await.id;
         world.make_due().await;
         let due_at = world.due().await[0].due_at;
-        let fired = world.fire_all().await.remove(0);
+        let fired = world.fire_all().await.fired.remove(0);
         assert_eq!((fired.jobs.len(), fired.skipped), (0, Some(Skip::Unique)));
         let told = world.schedule("nightly").await;
         assert_eq!(
@@ -244,7 +246,7 @@ async fn a_fire_time_whose_work_is_done_by_another_job_is_let_go() {
         // Of two fire times at once only the first has a job, which keeps the second one away.
         world.end_job(holder).await;
         world.make_due().await;
-        let fired = world.fire_times(2).await;
+        let (fired, _) = world.fire_times(2).await;
         assert_eq!((fired.jobs.len(), fired.skipped), (1, Some(Skip::Unique)));
     }
 }
@@ -259,8 +261,9 @@ async fn a_fire_time_may_take_the_place_of_a_job_that_has_not_started() {
     };
     let holder = world.submit(holder).await.id;
     world.make_due().await;
-    let fired = world.fire_all().await.remove(0);
-    assert_eq!((fired.jobs.len(), &fired.cancelled[..]), (1, &[holder][..]));
+    let fires = world.fire_all().await;
+    let fired = &fires.fired[0];
+    assert_eq!((fired.jobs.len(), &fires.cancelled[..]), (1, &[holder][..]));
     assert_eq!(world.job(holder).await.state, JobState::Cancelled);
     let (asked, cancelled) = made(world.fire_now("nightly", None).await);
     assert_eq!(cancelled, [fired.jobs[0].id]);
@@ -269,7 +272,7 @@ async fn a_fire_time_may_take_the_place_of_a_job_that_has_not_started() {
     world
         .sql("update schedule set next_fire_at = date_trunc('second', now()) - interval '1 hour'")
         .await;
-    assert_eq!(world.fire_all().await[0].skipped, Some(Skip::Unique));
+    assert_eq!(world.fire_all().await.fired[0].skipped, Some(Skip::Unique));
     world.end(running, Outcome::Succeeded(None)).await;
     // A fire time that has its job already takes no key and replaces nothing.
     let free = NewJob {
@@ -280,8 +283,8 @@ async fn a_fire_time_may_take_the_place_of_a_job_that_has_not_started() {
     world
         .sql("update schedule set next_fire_at = (select min(fire_at) from schedule_fire)")
         .await;
-    let again = world.fire_times(1).await;
-    assert_eq!((again.jobs.len(), &again.cancelled[..]), (0, &[][..]));
+    let (again, cancelled) = world.fire_times(1).await;
+    assert_eq!((again.jobs.len(), &cancelled[..]), (0, &[][..]));
     assert_eq!(world.tokens(free).await, ["outbox"]);
 }
 

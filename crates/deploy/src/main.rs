@@ -1,0 +1,7 @@
+//! `tandem-deploy`: see `tandem-deploy --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    deploy::run()
+}

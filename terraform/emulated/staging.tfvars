@@ -1,0 +1,24 @@
+# What ministack lacks, and nothing else: the rest of staging is made in it as terraform.tfvars has it.
+without = [
+  "autoscaling", # it does not know the service
+  "canary",      # nor CodeDeploy
+  "waf_logs",    # a firewall's log is answered as if there were none
+  "network_acl", # its list of a subnet's access lists is wrong once one is attached
+  "backup_copy", # it copies no backups to another region
+]
+
+# It has no call that lets an instance pass on what is not its own, so a gateway takes the instance's place.
+network = {
+  cidr        = "10.21.0.0/16"
+  egress_mode = "nat_gateway_single"
+  flow_logs   = false
+}
+
+# It copies no images to another region.
+images = {
+  create = true
+  prefix = "tandem"
+}
+
+# A test takes away what it has made.
+protected = false
