@@ -19,7 +19,10 @@ use crate::logs::{Logs, requests};
 #[tokio::test]
 async fn a_process_with_everything_it_needs_is_healthy_and_ready() {
     let app = TestApp::new().await;
-    let (version, commit) = (env!("CARGO_PKG_VERSION"), option_env!("TANDEM_COMMIT").unwrap_or("unknown"));
+    let (version, commit) = (
+        env!("CARGO_PKG_VERSION"),
+        option_env!("TANDEM_COMMIT").unwrap_or("unknown"),
+    );
     assert_eq!(
         app.anon().get("/health").await.ok(200),
         json!({ "status": "ok", "checks": {}, "version": version, "commit": commit })
@@ -78,7 +81,10 @@ async fn a_queue_that_does_not_answer_is_told_but_requests_are_taken() {
     .await;
     let ready = app.anon().get("/ready").await.ok(200);
     let checks = json!({ "database": "ok", "schema": "ok", "queue": "not available", "lifecycle": "ok" });
-    assert_eq!((&ready["status"], &ready["checks"]), (&json!("degraded"), &checks));
+    assert_eq!(
+        (&ready["status"], &ready["checks"]),
+        (&json!("degraded"), &checks)
+    );
 }
 
 #[tokio::test]
