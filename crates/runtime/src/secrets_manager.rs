@@ -83,10 +83,12 @@ impl StoredSecret {
         let answer = request.version_stage("AWSCURRENT").send().await;
         let arn = self.arn.clone();
         match answer {
-            Ok(value) => {
-                let text = value.secret_string.ok_or(StoredSecretError::NoText { arn })?;
-                Ok(Some(Secret::new(text)))
-            }
+            Ok(value) => match (value.secret_string, value.secret_binary) {
+                (Some(text), _) => Ok(Some(Secret::new(text))),
+                // What has neither is how some emulators tell a secret without a value.
+                (None, None) => Ok(None),
+                (None, Some(_)) => Err(StoredSecretError::NoText { arn }),
+            },
             Err(error) => match error.as_service_error() {
                 Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
                 _ => Err(StoredSecretError::Unreadable {
