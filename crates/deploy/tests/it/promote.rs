@@ -158,7 +158,7 @@ async fn without_attestations_nothing_is_promoted() {
             .collect();
         gh(folder.path(), &attested);
         let ran = promotes(&cloud, folder.path(), &[]).await;
-        let told = format!("is not attested ({}): Error: no attestations found", predicate);
+        let told = format!("is not attested ({predicate}): Error: no attestations found");
         assert!(ran.code == 3 && ran.err.contains(&told), "{ran:?}");
         assert_unchanged(&cloud);
     }
