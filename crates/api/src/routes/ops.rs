@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use runtime::telemetry::MetricsHandle;
 use runtime::build;
+use runtime::telemetry::MetricsHandle;
 use serde::Serialize;
 use utoipa::ToSchema;
 
