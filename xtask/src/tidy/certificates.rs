@@ -139,7 +139,7 @@ mod tests {
                 .iter()
                 .any(|told| told.contains("runs out") && told.contains("RSA4096"))
         );
-        let damaged = complaints(&first().replacen("\nMII", "\nMIB", 1), "", NOW);
+        let damaged = complaints(&first().replacen("MII", "AAA", 1), "", NOW);
         assert!(damaged[0].contains("certificate 1 "), "{damaged:?}");
     }
 }

@@ -73,13 +73,12 @@ async fn an_environment_is_set_up_on_the_machine_s_postgres() {
     reason = "tests are configured by whoever runs them"
 )]
 async fn an_environment_is_set_up_on_postgres_17() {
-    let bin_dir = match std::env::var("TANDEM_TEST_POSTGRES_17") {
-        Ok(bin_dir) => bin_dir,
-        Err(error) if cfg!(target_os = "linux") => {
-            panic!("run `cargo xtask test`, which brings Postgres 17: {error}")
-        }
-        Err(_) => return,
-    };
+    let bin_dir = std::env::var("TANDEM_TEST_POSTGRES_17");
+    let bin_dir = bin_dir.expect("run `cargo xtask test`, which brings Postgres 17");
+    // Nobody builds it for this machine.
+    if bin_dir.is_empty() {
+        return;
+    }
     let bin_dir = Path::new(&bin_dir).to_owned();
     an_environment_is_set_up_with(Some(bin_dir)).await;
 }
