@@ -90,6 +90,11 @@ def test_errors_that_this_version_does_not_know_are_of_their_hundreds(status: in
     placeless = Problem.read(json.dumps(problem | {"errors": []}).encode())
     assert placeless is not None
     assert str(ApiError.of(placeless, retry_after=None)) == f"T: d ({status} new, request r)"
+    job_id = "01a21a36-a03e-75f3-910e-21e295051f0b"
+    in_the_way = Problem.read(json.dumps(problem | {"job_id": job_id, "resource": "/api/keys/k"}).encode())
+    assert in_the_way is not None
+    text = f"T\n  /a m\n  see /api/jobs/{job_id}\n  see /api/keys/k ({status} new, request r)"
+    assert str(ApiError.of(in_the_way)) == text
 
 
 def test_what_stands_in_a_path_stays_there() -> None:

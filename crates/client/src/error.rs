@@ -104,6 +104,9 @@ impl fmt::Display for Problem {
             let place = places.into_iter().flatten().next();
             write!(f, "\n  {} {}", place.map_or("", String::as_str), error.message)?;
         }
+        if let Some(job_id) = &self.job_id {
+            write!(f, "\n  see /api/jobs/{job_id}")?;
+        }
         if let Some(resource) = &self.resource {
             write!(f, "\n  see {resource}")?;
         }

@@ -130,6 +130,8 @@ class ApiError(TandemError):
         for error in self.errors:
             place = next((it for it in (error.pointer, error.parameter, error.header) if it is not None), "")
             text += f"\n  {place} {error.message}"
+        if self.job_id is not None:
+            text += f"\n  see /api/jobs/{self.job_id}"
         if self.resource is not None:
             text += f"\n  see {self.resource}"
         return f"{text} ({self.status} {self.code}, request {self.request_id})"

@@ -182,6 +182,20 @@ impl TestApp {
         Blocker(connection)
     }
 
+    /// Holds an idempotency key, as a first request does that has not ended.
+    pub(crate) async fn hold_key(&self, tenant: TenantId, key: &str) -> Blocker {
+        let mut connection = self.db.superuser().await;
+        connection.execute("begin").await.unwrap();
+        sqlx::query("insert into idempotency values ($1, $2, $3, '{}', now() + interval '1 hour')")
+            .bind(tenant.0)
+            .bind(key)
+            .bind(vec![0_u8; 32])
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        Blocker(connection)
+    }
+
     /// Waits until so many transactions wait for the blocker.
     pub(crate) async fn submits_are_blocked(&self, transactions: i64) {
         let mut superuser = self.db.superuser().await;
@@ -242,6 +256,11 @@ pub(crate) struct Blocker(PgConnection);
 impl Blocker {
     pub(crate) async fn release(mut self) {
         self.0.execute("commit").await.unwrap();
+    }
+
+    /// Ends as if it had never been.
+    pub(crate) async fn give_up(mut self) {
+        self.0.execute("rollback").await.unwrap();
     }
 }
 

@@ -127,17 +127,31 @@ async fn two_keys_of_a_tenant_share_them() {
 #[tokio::test]
 async fn a_first_request_that_has_not_ended_is_told() {
     let app = TestApp::new().await;
+    let tenant = app.tenant().await;
+    let user = app.key(tenant, &[Scope::JobsWrite]).await;
+    let body = json!({ "kind": "k" });
+    let first = app.hold_key(tenant, "k").await;
+    let second = submit(&user, "/api/jobs", "k", &body).await;
+    second.problem(409, "idempotency_in_progress");
+    first.give_up().await;
+    submit(&user, "/api/jobs", "k", &body).await.ok(202);
+    assert_eq!(app.stored_jobs().await, 1);
+}
+
+#[tokio::test]
+async fn a_request_whose_first_one_could_not_be_stored_is_told_what_keeps_it_now() {
+    let app = TestApp::new().await;
     let user = app.user().await;
     let blocker = app.block_submits().await;
     let body = json!({ "kind": "k" });
-    let (first, ()) = tokio::join!(submit(&user, "/api/jobs", "k", &body), async {
+    let (first, second) = tokio::join!(submit(&user, "/api/jobs", "k", &body), async {
         app.submits_are_blocked(1).await;
-        // The first one holds the key and waits for the table; this one waits for the key, until it gives up.
-        let second = submit(&user, "/api/jobs", "k", &body).await;
-        second.problem(409, "idempotency_in_progress");
-        blocker.release().await;
+        // The first one holds the key and waits for the table. It gives up before this one does, which then waits itself.
+        submit(&user, "/api/jobs", "k", &body).await
     });
-    drop(first);
+    first.problem(503, "unavailable");
+    second.problem(503, "unavailable");
+    blocker.release().await;
     submit(&user, "/api/jobs", "k", &body).await.ok(202);
     assert_eq!(app.stored_jobs().await, 1);
 }

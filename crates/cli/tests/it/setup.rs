@@ -170,7 +170,7 @@ impl Account {
 /// One test of the names that are made up, because they belong to the whole server.
 #[tokio::test]
 async fn a_first_run_makes_everything_and_a_second_one_nothing() {
-    let account = Account::new().await;
+    let mut account = Account::new().await;
     let first = account.migrate().await;
     assert!(account.works(&account.api, "tandem_api").await, "{first:?}");
     assert!(account.works(&account.worker, "tandem_worker").await, "{first:?}");
@@ -202,6 +202,10 @@ async fn a_first_run_makes_everything_and_a_second_one_nothing() {
             );
         }
     }
+    let made = [&account.api, &account.worker].map(|arn| account.login(arn));
+    let [api, worker] = futures::future::join_all(made).await.try_into().unwrap();
+    let [api, worker] = [&api, &worker].map(|login| login["username"].as_str().unwrap());
+    account.sql(format!("drop role {api}, {worker}")).await;
 }
 
 #[tokio::test]
