@@ -34,8 +34,8 @@ use crate::terraform::program::Terraform;
 use defects::Defect;
 use programs::Trial;
 
-/// How many environments are made at a time: all, since Terraform's provider waits for most of it.
-const AT_ONCE: usize = ENVIRONMENTS.len();
+/// How many environments are made at a time: Terraform's provider waits for most of it, and needs a core for the rest.
+const AT_ONCE: usize = 2;
 const DEFECTS: &str = "terraform/emulated/defects.json";
 /// Where the programs are tried: it has the alarms that development does without.
 const TRIED: &str = "staging";

@@ -44,9 +44,9 @@ impl Limited {
     fn seed(self) -> i64 {
         match self {
             Self::Schedules => 7461,
-            Self::Users => 7462,
             Self::Keys => 7463,
             Self::Endpoints => 7464,
+            Self::Users => 7465,
         }
     }
 }
