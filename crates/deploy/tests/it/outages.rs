@@ -1,13 +1,11 @@
 //! AWS does not always answer, and this process does not always live.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use testkit::eventually;
-use tokio::sync::Notify;
 
-use crate::cloud::{Cloud, Fault, Kill, When, sha};
-use crate::program::{end, release, releases, start};
+use crate::cloud::{Cloud, Fault, When, sha};
+use crate::program::{end, killed, release, releases, start};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -105,38 +103,15 @@ async fn scaling_that_can_not_be_given_back_undoes_nothing() {
     assert!(!cloud.world().suspended["api"][0]);
 }
 
-/// Kills a release of 2 at its change number `at`; answers whether there was one.
-async fn killed(cloud: &Cloud, at: usize, when: When) -> bool {
-    let now = Arc::new(Notify::new());
-    cloud.kill(Some(Kill {
-        at,
-        when,
-        now: now.clone(),
-    }));
-    let arguments = release('2', &[]);
-    let mut child = start(cloud, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    let was_killed = tokio::select! {
-        () = now.notified() => {
-            child.start_kill().unwrap();
-            true
-        }
-        status = child.wait() => {
-            assert!(status.unwrap().success());
-            false
-        }
-    };
-    drop(end(child).await);
-    cloud.kill(None);
-    was_killed
-}
-
 #[tokio::test]
 async fn a_release_that_was_killed_anywhere_is_released_again() {
+    let arguments = release('2', &[]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     for when in [When::Before, When::After] {
         let mut changes = 0;
         loop {
             let cloud = Cloud::running('1').await;
-            if !killed(&cloud, changes, when).await {
+            if !killed(&cloud, &arguments, changes, when).await {
                 break;
             }
             let ran = releases(&cloud, '2', &[]).await;

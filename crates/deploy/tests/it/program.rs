@@ -1,10 +1,12 @@
 //! `tandem-deploy`, as a workflow runs it.
 
 use std::process::Stdio;
+use std::sync::Arc;
 
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 
-use crate::cloud::{Cloud, NAME, image};
+use crate::cloud::{Cloud, Kill, NAME, When, image};
 
 /// What it printed, and how it ended.
 #[derive(Debug)]
@@ -76,4 +78,28 @@ pub(crate) fn release(digit: char, more: &[&str]) -> Vec<String> {
 pub(crate) async fn releases(cloud: &Cloud, digit: char, more: &[&str]) -> Ran {
     let arguments = release(digit, more);
     run(cloud, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+}
+
+/// Runs a command and kills it at its change number `at`; answers whether there was one.
+pub(crate) async fn killed(cloud: &Cloud, arguments: &[&str], at: usize, when: When) -> bool {
+    let now = Arc::new(Notify::new());
+    cloud.kill(Some(Kill {
+        at,
+        when,
+        now: now.clone(),
+    }));
+    let mut child = start(cloud, arguments);
+    let was_killed = tokio::select! {
+        () = now.notified() => {
+            child.start_kill().unwrap();
+            true
+        }
+        status = child.wait() => {
+            assert!(status.unwrap().success());
+            false
+        }
+    };
+    drop(end(child).await);
+    cloud.kill(None);
+    was_killed
 }

@@ -1,13 +1,11 @@
 //! Going back, from wherever things are.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use testkit::eventually;
-use tokio::sync::Notify;
 
-use crate::cloud::{Cloud, Fault, Kill, NAME, When, image, sha};
-use crate::program::{Ran, end, release, releases, run, start};
+use crate::cloud::{Cloud, Fault, NAME, When, image, sha};
+use crate::program::{Ran, killed, release, releases, run, start};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -161,30 +159,6 @@ async fn when_it_fails_too_it_says_so() {
     assert_eq!(cloud.runs(), "12");
     assert_eq!(rolls_back(&cloud, &[]).await.code, 0);
     assert_at_rest(&cloud, "1111", "11", "");
-}
-
-/// Runs a command and kills it at its change number `at`; answers whether there was one.
-async fn killed(cloud: &Cloud, arguments: &[&str], at: usize, when: When) -> bool {
-    let now = Arc::new(Notify::new());
-    cloud.kill(Some(Kill {
-        at,
-        when,
-        now: now.clone(),
-    }));
-    let mut child = start(cloud, arguments);
-    let was_killed = tokio::select! {
-        () = now.notified() => {
-            child.start_kill().unwrap();
-            true
-        }
-        status = child.wait() => {
-            assert!(status.unwrap().success());
-            false
-        }
-    };
-    drop(end(child).await);
-    cloud.kill(None);
-    was_killed
 }
 
 #[tokio::test]
