@@ -2,9 +2,10 @@
 # Looks whether everything that is needed to start in the second region is there, and how old it is; then makes the database
 # out of the copied backups, measures how long that takes, and deletes it again. Nothing in the first region is touched.
 #
-#   drills/lose-the-region.sh --name tandem-prod --second-region eu-central-1 --run --yes-production
+#   drills/lose-the-region.sh --name tandem-prod --second-region eu-central-1 --release 0.1.0 --run --yes-production
 #
-# --second-region a region (eu-central-1); --prefix of the images' names (tandem);
+# --second-region a region (eu-central-1); --release the version that runs, whose images are asked for as a task would;
+# --registry the account that has them, if it is another one; --prefix of the images' names (tandem);
 # --subnet-group of RDS in that region (default), where the copy may be
 
 # shellcheck source=drills/drill.sh
@@ -13,6 +14,9 @@ begin "$@"
 second="$(option --second-region eu-central-1)"
 prefix="$(option --prefix tandem)"
 subnets="$(option --subnet-group default)"
+release="$(option --release '<version>')"
+registry="$(option --registry '')"
+[[ "$LIVE" == no || "$release" != '<version>' ]] || refuse "--release must be the version that runs, such as 0.1.0"
 copy="$NAME-drill"
 
 backup='' newest='' version='' digest='' snapshot=''
@@ -27,8 +31,9 @@ for secret in pepper database/api database/worker; do
     --query 'Name' --output text
 done
 for program in api worker; do
-  look digest '<digest>' aws ecr describe-images --region "$second" --repository-name "$prefix/$program" \
-    --query 'imageDetails[0].imageDigest' --output text
+  look digest '<digest>' aws ecr batch-get-image --region "$second" ${registry:+--registry-id "$registry"} \
+    --repository-name "$prefix/$program" --image-ids "imageTag=v$release" \
+    --query 'images[0].imageId.imageDigest' --output text
 done
 look snapshot '<time>' aws backup list-recovery-points-by-backup-vault --region "$second" \
   --backup-vault-name "$NAME-copies" --query 'RecoveryPoints[0].CreationDate' --output text

@@ -56,8 +56,10 @@ module "github" {
   regions             = local.regions
   ecr_repository_arns = each.value.unreviewed ? local.unreviewed_repository_arns[each.key] : local.repository_arns
   hosted_zone_ids     = each.value.hosted_zone_ids
-  # Services are called by what they are; the cluster has the environment's name.
-  deployment = { services = ["api", "worker"] }
+  # Services are called by what they are; the cluster has the environment's name. Unreviewed code is exchanged task by task.
+  deployment = { services = ["api", "worker"], canary = !each.value.unreviewed }
+  # As environments/<name>/providers.tf gives them.
+  owned_tags = { Project = var.project, Environment = each.key }
 
   state = {
     bucket_arn  = aws_s3_bucket.state.arn

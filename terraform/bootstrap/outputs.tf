@@ -37,6 +37,21 @@ output "trusted_jobs" {
   )
 }
 
+output "trust_policies" {
+  description = "Who may have each role, as JSON by the role's name, for tests and reviews."
+  value = merge([
+    for names in concat(
+      [for name, github in module.github : { for role, policy in github.trust_policies : "${var.project}-${name}-github-${role}" => policy }],
+      [for build in module.build : { for role, policy in build.trust_policies : "${var.project}-github-${role}" => policy }],
+    ) : names
+  ]...)
+}
+
+output "boundaries" {
+  description = "By environment, the name of the policy that its roles must have as their boundary, for its `permissions_boundary`."
+  value       = { for name, github in module.github : name => github.boundary.name if github.boundary != null }
+}
+
 output "build_role_arn" {
   description = "ARN of the role that builds images. Null when nobody does."
   value       = var.build == null ? null : module.build[0].role_arns["build"]

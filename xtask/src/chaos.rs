@@ -13,8 +13,8 @@ use anyhow::{Result, bail};
 use arguments::{Own, Profile, needs_sqs};
 use programs::Programs;
 
+use crate::emulator::Emulator;
 use crate::interrupt::{Interrupts, exit_code};
-use crate::ministack::Ministack;
 use crate::programs::built;
 use crate::{machine, python};
 
@@ -153,7 +153,7 @@ impl Chaos<'_> {
             return run(Some(endpoint));
         }
         let python = python::ensure_venv(self.root, self.interrupts)?;
-        let ministack = Ministack::start(self.root, &python)?;
+        let ministack = Emulator::start(self.root, &python)?;
         run(Some(&ministack.endpoint()))
     }
 

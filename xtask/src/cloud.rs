@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
 
-use crate::ministack::Ministack;
+use crate::emulator::{Emulator, Kind};
 
 /// Where calls go, and as whom in which region.
 #[derive(Clone, Debug)]
 pub struct Cloud {
     program: PathBuf,
     python: PathBuf,
+    emulator: Kind,
     endpoint: String,
     region: String,
 }
@@ -39,11 +40,12 @@ impl Call {
 
 impl Cloud {
     /// The emulator as it is seen in a region.
-    pub fn new(root: &Path, python: &Path, ministack: &Ministack, region: &str) -> Self {
+    pub fn new(root: &Path, python: &Path, emulator: &Emulator, region: &str) -> Self {
         Self {
             program: root.join("tools/aws_calls.py"),
             python: python.to_owned(),
-            endpoint: ministack.endpoint(),
+            emulator: emulator.kind(),
+            endpoint: emulator.endpoint(),
             region: region.to_owned(),
         }
     }
@@ -55,6 +57,11 @@ impl Cloud {
             region: region.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// Which emulator answers.
+    pub fn emulator(&self) -> Kind {
+        self.emulator
     }
 
     /// Where the emulator answers.

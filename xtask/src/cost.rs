@@ -7,6 +7,7 @@ pub mod document;
 pub mod line;
 pub mod plan;
 pub mod prices;
+pub mod shown;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use crate::interrupt::Interrupts;
 use bill::Bill;
 use plan::Plan;
 use prices::{Prices, Share};
+use shown::{Figures, Shown};
 
 /// What the services publish.
 const METRICS: &str = "terraform/modules/observability/metrics.json";
@@ -48,6 +50,7 @@ pub fn run(root: &Path, interrupts: &Interrupts, write: bool) -> Result<ExitCode
             .with_context(|| format!("could not write {}", document::FILE))?;
     }
     let mut complaints = bills.above_budget();
+    complaints.extend(bills.shown_wrong());
     complaints.extend(document.complaint().filter(|_| !write));
     for complaint in &complaints {
         println!("{complaint}");
@@ -59,22 +62,23 @@ pub fn run(root: &Path, interrupts: &Interrupts, write: bool) -> Result<ExitCode
     })
 }
 
-/// Counts one test for each budget and one for the document.
+/// Counts one test for the budgets, one for what dashboards are told and one for the document.
 pub fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
     let checked = Bills::compute(root, interrupts).and_then(|bills| Ok((bills.document(root)?, bills)));
     match checked {
         Ok((document, bills)) => {
             let above = bills.above_budget();
+            let wrong = bills.shown_wrong();
             let complaint = document.complaint();
-            for line in above.iter().chain(&complaint) {
+            for line in above.iter().chain(&wrong).chain(&complaint) {
                 println!("{line}");
             }
-            counts.add("cost budgets", above.is_empty());
-            counts.add("cost document", complaint.is_none());
+            counts.add_look("cost budgets", &above);
+            counts.add_look("cost on dashboards", &wrong);
+            counts.add_look("cost document", complaint.as_slice());
         }
         Err(error) => {
-            println!("error: {error:#}");
-            counts.add("cost", false);
+            counts.add_error("cost", &error);
         }
     }
 }
@@ -87,6 +91,10 @@ struct Bills {
     elsewhere: BTreeMap<String, Vec<Bill>>,
     /// Million jobs, their sum, and that with one million more.
     variations: Vec<(f64, f64, f64)>,
+    /// The environments whose dashboards show what a million jobs cost.
+    shown: Vec<Shown>,
+    /// What Grafana's dashboard is told.
+    in_grafana: Option<Figures>,
 }
 
 /// The document as it is, and as it should be.
@@ -136,12 +144,47 @@ impl Bills {
             let sum = |jobs| bill(&prices, VARIED, Some(jobs)).map(|it| it.sum(Share::Everything));
             variations.push((*jobs, sum(*jobs)?, sum(jobs + 1.0)?));
         }
+        let mut shown = Vec::new();
+        for (environment, usage) in &prices.environments {
+            let plan = &plans[environment.as_str()];
+            let told = plan.told_cost()?;
+            if told.is_none() && !plan.shows_business()? {
+                continue;
+            }
+            let region = shown::region(root, environment)?;
+            let there = prices.of_region(&region);
+            let there = there.as_ref().unwrap_or(&prices);
+            let sum = |jobs| bill(there, environment, Some(jobs)).map(|it| it.sum(Share::Everything));
+            let billed = Figures {
+                month_usd: sum(0.0)?,
+                million_jobs_usd: sum(usage.million_jobs + 1.0)? - sum(usage.million_jobs)?,
+            };
+            shown.push(Shown {
+                environment: environment.clone(),
+                region,
+                billed,
+                told,
+            });
+        }
         Ok(Self {
             bills,
             elsewhere,
             variations,
+            shown,
+            in_grafana: Figures::of_grafana(root)?,
             prices,
         })
+    }
+
+    /// Figures on dashboards that are not those of the bill; Grafana's has those of the environment that is varied.
+    fn shown_wrong(&self) -> Vec<String> {
+        let varied = self.shown.iter().find(|it| it.environment == VARIED);
+        let grafana = varied.and_then(|it| it.billed.complaint(shown::GRAFANA, self.in_grafana));
+        self.shown
+            .iter()
+            .filter_map(Shown::complaint)
+            .chain(grafana)
+            .collect()
     }
 
     /// Sums above the budgets of the list, or above those that AWS is told of.
@@ -184,6 +227,7 @@ impl Bills {
             new = document::with_block(&new, &bill.environment, &document::table(bill))?;
         }
         new = document::with_block(&new, "variations", &document::variations(&self.variations))?;
+        new = document::with_block(&new, "figures", &document::figures(&self.shown))?;
         Ok(Document { old, new })
     }
 }

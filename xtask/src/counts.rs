@@ -9,8 +9,25 @@ pub struct Counts {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// Names of tests, with the start of what is wrong where that is known.
     failures: Vec<String>,
+    reading: Reading,
 }
+
+/// Where in what `cargo test` prints of failed tests a line stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Reading {
+    /// In no test's output.
+    #[default]
+    Elsewhere,
+    /// In the output of this test.
+    Output(String),
+    /// Just before what this test panicked with.
+    Panic(String),
+}
+
+/// The most characters of what is wrong that go with the name of a test.
+const WHY_CHARS: usize = 240;
 
 impl Counts {
     /// Takes in one line of the output of `cargo test`; most lines say nothing about counts.
@@ -30,7 +47,31 @@ impl Counts {
             .and_then(|rest| rest.strip_suffix(" ... FAILED"))
         {
             self.failures.push(name.to_owned());
+        } else {
+            self.read(&line);
         }
+    }
+
+    /// Looks for what a failed test panicked with, which follows the place where it did.
+    fn read(&mut self, line: &str) {
+        let section = line
+            .strip_prefix("---- ")
+            .and_then(|it| it.strip_suffix(" stdout ----"));
+        self.reading = match (section, std::mem::take(&mut self.reading)) {
+            (Some(name), _) => Reading::Output(name.to_owned()),
+            (None, Reading::Output(name))
+                if line.starts_with("thread '") && line.contains(" panicked at ") =>
+            {
+                Reading::Panic(name)
+            }
+            (None, Reading::Panic(name)) => {
+                if let Some(failure) = self.failures.iter_mut().rev().find(|it| **it == name) {
+                    *failure = with_why(&name, line);
+                }
+                Reading::Elsewhere
+            }
+            (None, before) => before,
+        };
     }
 
     /// Takes in one line of the output of pytest: its last one has the counts, those before it the names.
@@ -67,6 +108,20 @@ impl Counts {
         }
     }
 
+    /// Takes in one look at something, which found these faults.
+    pub fn add_look(&mut self, name: &str, complaints: &[String]) {
+        match complaints.first() {
+            None => self.add(name, true),
+            Some(first) => self.add(&with_why(name, first), false),
+        }
+    }
+
+    /// Takes in something that could not be looked at.
+    pub fn add_error(&mut self, name: &str, error: &anyhow::Error) {
+        println!("error: {error:#}");
+        self.add(&with_why(name, &format!("{error:#}")), false);
+    }
+
     /// Takes in how `cargo test` ended. A binary that crashed or did not compile prints no counts, but is a
     /// failure.
     pub fn finish(&mut self, success: bool) {
@@ -89,7 +144,7 @@ impl Counts {
         }
     }
 
-    /// The names of the tests that failed.
+    /// The names of the tests that failed, with a line about why where that is known.
     pub fn failures(&self) -> &[String] {
         &self.failures
     }
@@ -103,6 +158,17 @@ impl fmt::Display for Counts {
         }
         Ok(())
     }
+}
+
+/// The name of a failed test and the start of what is wrong, in a line.
+fn with_why(name: &str, why: &str) -> String {
+    let words = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = format!("{name}: ");
+    line.extend(words.chars().take(WHY_CHARS));
+    if words.chars().nth(WHY_CHARS).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 /// Removes the escape sequences that switch colours: everything from the escape character to the next `m`.
@@ -136,6 +202,33 @@ mod tests {
         assert_eq!(counts.to_string(), "7 passed, 1 failed");
         assert_eq!(counts.failures(), ["a::b"]);
         assert!(!counts.is_success());
+    }
+
+    #[test]
+    fn a_failure_tells_what_it_panicked_with() {
+        let counts = counted(
+            "test a::b ... FAILED\n\
+             test a::c ... FAILED\n\
+             ---- a::b stdout ----\n\
+             in its own words\n\
+             thread 'a::b' (7) panicked at crates/a/tests/it/b.rs:4:5:\n\
+             2 of 3  were\trefused\n\
+             and more of it\n\
+             ---- a::c stdout ----\n\
+             Error: it gives one\n",
+        );
+        assert_eq!(counts.failures(), ["a::b: 2 of 3 were refused", "a::c"]);
+    }
+
+    #[test]
+    fn what_a_look_complains_of_is_told_in_a_short_line() {
+        let mut counts = Counts::default();
+        counts.add_look("fine", &[]);
+        counts.add_look("long", &["x".repeat(300), "and another".to_owned()]);
+        counts.add_error("broken", &anyhow::anyhow!("no\nway"));
+        assert_eq!(counts.to_string(), "1 passed, 2 failed");
+        let long = format!("long: {}…", "x".repeat(WHY_CHARS));
+        assert_eq!(counts.failures(), [long.as_str(), "broken: no way"]);
     }
 
     #[test]

@@ -44,8 +44,9 @@ const REGION: &str = "eu-south-2";
 pub fn run(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
     let services = Services::start(root, interrupts)?;
     let mut counts = Counts::default();
-    check(root, interrupts, &services, &mut counts);
+    let checked = check(root, interrupts, &services, &mut counts);
     services.stop()?;
+    checked?;
     println!("{counts}");
     Ok(if counts.is_success() {
         ExitCode::SUCCESS
@@ -55,15 +56,14 @@ pub fn run(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
 }
 
 /// Counts each look at each drill as a test.
-pub fn check(root: &Path, interrupts: &Interrupts, services: &Services, counts: &mut Counts) {
-    let checked = Drills::find(root, interrupts).and_then(|drills| {
-        drills.look(counts)?;
-        drills.run_for_real(interrupts, services, counts)
-    });
-    if let Err(error) = checked {
-        println!("error: {error:#}");
-        counts.add("drills", false);
-    }
+///
+/// # Errors
+///
+/// When something keeps them from running.
+pub fn check(root: &Path, interrupts: &Interrupts, services: &Services, counts: &mut Counts) -> Result<()> {
+    let drills = Drills::find(root, interrupts)?;
+    drills.look(counts)?;
+    drills.run_for_real(interrupts, services, counts)
 }
 
 struct Drills<'a> {
@@ -127,7 +127,7 @@ impl<'a> Drills<'a> {
         for complaint in complaints {
             println!("drills {what}: {complaint}");
         }
-        counts.add(&format!("drills {what}"), complaints.is_empty());
+        counts.add_look(&format!("drills {what}"), complaints);
     }
 
     fn set_traps(&self) -> Result<()> {

@@ -14,31 +14,53 @@ use std::process::{Command, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use local_postgres::{LocalPostgres, StopMode};
 use serde_json::Value;
 
 use crate::cloud::Cloud;
 use crate::counts::Counts;
+use crate::emulator::{Emulator, Kind};
 use crate::interrupt::Interrupts;
-use crate::ministack::Ministack;
 use crate::policies::{self, Planned};
 use crate::programs::built;
 use crate::python;
 use crate::services::start_postgres;
 use crate::terraform::Look;
 use crate::terraform::account::{Account, REGION};
-use crate::terraform::environment::{ENVIRONMENTS, Environment, Extent};
+use crate::terraform::environment::{EMULATED, ENVIRONMENTS, Environment, Extent};
 use crate::terraform::program::Terraform;
 
 use defects::Defect;
 use programs::Trial;
 
-/// How many environments are made at a time: Terraform's provider waits for most of it, and needs a core for the rest.
-const AT_ONCE: usize = 2;
-const DEFECTS: &str = "terraform/emulated/defects.json";
-/// Where the programs are tried: it has the alarms that development does without.
-const TRIED: &str = "staging";
+/// Where the programs are tried: it has alarms and dashboards about what they tell, which the others do without.
+const TRIED: &str = "prod";
+
+/// What is made in what.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Wanted {
+    /// The emulator to make them in.
+    #[arg(long, value_enum, default_value_t)]
+    emulator: Kind,
+    /// Those to make, such as `dev`; all of them, if none is named.
+    environments: Vec<String>,
+}
+
+impl Wanted {
+    /// Everything that the ordinary test run makes.
+    fn everything() -> Self {
+        Self {
+            emulator: Kind::default(),
+            environments: Vec::new(),
+        }
+    }
+
+    /// What is known of its emulator's defects, from the root of the repository.
+    fn defects(&self) -> String {
+        format!("{EMULATED}/{}/defects.json", self.emulator.as_str())
+    }
+}
 
 /// Makes these environments, or all.
 ///
@@ -46,7 +68,7 @@ const TRIED: &str = "staging";
 ///
 /// When Terraform is missing or the emulator does not start. What is found is told on the standard output and by the exit
 /// code.
-pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<ExitCode> {
+pub fn run(root: &Path, interrupts: &Interrupts, wanted: &Wanted) -> Result<ExitCode> {
     let mut counts = Counts::default();
     let postgres = start_postgres(root, interrupts)?;
     let made = make(root, interrupts, &postgres, wanted, &mut counts);
@@ -62,9 +84,8 @@ pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<Ex
 
 /// Makes all of them for the ordinary test run. What keeps it from running counts as a failure.
 pub fn count(root: &Path, interrupts: &Interrupts, postgres: &LocalPostgres, counts: &mut Counts) {
-    if let Err(error) = make(root, interrupts, postgres, &[], counts) {
-        println!("error: {error:#}");
-        counts.add("emulated", false);
+    if let Err(error) = make(root, interrupts, postgres, &Wanted::everything(), counts) {
+        counts.add_error("emulated", &error);
     }
 }
 
@@ -72,39 +93,45 @@ fn make(
     root: &Path,
     interrupts: &Interrupts,
     postgres: &LocalPostgres,
-    wanted: &[String],
+    wanted: &Wanted,
     counts: &mut Counts,
 ) -> Result<()> {
-    if let Some(unknown) = wanted.iter().find(|name| !ENVIRONMENTS.contains(&name.as_str())) {
+    let environments = &wanted.environments;
+    if let Some(unknown) = environments
+        .iter()
+        .find(|name| !ENVIRONMENTS.contains(&name.as_str()))
+    {
         bail!(
             "there is no environment called {unknown}, only {}",
             ENVIRONMENTS.join(", ")
         );
     }
-    let text = fs::read_to_string(root.join(DEFECTS)).with_context(|| format!("could not read {DEFECTS}"))?;
+    let defects = wanted.defects();
+    let text =
+        fs::read_to_string(root.join(&defects)).with_context(|| format!("could not read {defects}"))?;
     let emulation = Emulation {
         root,
         python: &python::ensure_venv(root, interrupts)?,
         terraform: &Terraform::find(root, interrupts)?,
-        defects: &Defect::list(&text).context(DEFECTS)?,
+        defects: &Defect::list(&text).context(defects)?,
+        emulator: wanted.emulator,
         programs: &build(root, interrupts)?,
         postgres,
     };
     let names = ENVIRONMENTS
         .into_iter()
-        .filter(|name| wanted.is_empty() || wanted.iter().any(|it| it == name));
-    let (names, counts) = (Mutex::new(names), Mutex::new(counts));
-    let next = || names.lock().unwrap_or_else(PoisonError::into_inner).next();
+        .filter(|name| environments.is_empty() || environments.iter().any(|it| it == name));
+    let counts = Mutex::new(counts);
+    // All at once: Terraform's provider waits for most of it.
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(name) = next() {
-                    let mut told = Told::new(name);
-                    if let Err(error) = emulation.make(name, &mut told) {
-                        told.look("ends", Err(error));
-                    }
-                    told.count(&mut counts.lock().unwrap_or_else(PoisonError::into_inner));
+        for name in names {
+            let (emulation, counts) = (&emulation, &counts);
+            scope.spawn(move || {
+                let mut told = Told::new(name);
+                if let Err(error) = emulation.make(name, &mut told) {
+                    told.look("ends", Err(error));
                 }
+                told.count(&mut counts.lock().unwrap_or_else(PoisonError::into_inner));
             });
         }
     });
@@ -122,24 +149,31 @@ struct Emulation<'a> {
     root: &'a Path,
     python: &'a Path,
     terraform: &'a Terraform<'a>,
+    emulator: Kind,
     defects: &'a [Defect],
     programs: &'a BTreeMap<String, PathBuf>,
     postgres: &'a LocalPostgres,
 }
 
 impl Emulation<'_> {
-    /// Makes an environment in an emulator of its own. What can't go on ends it.
+    /// Makes an environment in an emulator of its own. What can't go on ends it, with what the emulator has said.
     fn make(&self, name: &str, told: &mut Told) -> Result<()> {
-        let ministack = Ministack::start(self.root, self.python)?;
-        let cloud = Cloud::new(self.root, self.python, &ministack, REGION);
+        let emulator = Emulator::start_for_terraform(self.emulator, self.root, self.python)?;
+        self.make_in(&emulator, name, told).map_err(|error| {
+            let log = emulator.log();
+            anyhow!("{error:#}\nThe emulator's log:\n{}", log.trim_end())
+        })
+    }
+
+    fn make_in(&self, emulator: &Emulator, name: &str, told: &mut Told) -> Result<()> {
+        let cloud = Cloud::new(self.root, self.python, emulator, REGION);
         let account = Account::open(&cloud)?;
         let environment = Environment::prepare(self.terraform, self.root, "emulated", name, &account)?;
         let before = inventory::everything(&cloud)?;
 
         let whole = environment.plan(Extent::Full)?;
-        let first = environment.plan(Extent::Emulated)?;
-        told.time(&format!("plan of {} resources", planned(&first)));
-        environment.apply()?;
+        told.time(&format!("plan of {} resources", planned(&whole)));
+        environment.make(Extent::Emulated)?;
         told.look("is made", Ok(Vec::new()));
         // Read now: what the emulator forgets is forgotten in the state, too, once Terraform has looked again.
         let made = environment.state()?;
@@ -157,7 +191,9 @@ impl Emulation<'_> {
         }
         self.repeat(&environment, name, told)?;
         environment.destroy()?;
-        told.look("is deleted", Ok(left_in(&environment.state()?)));
+        let left = environment.addresses()?;
+        let left = left.iter().map(|it| format!("{it} is still in the state"));
+        told.look("is deleted", Ok(left.collect()));
         let after = inventory::everything(&cloud)?;
         let left = after
             .difference(&before)
@@ -188,16 +224,6 @@ fn planned(plan: &Value) -> usize {
     changes
         .filter(|it| it["change"]["actions"][0] == "create")
         .count()
-}
-
-/// Complaints about what is in a state.
-fn left_in(state: &Value) -> Vec<String> {
-    let values = &state["values"]["root_module"];
-    if values.is_null() {
-        Vec::new()
-    } else {
-        vec![format!("the state still has {values}")]
-    }
 }
 
 /// What was looked at in one environment, told as it happens.
@@ -257,9 +283,9 @@ impl Told {
 
     fn count(&self, counts: &mut Counts) {
         for look in &self.looks {
-            counts.add(
+            counts.add_look(
                 &format!("emulated {} {}", self.environment, look.name),
-                look.complaints.is_empty(),
+                &look.complaints,
             );
         }
     }
@@ -267,18 +293,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_state_with_something_in_it_is_not_empty() {
-        assert_eq!(left_in(&json!({"format_version": "1.0"})), [""; 0]);
-        assert_eq!(
-            left_in(&json!({"values": {"root_module": {"resources": []}}})).len(),
-            1
-        );
-    }
 
     #[test]
     fn what_ends_an_environment_early_fails_the_run() {
@@ -287,6 +302,6 @@ mod tests {
         told.look("ends", Err(anyhow::anyhow!("terraform apply failed")));
         let mut counts = Counts::default();
         told.count(&mut counts);
-        assert_eq!(counts.failures(), ["emulated dev ends"]);
+        assert_eq!(counts.failures(), ["emulated dev ends: terraform apply failed"]);
     }
 }

@@ -38,7 +38,7 @@ pub enum Action {
     Build(build::Build),
     /// Compares what an image's binaries are built from with known vulnerabilities.
     Audit(build::Audit),
-    /// Pushes an image from a file, unless the tree that it is built from has one; tells digest and pushed as key=value.
+    /// Pushes an image from a file, unless its tree has one that has passed; tells digest and sign as key=value.
     Push(push::Push),
     /// Fails when two files have not the same image in them.
     Same(Same),
@@ -71,14 +71,24 @@ pub fn run(root: &Path, interrupts: &Interrupts, action: &Action) -> Result<Exit
 impl Same {
     fn run(&self) -> Result<ExitCode> {
         let [first, second] = [digest_in(&self.first)?, digest_in(&self.second)?];
-        if first == second {
-            println!("both are {first}");
-            return Ok(ExitCode::SUCCESS);
-        }
-        println!("{} is {first}", self.first.display());
-        println!("{} is {second}", self.second.display());
-        Ok(ExitCode::FAILURE)
+        let (is_same, told) = compared([(&self.first, &first), (&self.second, &second)]);
+        println!("{told}");
+        Ok(if is_same {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
+}
+
+/// Whether two files hold the same image, and what is told about it.
+fn compared(images: [(&Path, &str); 2]) -> (bool, String) {
+    let [(_, first), (_, second)] = images;
+    if first == second {
+        return (true, format!("both are {first}"));
+    }
+    let told = images.map(|(file, digest)| format!("{} is {digest}", file.display()));
+    (false, told.join("\n"))
 }
 
 /// The digest of the image in a file.
@@ -99,4 +109,22 @@ fn said(command: &mut Command) -> Result<String> {
         String::from_utf8_lossy(&output.stderr).trim()
     );
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_the_same_by_their_digests() {
+        let [first, second] = [Path::new("first.tar"), Path::new("second.tar")];
+        assert_eq!(
+            compared([(first, "sha256:1"), (second, "sha256:1")]),
+            (true, "both are sha256:1".to_owned())
+        );
+        assert_eq!(
+            compared([(first, "sha256:1"), (second, "sha256:2")]),
+            (false, "first.tar is sha256:1\nsecond.tar is sha256:2".to_owned())
+        );
+    }
 }

@@ -87,10 +87,7 @@ enum Command {
         folders: Vec<String>,
     },
     /// Makes the environments of `terraform/` in an emulator of AWS, from nothing and to nothing again.
-    Emulated {
-        /// Those to make, such as `dev`; all of them, if none is named.
-        environments: Vec<String>,
-    },
+    Emulated(emulated::Wanted),
     /// Shows scanners the infrastructure, images, workflows, scripts and dependencies: checkov, zizmor, actionlint,
     /// hadolint, shellcheck and cargo-deny. Nothing may be found that has no reason beside it.
     Scan,
@@ -180,13 +177,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::PythonClient { arguments } => python_client::run(root(), &Interrupts::catch()?, &arguments),
         Command::DocsPage => browser::run(root(), &Interrupts::catch()?),
         Command::Terraform { folders } => terraform::run(root(), &Interrupts::catch()?, &folders),
-        Command::Emulated { environments } => emulated::run(root(), &Interrupts::catch()?, &environments),
+        Command::Emulated(wanted) => emulated::run(root(), &Interrupts::catch()?, &wanted),
         Command::Scan => scan::run(root(), &Interrupts::catch()?),
         Command::Advisories => scan::advisories(root(), &Interrupts::catch()?),
         Command::Version(question) => version::run(root(), &question),
         Command::Image(action) => image::run(root(), &Interrupts::catch()?, &action),
         Command::Infrastructure { verb, place } => {
-            infrastructure::run(root(), &Interrupts::catch()?, verb, &place)
+            infrastructure::run(root(), &Interrupts::catch()?, &verb, &place)
         }
         Command::Workflows(look) => workflows::run(root(), &Interrupts::catch()?, look),
         Command::Cost { write } => cost::run(root(), &Interrupts::catch()?, write),
@@ -218,7 +215,8 @@ mod tests {
     fn words(run: &str) -> Vec<String> {
         let value = |word: &str| match word {
             "$PROGRAM" => "api".to_owned(),
-            "$SEED" | "$RUN" => "7".to_owned(),
+            "$SEED" => "7".to_owned(),
+            "$RUN-$ATTEMPT" => "7-1".to_owned(),
             "$VERSION" => "1.2.3".to_owned(),
             other => other.replace('$', ""),
         };

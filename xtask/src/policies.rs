@@ -3,7 +3,12 @@
 //! A plan knows no value that AWS gives, so policies of roles, whose resources are ARNs, are not in it. Those are taken from
 //! the state of an environment that was made in an emulator; what an emulator can't make is in the plan alone.
 
+mod alarms;
+mod applied;
+pub mod bootstrap;
 mod database;
+mod egress;
+mod iam;
 mod identity;
 mod images;
 mod logs;
@@ -13,6 +18,8 @@ mod tags;
 mod tasks;
 mod transport;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::terraform::{Look, state};
@@ -20,16 +27,18 @@ use crate::terraform::{Look, state};
 /// A rule: what is said of resources that break it.
 type Policy = fn(&Planned) -> Vec<String>;
 
-const POLICIES: [(&str, Policy); 9] = [
+const POLICIES: [(&str, Policy); 11] = [
     ("roles may do nothing to everything", identity::complaints),
     ("what is stored is encrypted", storage::complaints),
     ("the database is kept", database::complaints),
     ("logs end", logs::complaints),
     ("only who must gets in", network::complaints),
+    ("only who must gets out", egress::complaints),
     ("images stay what they are", images::complaints),
     ("tasks are confined", tasks::complaints),
     ("everything is tagged", tags::complaints),
     ("what is sent is encrypted", transport::complaints),
+    ("alarms see what there is", alarms::complaints),
 ];
 
 /// Looks at all of it by each rule.
@@ -46,6 +55,8 @@ pub struct Resource {
     address: String,
     kind: String,
     values: Value,
+    /// The names of values that the plan does not know, and that were taken from what was made.
+    made: BTreeSet<String>,
 }
 
 impl Resource {
@@ -82,16 +93,13 @@ impl Resource {
 /// An environment as it would be.
 #[derive(Clone, Debug)]
 pub struct Planned {
-    environment: String,
+    variables: Value,
     resources: Vec<Resource>,
 }
 
 impl Planned {
     /// What a plan makes.
     pub fn of(plan: &Value) -> Self {
-        let environment = plan["variables"]["environment"]["value"]
-            .as_str()
-            .unwrap_or_default();
         let changes = plan["resource_changes"].as_array().into_iter().flatten();
         let resources = changes
             .filter(|it| it["mode"] == "managed")
@@ -100,10 +108,11 @@ impl Planned {
                     address: resource["address"].as_str()?.to_owned(),
                     kind: resource["type"].as_str()?.to_owned(),
                     values: resource["change"]["after"].clone(),
+                    made: BTreeSet::new(),
                 })
             });
         Self {
-            environment: environment.to_owned(),
+            variables: plan["variables"].clone(),
             resources: resources.collect(),
         }
     }
@@ -118,7 +127,10 @@ impl Planned {
             };
             if let Some(values) = resource.values.as_object_mut() {
                 for (name, value) in known {
-                    values.entry(name).or_insert_with(|| value.clone());
+                    if !values.contains_key(name) {
+                        values.insert(name.clone(), value.clone());
+                        resource.made.insert(name.clone());
+                    }
                 }
             }
         }
@@ -126,7 +138,12 @@ impl Planned {
     }
 
     fn is_production(&self) -> bool {
-        self.environment == "prod"
+        *self.variable("environment") == "prod"
+    }
+
+    /// What the environment's root is told.
+    fn variable(&self, name: &str) -> &Value {
+        &self.variables[name]["value"]
     }
 
     fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Resource> {
@@ -148,6 +165,11 @@ pub(crate) mod tests {
 
     /// Resources of a platform, by what follows `module.platform.module.` in their addresses.
     pub(crate) fn planned(environment: &str, resources: &[(&str, Value)]) -> Planned {
+        told(&json!({"environment": {"value": environment}}), resources)
+    }
+
+    /// The same of a root that is told more than its name.
+    pub(crate) fn told(variables: &Value, resources: &[(&str, Value)]) -> Planned {
         let changes: Vec<Value> = resources
             .iter()
             .map(|(address, values)| {
@@ -161,7 +183,7 @@ pub(crate) mod tests {
             })
             .collect();
         Planned::of(&json!({
-            "variables": {"environment": {"value": environment}},
+            "variables": variables,
             "resource_changes": changes,
         }))
     }

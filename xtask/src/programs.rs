@@ -19,10 +19,23 @@ pub fn built(
     mut cargo: Command,
     wanted: &[&str],
 ) -> Result<BTreeMap<String, PathBuf>> {
-    cargo.arg("--message-format=json-render-diagnostics");
     for name in wanted {
         cargo.args(["--bin", name]);
     }
+    picked(interrupts, cargo, wanted)
+}
+
+/// Runs a build of more than these programs, and picks them from what it tells.
+///
+/// # Errors
+///
+/// When something does not build, or they are not among it.
+pub fn picked(
+    interrupts: &Interrupts,
+    mut cargo: Command,
+    wanted: &[&str],
+) -> Result<BTreeMap<String, PathBuf>> {
+    cargo.arg("--message-format=json-render-diagnostics");
     let mut programs = BTreeMap::new();
     let status = interrupts.run_by_line(&mut cargo, |line| programs.extend(program_in(line)))?;
     if !status.success() {

@@ -53,12 +53,13 @@ pub fn run(root: &Path, interrupts: &Interrupts, arguments: &[String]) -> Result
     Ok(counts.exit_code())
 }
 
-/// Checks and tests it for the ordinary test run. What keeps it from running counts as a failure.
-pub fn count(root: &Path, interrupts: &Interrupts, services: &Services, counts: &mut Counts) {
-    if let Err(error) = check_all(root, interrupts, services.postgres(), &[], counts) {
-        println!("error: {error:#}");
-        counts.add("python client", false);
-    }
+/// Checks and tests it for the ordinary test run.
+///
+/// # Errors
+///
+/// When something keeps it from running.
+pub fn count(root: &Path, interrupts: &Interrupts, services: &Services, counts: &mut Counts) -> Result<()> {
+    check_all(root, interrupts, services.postgres(), &[], counts)
 }
 
 fn check_all(

@@ -136,15 +136,12 @@ pub fn advisories(root: &Path, interrupts: &Interrupts) -> Result<ExitCode> {
     })
 }
 
-/// Runs all scanners for the ordinary test run, each of them a test. What keeps them from running counts as a failure.
-pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
-    if let Err(error) = check(root, interrupts, counts) {
-        println!("error: {error:#}");
-        counts.add("scan", false);
-    }
-}
-
-fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) -> Result<()> {
+/// Runs all scanners, each of them a test.
+///
+/// # Errors
+///
+/// When something keeps them from running.
+pub fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) -> Result<()> {
     let _alone = alone(&root.join(".testenv/scan"))?;
     let python = TOOLS.ensure(root, interrupts)?;
     let site = Site {
@@ -169,7 +166,7 @@ fn check(root: &Path, interrupts: &Interrupts, counts: &mut Counts) -> Result<()
         for complaint in &complaints {
             println!("  {complaint}");
         }
-        counts.add(&format!("scan {name}"), complaints.is_empty());
+        counts.add_look(&format!("scan {name}"), &complaints);
     }
     Ok(())
 }

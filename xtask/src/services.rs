@@ -7,15 +7,15 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, Result};
 use local_postgres::{Config, LocalPostgres, StopMode};
 
+use crate::emulator::Emulator;
 use crate::interrupt::{Interrupts, exit_code};
-use crate::ministack::Ministack;
 use crate::{machine, postgres17, python};
 
 /// Both servers. Dropping them stops them.
 #[derive(Debug)]
 pub struct Services {
     postgres: LocalPostgres,
-    ministack: Ministack,
+    ministack: Emulator,
     python: PathBuf,
     postgres17: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ impl Services {
         let postgres17 = postgres17::ensure(root, interrupts)?;
         let postgres = start_postgres(root, interrupts)?;
         interrupts.check()?;
-        let ministack = Ministack::start(root, &python)?;
+        let ministack = Emulator::start(root, &python)?;
         Ok(Self {
             postgres,
             ministack,

@@ -22,6 +22,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
+use crate::policies;
 
 use folder::Folder;
 use program::Terraform;
@@ -68,12 +69,13 @@ pub fn run(root: &Path, interrupts: &Interrupts, wanted: &[String]) -> Result<Ex
     Ok(counts.exit_code())
 }
 
-/// Checks everything for the ordinary test run. What keeps it from running counts as a failure.
-pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
-    if let Err(error) = check(root, interrupts, &[], counts) {
-        println!("error: {error:#}");
-        counts.add("terraform", false);
-    }
+/// Checks everything for the ordinary test run.
+///
+/// # Errors
+///
+/// When something keeps it from running.
+pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) -> Result<()> {
+    check(root, interrupts, &[], counts)
 }
 
 /// What a file of tests of a folder in `terraform/` tells, line by line as JSON, with the plans that it makes.
@@ -120,7 +122,14 @@ fn check(root: &Path, interrupts: &Interrupts, wanted: &[String], counts: &mut C
             timed(&name, || folder.check())
         },
         |part| tell(part, counts),
-    )
+    )?;
+    if folders.iter().any(|folder| is_called(folder, "bootstrap")) {
+        tell(
+            &timed("roles", || policies::bootstrap::looks(root, interrupts))?,
+            counts,
+        );
+    }
+    Ok(())
 }
 
 /// Checks as many folders at a time as there are cores, since each waits for its provider most of the time, and tells of
@@ -179,10 +188,7 @@ fn tell(part: &Part, counts: &mut Counts) {
         }
     }
     for look in looks {
-        counts.add(
-            &format!("terraform {name} {}", look.name),
-            look.complaints.is_empty(),
-        );
+        counts.add_look(&format!("terraform {name} {}", look.name), &look.complaints);
     }
 }
 

@@ -33,6 +33,46 @@ pub fn run(root: &Path, interrupts: &Interrupts, cargo_args: &[String]) -> ExitC
     counts.exit_code()
 }
 
+/// What the phases after the tests are given.
+struct Ground<'a> {
+    root: &'a Path,
+    interrupts: &'a Interrupts,
+    services: &'a Services,
+}
+
+/// What a phase does; it counts what it tries.
+type Step = fn(&Ground<'_>, &mut Counts) -> Result<()>;
+
+/// The phases after the tests of the crates, in their order, a line for each.
+#[rustfmt::skip]
+const AFTER_THE_TESTS: [(&str, Step); 11] = [
+    ("openapi", openapi),
+    ("contract", |it, counts| contract::quick(it.root, it.interrupts, it.services, counts)),
+    ("python client", |it, counts| python_client::count(it.root, it.interrupts, it.services, counts)),
+    ("docs page", docs_page),
+    ("terraform", |it, counts| terraform::check_all(it.root, it.interrupts, counts)),
+    ("scan", |it, counts| scan::check(it.root, it.interrupts, counts)),
+    ("workflows", |it, counts| workflows::check_all(it.root, it.interrupts, it.services, counts)),
+    ("cost", cost),
+    ("emulated", emulated),
+    ("drills", |it, counts| drills::check(it.root, it.interrupts, it.services, counts)),
+    ("chaos", chaos),
+];
+
+/// Runs each phase, whatever becomes of those before it. What keeps one from its work counts as a failure.
+fn walk<S: Copy>(
+    phases: &mut Phases,
+    steps: &[(&'static str, S)],
+    counts: &mut Counts,
+    run: impl Fn(S, &mut Counts) -> Result<()>,
+) {
+    for &(name, step) in steps {
+        if let Err(error) = phases.run(name, || run(step, counts)) {
+            counts.add_error(name, &error);
+        }
+    }
+}
+
 fn run_phases(
     phases: &mut Phases,
     root: &Path,
@@ -47,63 +87,19 @@ fn run_phases(
     let counts = phases
         .run("build", || selection.build(root, interrupts))
         .and_then(|()| phases.run("tests", || selection.test(root, interrupts, &services)));
-    let counts = match counts {
-        Ok(mut counts) if selection.packages.is_empty() => {
-            phases.run("openapi", || {
-                add_openapi(&mut counts, &Description { root, interrupts });
-                Ok(())
-            })?;
-            phases.run("contract", || {
-                contract::quick(root, interrupts, &services, &mut counts);
-                Ok(())
-            })?;
-            phases.run("python client", || {
-                python_client::count(root, interrupts, &services, &mut counts);
-                Ok(())
-            })?;
-            phases.run("docs page", || {
-                match browser::use_page(root, interrupts, services.postgres()) {
-                    Ok(None) => {}
-                    Ok(Some(passed)) => counts.add("docs page", passed),
-                    Err(error) => {
-                        println!("error: {error:#}");
-                        counts.add("docs page", false);
-                    }
-                }
-                Ok(())
-            })?;
-            phases.run("terraform", || {
-                terraform::check_all(root, interrupts, &mut counts);
-                Ok(())
-            })?;
-            phases.run("scan", || {
-                scan::check_all(root, interrupts, &mut counts);
-                Ok(())
-            })?;
-            phases.run("workflows", || {
-                workflows::check_all(root, interrupts, &mut counts);
-                Ok(())
-            })?;
-            phases.run("cost", || {
-                cost::check(root, interrupts, &mut counts);
-                Ok(())
-            })?;
-            phases.run("emulated", || {
-                emulated::count(root, interrupts, services.postgres(), &mut counts);
-                Ok(())
-            })?;
-            phases.run("drills", || {
-                drills::check(root, interrupts, &services, &mut counts);
-                Ok(())
-            })?;
-            phases.run("chaos", || {
-                let chaos = Chaos { root, interrupts };
-                add_chaos(&mut counts, chaos.quick(&services.sqs_endpoint()));
-                Ok(counts)
-            })
+    let counts = counts.map(|mut counts| {
+        if selection.packages.is_empty() {
+            let ground = Ground {
+                root,
+                interrupts,
+                services: &services,
+            };
+            walk(phases, &AFTER_THE_TESTS, &mut counts, |step, counts| {
+                step(&ground, counts)
+            });
         }
-        counts => counts,
-    };
+        counts
+    });
     phases.run("stop", || services.stop())?;
     counts
 }
@@ -180,33 +176,55 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Counts each run as a test. What kept chaos from running at all does not hide how the other tests went.
-fn add_chaos(counts: &mut Counts, runs: Result<Vec<Ran>>) {
-    match runs {
-        Ok(runs) => {
-            for run in runs {
-                counts.add(&format!("chaos {}", run.name), run.held);
-            }
-        }
-        Err(error) => {
-            println!("error: {error:#}");
-            counts.add("chaos", false);
-        }
-    }
-}
-
 /// Counts each look at the api's description as a test.
-fn add_openapi(counts: &mut Counts, description: &Description<'_>) {
+fn openapi(it: &Ground<'_>, counts: &mut Counts) -> Result<()> {
+    let description = Description {
+        root: it.root,
+        interrupts: it.interrupts,
+    };
     let looks = [
         ("openapi lint", description.lint()),
         ("openapi breaking", description.breaking(&Comparison::default())),
     ];
     for (name, look) in looks {
-        let passed = look.unwrap_or_else(|error| {
-            println!("error: {error:#}");
-            false
-        });
-        counts.add(name, passed);
+        match look {
+            Ok(passed) => counts.add(name, passed),
+            Err(error) => counts.add_error(name, &error),
+        }
+    }
+    Ok(())
+}
+
+fn docs_page(it: &Ground<'_>, counts: &mut Counts) -> Result<()> {
+    if let Some(passed) = browser::use_page(it.root, it.interrupts, it.services.postgres())? {
+        counts.add("docs page", passed);
+    }
+    Ok(())
+}
+
+fn cost(it: &Ground<'_>, counts: &mut Counts) -> Result<()> {
+    cost::check(it.root, it.interrupts, counts);
+    Ok(())
+}
+
+fn emulated(it: &Ground<'_>, counts: &mut Counts) -> Result<()> {
+    emulated::count(it.root, it.interrupts, it.services.postgres(), counts);
+    Ok(())
+}
+
+fn chaos(it: &Ground<'_>, counts: &mut Counts) -> Result<()> {
+    let chaos = Chaos {
+        root: it.root,
+        interrupts: it.interrupts,
+    };
+    count_chaos(&chaos.quick(&it.services.sqs_endpoint())?, counts);
+    Ok(())
+}
+
+/// Counts each run as a test.
+fn count_chaos(runs: &[Ran], counts: &mut Counts) {
+    for run in runs {
+        counts.add(&format!("chaos {}", run.name), run.held);
     }
 }
 
@@ -222,6 +240,8 @@ fn drop_old_databases(services: &Services) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::Context as _;
+
     use super::*;
 
     fn packages(arguments: &[&str]) -> Vec<String> {
@@ -234,21 +254,32 @@ mod tests {
     }
 
     #[test]
-    fn each_chaos_run_counts_as_a_test_and_so_does_its_absence() {
+    fn each_chaos_run_counts_as_a_test() {
         let ran = |name: &str, held| Ran {
             name: name.to_owned(),
             held,
             told: String::new(),
         };
         let mut counts = Counts::default();
-        add_chaos(
+        count_chaos(
+            &[ran("quick-postgres-1", true), ran("quick-sqs-1", false)],
             &mut counts,
-            Ok(vec![ran("quick-postgres-1", true), ran("quick-sqs-1", false)]),
         );
         assert_eq!(counts.to_string(), "1 passed, 1 failed");
         assert_eq!(counts.failures(), ["chaos quick-sqs-1"]);
-        add_chaos(&mut counts, Err(anyhow::anyhow!("the programs do not build")));
-        assert_eq!(counts.to_string(), "1 passed, 2 failed");
+    }
+
+    #[test]
+    fn a_phase_that_can_not_work_counts_as_a_failure_and_hides_no_other() {
+        let steps = [("first", Some(true)), ("second", None), ("third", Some(false))];
+        let (mut phases, mut counts) = (Phases::default(), Counts::default());
+        walk(&mut phases, &steps, &mut counts, |step, counts| {
+            counts.add("a test", step.unwrap_or(true));
+            step.map(|_| ()).context("nothing listens")
+        });
+        assert_eq!(counts.to_string(), "2 passed, 2 failed");
+        assert_eq!(counts.failures(), ["second: nothing listens", "a test"]);
+        assert_eq!(phases.to_string(), "first 0.0 s, second 0.0 s, third 0.0 s");
     }
 
     #[test]

@@ -33,9 +33,9 @@ pub enum Question {
 /// Where facts go.
 #[derive(Args, Debug)]
 pub struct Facts {
-    /// The number of the run that builds the candidate.
-    #[arg(long)]
-    run: u64,
+    /// The run that builds the candidate, and its attempt, such as 7-1: each may build other bytes.
+    #[arg(long, value_parser = numbers_of_run)]
+    run: String,
     /// The file that they are added to, such as `$GITHUB_OUTPUT`; they are printed in any case.
     #[arg(long)]
     output: Option<PathBuf>,
@@ -62,7 +62,7 @@ pub fn run(root: &Path, question: &Question) -> Result<ExitCode> {
     match question {
         Question::Check => check(root, &version),
         Question::Facts(facts) => {
-            let lines = facts_of(&version, facts.run, &git::commit(root)?, &git::tree(root)?);
+            let lines = facts_of(&version, &facts.run, &git::commit(root)?, &git::tree(root)?);
             tell(&lines, facts.output.as_deref())
         }
         Question::Publish(publish) => release::publish(root, &version, publish),
@@ -104,8 +104,16 @@ fn complaints(version: &Version, tags: &str, changelog: &str) -> Vec<String> {
 }
 
 /// What later steps want to know.
-fn facts_of(version: &Version, run: u64, commit: &str, tree: &str) -> String {
-    format!("version={version}\ncommit={commit}\ntree={tree}\ntags=rc-{version}-{run},tree-{tree}\n")
+fn facts_of(version: &Version, run: &str, commit: &str, tree: &str) -> String {
+    format!("version={version}\ncommit={commit}\ntree={tree}\ntags=rc-{version}-{run}\n")
+}
+
+fn numbers_of_run(text: &str) -> Result<String, String> {
+    let is_number = |it: &str| it.parse::<u64>().is_ok_and(|number| number.to_string() == it);
+    match text.split_once('-') {
+        Some((number, attempt)) if is_number(number) && is_number(attempt) => Ok(text.to_owned()),
+        _ => Err("a run is its number and its attempt, such as 7-1".to_owned()),
+    }
 }
 
 /// Prints lines, and adds them to a file.
@@ -199,11 +207,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("output");
         fs::write(&file, "before=1\n").unwrap();
-        let facts = facts_of(&Version::new(1, 2, 3), 7, "c0", "7e");
+        let facts = facts_of(&Version::new(1, 2, 3), "7-2", "c0", "7e");
         tell(&facts, Some(&file)).unwrap();
         assert_eq!(
             fs::read_to_string(file).unwrap(),
-            "before=1\nversion=1.2.3\ncommit=c0\ntree=7e\ntags=rc-1.2.3-7,tree-7e\n"
+            "before=1\nversion=1.2.3\ncommit=c0\ntree=7e\ntags=rc-1.2.3-7-2\n"
         );
+    }
+
+    #[test]
+    fn an_attempt_belongs_to_a_run() {
+        assert_eq!(numbers_of_run("7-1").as_deref(), Ok("7-1"));
+        for wrong in ["", "7", "7-", "-1", "7-1-1", "07-1", "a-b"] {
+            assert!(numbers_of_run(wrong).is_err(), "{wrong:?}");
+        }
     }
 }

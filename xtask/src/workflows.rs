@@ -8,6 +8,7 @@ mod commands;
 mod credentials;
 pub mod document;
 mod dry_run;
+mod environment;
 mod graph;
 mod pins;
 mod roles;
@@ -19,14 +20,17 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
+use local_postgres::StopMode;
 use serde_json::Value;
 
 use crate::counts::Counts;
 use crate::interrupt::Interrupts;
+use crate::services::{Services, start_postgres};
 use crate::tidy::files::Files;
 
 use commands::Commands;
 use document::Workflow;
+use dry_run::Place;
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Subcommand)]
@@ -57,20 +61,40 @@ pub fn run(root: &Path, interrupts: &Interrupts, look: Look) -> Result<ExitCode>
     let mut counts = Counts::default();
     match look {
         Look::Check => check(root, &mut counts)?,
-        Look::DryRun => dry_run::run(root, interrupts, &Site::read(root)?.commands, &mut counts)?,
+        Look::DryRun => {
+            let postgres = start_postgres(root, interrupts)?;
+            let place = Place {
+                root,
+                interrupts,
+                postgres: &postgres,
+            };
+            let tried = dry_run::run(&place, &Site::read(root)?.commands, &mut counts);
+            postgres.stop(StopMode::Immediate)?;
+            tried?;
+        }
     }
     println!("{counts}");
     Ok(counts.exit_code())
 }
 
-/// Both looks, for the ordinary test run. What keeps them from looking counts as a failure.
-pub fn check_all(root: &Path, interrupts: &Interrupts, counts: &mut Counts) {
-    let looked = check(root, counts)
-        .and_then(|()| dry_run::run(root, interrupts, &Site::read(root)?.commands, counts));
-    if let Err(error) = looked {
-        println!("error: {error:#}");
-        counts.add("workflows", false);
-    }
+/// Both looks, for the ordinary test run.
+///
+/// # Errors
+///
+/// When something keeps them from looking.
+pub fn check_all(
+    root: &Path,
+    interrupts: &Interrupts,
+    services: &Services,
+    counts: &mut Counts,
+) -> Result<()> {
+    check(root, counts)?;
+    let place = Place {
+        root,
+        interrupts,
+        postgres: services.postgres(),
+    };
+    dry_run::run(&place, &Site::read(root)?.commands, counts)
 }
 
 fn check(root: &Path, counts: &mut Counts) -> Result<()> {
@@ -90,7 +114,7 @@ fn check(root: &Path, counts: &mut Counts) -> Result<()> {
         for complaint in &complaints {
             println!("  {complaint}");
         }
-        counts.add(&format!("workflows {name}"), complaints.is_empty());
+        counts.add_look(&format!("workflows {name}"), &complaints);
     }
     Ok(())
 }

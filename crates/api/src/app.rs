@@ -134,7 +134,7 @@ impl AppState {
             keyring: Keyring::new(parts.key_environment, parts.hasher),
             rate_limits: RateLimits::new(auth.rate_limit),
             quotas: Quotas::new(store.clone(), parts.lanes.clone()),
-            kinds: Kinds::new(store.clone()),
+            kinds: Kinds::new(store.clone(), parts.shutdown.tasks().clone()),
             watch: WatchHub::start(&store, &limits, &parts.shutdown),
             announcing: parts.queues.iter().any(|queue| !queue.is_outbox()),
             readiness: Readiness::new(store.clone(), parts.queues, parts.shutdown),

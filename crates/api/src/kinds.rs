@@ -12,19 +12,26 @@ use jsonschema::Validator;
 use moka::future::Cache;
 use serde_json::Value;
 use store::{RegisteredKind, Store};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 /// How long what was read is believed. A kind that has just been declared is known a moment later than this.
 const BELIEVED: Duration = Duration::from_secs(3);
 
+/// How long a request waits for what is read anew, when it can believe what was read before.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// The most kinds that are known.
 const MAX_KINDS: i64 = 1_000;
 
-/// Knows the kinds.
+/// Knows the kinds. Cloning shares what is known.
+#[derive(Clone)]
 pub(crate) struct Kinds {
     store: Store,
     cache: Cache<(), Arc<KindBook>>,
-    /// What was read last: believed for longer when the database does not answer, and compiled already.
-    last: Mutex<Arc<KindBook>>,
+    /// What was read last: believed for longer when the database does not answer in time, and compiled already.
+    last: Arc<Mutex<Option<Arc<KindBook>>>>,
+    tasks: TaskTracker,
 }
 
 /// All kinds at one moment.
@@ -41,35 +48,55 @@ pub(crate) struct KnownKind {
 }
 
 impl Kinds {
-    pub(crate) fn new(store: Store) -> Self {
+    /// Reads them in `tasks`.
+    pub(crate) fn new(store: Store, tasks: TaskTracker) -> Self {
         Self {
             store,
             cache: Cache::builder().max_capacity(1).time_to_live(BELIEVED).build(),
-            last: Mutex::default(),
+            last: Arc::default(),
+            tasks,
         }
     }
 
-    /// The kinds, as they were a few seconds ago at most; older ones while the database does not answer.
+    /// The kinds, as they were a few seconds ago at most; older ones while the database does not answer in time, and none
+    /// if it never did.
     pub(crate) async fn book(&self) -> Arc<KindBook> {
+        if let Some(book) = self.cache.get(&()).await {
+            return book;
+        }
+        let kinds = self.clone();
+        // It goes on when this request waits no more: the next one believes what it reads.
+        let reading = self.tasks.spawn(async move { kinds.read_together().await });
+        let read = match self.last() {
+            Some(_) => timeout(PATIENCE, reading).await.ok(),
+            None => Some(reading.await),
+        };
+        let book = read.and_then(Result::ok).flatten().or_else(|| self.last());
+        book.unwrap_or_default()
+    }
+
+    /// Reads them once for all that ask for them meanwhile.
+    async fn read_together(&self) -> Option<Arc<KindBook>> {
         let read = self.cache.try_get_with((), self.read()).await;
-        read.unwrap_or_else(|error| {
-            tracing::debug!(error.chain = %runtime::error_chain(&*error), "the kinds can't be read");
-            self.last()
+        read.inspect_err(|error| {
+            tracing::debug!(error.chain = %runtime::error_chain(&**error), "the kinds can't be read");
         })
+        .ok()
     }
 
     async fn read(&self) -> Result<Arc<KindBook>, store::Error> {
         let registered = self.store.kinds(MAX_KINDS).await?;
-        let last = self.last();
-        let compiling = tokio::task::spawn_blocking(move || KindBook::after(&last, registered));
+        let last = self.last().unwrap_or_default();
+        let before = Arc::clone(&last);
+        let compiling = tokio::task::spawn_blocking(move || KindBook::after(&before, registered));
         // A schema that makes the compiler panic checks nothing either.
-        let book = compiling.await.map_or_else(|_| self.last(), Arc::new);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&book);
+        let book = compiling.await.map_or(last, Arc::new);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&book));
         Ok(book)
     }
 
-    fn last(&self) -> Arc<KindBook> {
-        Arc::clone(&self.last.lock().unwrap_or_else(PoisonError::into_inner))
+    fn last(&self) -> Option<Arc<KindBook>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

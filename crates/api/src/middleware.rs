@@ -5,6 +5,7 @@ mod in_flight;
 mod observe;
 mod safety;
 mod timeout;
+mod waited;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
@@ -17,6 +18,7 @@ use crate::problem::{self, Problem};
 pub(crate) use context::RequestContext;
 pub(crate) use in_flight::limit_in_flight;
 pub(crate) use observe::record_tenant;
+pub(crate) use waited::{Wait, Waited};
 
 /// Puts the router behind everything that every request passes; the outermost comes first. What only some
 /// routes need, the limit of requests in flight and authentication, is in the router.

@@ -8,7 +8,7 @@ use queue::Queue;
 use runtime::Shutdown;
 use runtime::ops::Check;
 use store::Store;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 
 /// Load balancers give up after a few seconds; an honest "no" in time is better than none.
@@ -25,6 +25,7 @@ pub(crate) struct Readiness {
     store: Store,
     queues: Vec<Arc<dyn Queue>>,
     shutdown: Shutdown,
+    warmed_up: OnceCell<()>,
     last: Mutex<Option<(Instant, Vec<Check>)>>,
 }
 
@@ -34,6 +35,7 @@ impl Readiness {
             store,
             queues,
             shutdown,
+            warmed_up: OnceCell::new(),
             last: Mutex::new(None),
         }
     }
@@ -54,7 +56,11 @@ impl Readiness {
     }
 
     async fn database(&self) -> Vec<Check> {
-        let (answers, schema) = match timeout(LIMIT, self.store.schema_version()).await {
+        let look = async {
+            self.warmed_up.get_or_init(|| self.warm_up()).await;
+            self.store.schema_version().await
+        };
+        let (answers, schema) = match timeout(LIMIT, look).await {
             Ok(Ok(version)) => (Ok(()), schema(version)),
             Ok(Err(error)) => {
                 tracing::info!(error.chain = %runtime::error_chain(&error), "the database is not ready");
@@ -75,6 +81,14 @@ impl Readiness {
                 result: schema,
             },
         ]
+    }
+
+    /// Requests come once this process is ready, and a burst of them on a busy machine should not begin with connecting.
+    /// A database that has no room for all connections is served with those that there are.
+    async fn warm_up(&self) {
+        if let Err(error) = self.store.warm_up().await {
+            tracing::info!(error.chain = %runtime::error_chain(&error), "not all connections that are kept could be opened");
+        }
     }
 
     async fn queues(&self) -> Check {

@@ -20,8 +20,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use client::JobId;
-
-use crate::time::parse_duration;
+use runtime::duration;
 
 pub(crate) use audit::{AuditArgs, AuditCommand, AuditListArgs, KnownHead};
 pub(crate) use dead_letters::{DeadLettersArgs, DeadLettersCommand, SelectionArgs};
@@ -182,7 +181,7 @@ pub(crate) enum JobsCommand {
         /// The job's id
         id: JobId,
         /// Give up after this, with exit code 4
-        #[arg(long, value_parser = parse_duration)]
+        #[arg(long, value_parser = duration::parse)]
         timeout: Option<Duration>,
     },
     /// Print what has happened to a job and what happens to it, until its end

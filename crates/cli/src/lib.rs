@@ -15,6 +15,7 @@ mod dev;
 mod endpoints;
 mod explain;
 mod failure;
+mod held_key;
 mod jobs;
 mod keys;
 mod kinds;

@@ -1,14 +1,15 @@
 //! The first tenant, which operates the others, and its first key: kept in a secret, so that it is in no log.
 
 use domain::{Scope, Scopes, TenantId};
-use runtime::credential::{ApiKey, KEY_ENVIRONMENT, KeyEnvironment, KeyHasher};
+use runtime::Env;
+use runtime::credential::{KEY_ENVIRONMENT, KeyEnvironment, KeyHasher};
 use runtime::secrets_manager::StoredSecret;
-use runtime::{Env, Secret};
-use store::{NewApiKey, Setup, Store};
+use store::{Setup, Store};
 
 use crate::admin::{create_tenant, open_owner};
 use crate::args::FoundOperatorArgs;
 use crate::failure::{ExitStatus, Failure};
+use crate::held_key::{Founding, KeyPlan};
 use crate::output;
 
 /// What the key is called.
@@ -25,14 +26,17 @@ pub(crate) async fn found(args: &FoundOperatorArgs) -> Result<ExitStatus, Failur
     let store = open_owner(url).await?;
     let tenant_id = ensure_tenant(&store, &args.name).await?;
     let founding = Founding {
-        store,
-        secret: StoredSecret::new(&args.key_secret).await,
-        environment,
-        hasher,
-        tenant_id,
+        store: &store,
+        environment: &environment,
+        hasher: &hasher,
     };
-    let key = founding.ensure_key().await?;
-    founding.store.close().await;
+    let plan = KeyPlan {
+        name: KEY_NAME,
+        scopes: Scopes::from_iter([Scope::Admin]),
+    };
+    let secret = StoredSecret::new(&args.key_secret).await;
+    let key = founding.ensure_key(&secret, tenant_id, &plan).await?;
+    store.close().await;
     setup.end().await?;
     output::note(&format!(
         "the key {} of the tenant {:?} is in the secret {}",
@@ -60,72 +64,5 @@ async fn ensure_tenant(store: &Store, name: &str) -> Result<TenantId, Failure> {
             "there is a tenant {name:?} that does not operate the others; choose another --name"
         ))),
         None => Ok(create_tenant(store, name, true).await?.id),
-    }
-}
-
-/// What a key is made with.
-struct Founding {
-    store: Store,
-    secret: StoredSecret,
-    environment: KeyEnvironment,
-    hasher: KeyHasher,
-    tenant_id: TenantId,
-}
-
-impl Founding {
-    /// The key of the secret, once the database knows it. The secret has it first: a key that is only in the database is
-    /// with nobody.
-    async fn ensure_key(&self) -> Result<ApiKey, Failure> {
-        let held = self.secret.read().await?;
-        let key = match held {
-            Some(text) => self.read(&text)?,
-            None => {
-                let first = ApiKey::generate(&self.environment);
-                let held = self.secret.fill(&Secret::new(first.expose().to_owned())).await?;
-                self.read(&held)?
-            }
-        };
-        let Some(known) = self.store.authenticate(key.id()).await? else {
-            self.insert(&key).await?;
-            return Ok(key);
-        };
-        if known.live && self.hasher.verify(&key, Some(&known.secret_hash)) {
-            return Ok(key);
-        }
-        let next = ApiKey::generate(&self.environment);
-        self.secret
-            .replace(&Secret::new(next.expose().to_owned()))
-            .await?;
-        self.insert(&next).await?;
-        Ok(next)
-    }
-
-    fn read(&self, text: &Secret<String>) -> Result<ApiKey, Failure> {
-        let arn = self.secret.arn();
-        let key: ApiKey = text.expose().parse().map_err(|error| {
-            Failure::new(format!(
-                "the secret {arn} must hold an API key or nothing: {error}"
-            ))
-        })?;
-        if key.environment() != &self.environment {
-            return Err(Failure::new(format!(
-                "the secret {arn} holds a key of another environment than {} says",
-                KEY_ENVIRONMENT.name
-            )));
-        }
-        Ok(key)
-    }
-
-    async fn insert(&self, key: &ApiKey) -> Result<(), Failure> {
-        let new = NewApiKey {
-            id: key.id(),
-            tenant_id: self.tenant_id,
-            user_id: None,
-            name: KEY_NAME,
-            secret_hash: &self.hasher.hash(key),
-            scopes: &Scopes::from_iter([Scope::Admin]),
-            expires_at: None,
-        };
-        Ok(self.store.create_api_key(&new).await?)
     }
 }

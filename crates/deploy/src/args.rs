@@ -112,7 +112,7 @@ pub(crate) struct ReleaseArgs {
     #[arg(long)]
     pub(crate) skip_migrate: bool,
     /// Release although an alarm is raised that would turn the release back; for the release that is the cure
-    #[arg(long)]
+    #[arg(long, env = "TANDEM_DESPITE_ALARMS")]
     pub(crate) despite_alarms: bool,
     /// Refuse images in which the registry's scan found something of this severity or worse
     #[arg(long, value_enum, value_name = "SEVERITY")]
@@ -156,7 +156,8 @@ pub(crate) struct VerifyArgs {
     /// The API key, with the scopes jobs:read and jobs:write
     #[arg(long, env = "TANDEM_API_KEY", hide_env_values = true)]
     pub(crate) api_key: Option<String>,
-    /// The name of a secret in Secrets Manager that is the API key, in place of --api-key
+    /// The name of a secret in Secrets Manager that is the API key, in place of --api-key; the environment's own, if both are
+    /// absent
     #[arg(long, conflicts_with = "api_key")]
     pub(crate) api_key_secret: Option<String>,
     /// How many jobs of each kind to submit
@@ -171,6 +172,10 @@ pub(crate) struct VerifyArgs {
     /// An alarm that may be raised; may be repeated
     #[arg(long, value_name = "ALARM")]
     pub(crate) ignore_alarm: Vec<String>,
+    /// Also write `unwell=true` to the end of this file, such as `$GITHUB_OUTPUT`, when that was found; not when it could not
+    /// be found out
+    #[arg(long)]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -259,25 +264,13 @@ fn parse_version(text: &str) -> Result<String, String> {
     Err("must be three numbers like 1.4.0, without the v".to_owned())
 }
 
-/// Reads a duration like `500ms`, `30s`, `5m` or `2h`.
+/// Reads a duration of more than nothing and at most a day.
 fn parse_duration(text: &str) -> Result<Duration, String> {
-    let hint = || format!("{text:?} is no duration; write for example 500ms, 30s, 5m or 2h");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(hint)?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| hint())?;
-    let unit_ms: u64 = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(hint()),
-    };
-    let total_ms = number
-        .checked_mul(unit_ms)
-        .filter(|total_ms| (1..=86_400_000).contains(total_ms));
-    total_ms
-        .map(Duration::from_millis)
-        .ok_or_else(|| format!("{text:?} must be more than nothing and at most a day"))
+    let duration = runtime::duration::parse(text)?;
+    if duration.is_zero() || duration > Duration::from_hours(24) {
+        return Err("must be more than nothing and at most a day".to_owned());
+    }
+    Ok(duration)
 }
 
 #[cfg(test)]
@@ -292,10 +285,10 @@ mod tests {
     }
 
     #[test]
-    fn durations_have_a_unit_and_an_end() {
-        assert_eq!(parse_duration("90s"), Ok(Duration::from_secs(90)));
+    fn durations_have_an_end() {
+        assert_eq!(parse_duration("1ms"), Ok(Duration::from_millis(1)));
         assert_eq!(parse_duration("24h"), Ok(Duration::from_hours(24)));
-        for wrong in ["", "5", "s", "-1s", "1.5h", "25h", "0s", "99999999999999999999s"] {
+        for wrong in ["", "0s", "25h", "86400001ms"] {
             assert!(parse_duration(wrong).is_err(), "{wrong}");
         }
     }

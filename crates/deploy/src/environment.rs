@@ -17,6 +17,8 @@ pub(crate) struct Environment {
     pub(crate) url: Option<String>,
     /// Whether Application Auto Scaling changes the number of tasks.
     pub(crate) is_scaled: bool,
+    /// The name of the secret with the API key that a release is verified with; absent until Terraform has made it.
+    pub(crate) verify_key_secret: Option<String>,
     pub(crate) services: BTreeMap<Program, ServiceFacts>,
     pub(crate) migrate: MigrateFacts,
 }

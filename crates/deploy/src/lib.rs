@@ -8,6 +8,7 @@
 //! The order, and what the parameters mean at each moment, are in `docs/adr/0024-deploy-is-a-program.md`. Standard output has
 //! what was asked for, standard error a line for each change that was waited for. The exit codes are in [`failure::Exit`].
 
+mod alarms;
 mod args;
 mod aws;
 mod digest;

@@ -5,10 +5,6 @@
 
 mod attestation;
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::path::Path;
-
 use crate::args::{Attestations, EnvironmentArgs, PromoteArgs};
 use crate::aws::{Aws, Error, Manifest, Reference};
 use crate::digest::Program;
@@ -192,13 +188,7 @@ fn tell(candidates: &[Candidate], args: &PromoteArgs) -> Result<(), Failure> {
         output::line(line);
     }
     match &args.output {
-        Some(path) => append(path, &lines)
-            .map_err(|error| Failure::failed(format!("--output {}: {error}", path.display()))),
+        Some(path) => output::append(path, &lines),
         None => Ok(()),
     }
-}
-
-fn append(path: &Path, lines: &[String]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
-    writeln!(file, "{}", lines.join("\n"))
 }

@@ -1,7 +1,10 @@
 //! Which images were released, in the parameters that Terraform made.
 //!
 //! `previous_digest` is written before anything is changed, and is what `rollback` goes back to at every moment from then on;
-//! `digest` is written after everything was changed. A run that dies in between leaves both saying what ran before.
+//! `digest` is written after everything was changed. A run that dies in between leaves both saying what ran before. When
+//! `previous_digest` was written last is when the release began, see [`began_at`].
+
+use aws_sdk_ssm::primitives::DateTime;
 
 use crate::aws::Error;
 use crate::digest::{Digest, Program, ProgramDigest};
@@ -17,11 +20,13 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Writes down what to go back to. A program that is released already keeps what it has.
+    /// Writes down what to go back to. A program that is released already keeps what it has. What begins anew is written down
+    /// also where it stays the same, since that says when.
     pub(crate) async fn begin(
         session: &Session,
         states: &[State],
         wanted: &[ProgramDigest],
+        is_new: bool,
     ) -> Result<Self, Error> {
         let mut before = Vec::new();
         for (program, base) in baseline(states) {
@@ -30,11 +35,14 @@ impl Record {
             let (Some(state), Some(image)) = (state, image) else {
                 continue;
             };
-            let is_new = base.is_some() && base.as_ref() != Some(&image.digest);
-            if is_new && state.previous != base {
+            let is_other = base.is_some() && base.as_ref() != Some(&image.digest) && state.previous != base;
+            let previous = if is_other { &base } else { &state.previous };
+            if is_new || is_other {
                 let facts = session.environment.service(program);
                 let name = &facts.digest_parameters.previous_digest;
-                session.aws.put_parameter(name, text(base.as_ref())).await?;
+                session.aws.put_parameter(name, text(previous.as_ref())).await?;
+            }
+            if is_other {
                 before.push((program, state.previous.clone()));
             }
         }
@@ -50,6 +58,13 @@ impl Record {
         }
         Ok(())
     }
+}
+
+/// When the release that came last began; `None` before any.
+pub(crate) async fn began_at(session: &Session) -> Result<Option<DateTime>, Error> {
+    let facts = Program::ALL.map(|program| session.environment.service(program));
+    let names = facts.map(|it| it.digest_parameters.previous_digest.as_str());
+    session.aws.written_at(&names).await
 }
 
 /// Writes down what runs, where that is not known yet.

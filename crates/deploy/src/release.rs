@@ -9,7 +9,7 @@ use crate::plan::{self, State, Step};
 use crate::record::{self, Record};
 use crate::rolling::Broken;
 use crate::session::Session;
-use crate::{hold, images, migrate, output, revert, rolling, shift};
+use crate::{alarms, hold, images, migrate, output, revert, rolling, shift};
 
 pub(crate) async fn run(args: &ReleaseArgs) -> Result<Exit, Failure> {
     let images = of_each(&args.digests, &Program::ALL).map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -61,7 +61,7 @@ async fn decide(
     }
     let deploys = steps.iter().any(|(_, step)| matches!(step, Step::Deploy { .. }));
     if deploys && !args.despite_alarms {
-        for alarm in watching_alarms(session).await? {
+        for alarm in alarms::raised_and_watched(session).await? {
             refusals.push(format!(
                 "the alarm {} is raised and would turn the release back: {}; --despite-alarms goes on",
                 alarm.name, alarm.reason
@@ -73,20 +73,6 @@ async fn decide(
     } else {
         Err(Failure::refused(&refusals))
     }
-}
-
-/// The raised alarms among those that deployments look at.
-async fn watching_alarms(session: &Session) -> Result<Vec<crate::aws::Alarm>, Failure> {
-    let mut watching = Vec::new();
-    for program in plan::ORDER {
-        match &session.environment.service(program).codedeploy {
-            Some(codedeploy) => watching.extend(session.aws.deployment_alarms(codedeploy).await?),
-            None => watching.extend(rolling::service(session, program).await?.alarms),
-        }
-    }
-    let mut raised = session.aws.raised_alarms(&format!("{}-", session.name)).await?;
-    raised.retain(|alarm| watching.contains(&alarm.name));
-    Ok(raised)
 }
 
 /// A release that may begin.
@@ -102,7 +88,10 @@ pub(crate) struct Release<'a> {
 impl Release<'_> {
     async fn go(&self, steps: &[(Program, Step)]) -> Result<Exit, Failure> {
         let is_running = steps.iter().all(|(_, step)| *step == Step::Nothing);
-        let record = Record::begin(self.session, self.states, self.images).await?;
+        // What an earlier run has begun goes on.
+        let goes_on = steps.iter().any(|(_, step)| *step == Step::Wait);
+        let is_new = !is_running && !goes_on;
+        let record = Record::begin(self.session, self.states, self.images, is_new).await?;
         if !is_running {
             self.migrate(&record).await?;
         }

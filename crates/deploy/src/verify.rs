@@ -1,4 +1,6 @@
 //! `tandem-deploy verify`: tries an environment from outside, as its clients use it.
+//!
+//! What it finds wrong is told as [`Exit::Unwell`], which is a reason to take a release back. That it could not try is none.
 
 mod jobs;
 
@@ -6,49 +8,95 @@ use std::time::Duration;
 
 use client::{Client, HealthStatus};
 
+use crate::alarms::{self, Judged};
 use crate::args::VerifyArgs;
-use crate::aws::Reference;
+use crate::aws::{Alarm, Reference};
 use crate::digest::Program;
 use crate::failure::{Exit, Failure};
 use crate::images::{self, Labels};
 use crate::look::Found;
-use crate::output;
 use crate::plan::Change;
 use crate::session::Session;
+use crate::{output, record};
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often the version is asked for, since each answer comes from one of several tasks.
 const LOOKS: usize = 5;
 
+/// What is wrong, told line by line while it is looked for.
+#[derive(Debug, Default)]
+struct Report {
+    complaints: Vec<String>,
+}
+
+impl Report {
+    fn add(&mut self, what: &str, found: Result<(), Vec<String>>) {
+        match found {
+            Ok(()) => output::line(&format!("ok      {what}")),
+            Err(found) => {
+                output::line(&format!("failed  {what}"));
+                self.complaints.extend(found);
+            }
+        }
+    }
+
+    fn end(self, session: &Session, args: &VerifyArgs) -> Result<Exit, Failure> {
+        if self.complaints.is_empty() {
+            return Ok(Exit::Done);
+        }
+        if let Some(path) = &args.output {
+            output::append(path, &["unwell=true".to_owned()])?;
+        }
+        Err(Failure::new(
+            Exit::Unwell,
+            format!(
+                "{} is not well:\n  {}",
+                session.name,
+                self.complaints.join("\n  ")
+            ),
+        ))
+    }
+}
+
 pub(crate) async fn run(args: &VerifyArgs) -> Result<Exit, Failure> {
     let session = Session::open(&args.environment).await?;
-    let (url, client) = connect(&session, args).await?;
-    let mut complaints = Vec::new();
-    let mut report = |what: &str, found: Result<(), Vec<String>>| match found {
-        Ok(()) => output::line(&format!("ok      {what}")),
-        Err(found) => {
-            output::line(&format!("failed  {what}"));
-            complaints.extend(found);
-        }
-    };
+    let mut report = Report::default();
     let found = session.look().await?;
-    report("what runs is what was released", at_rest(&found));
-    report(
+    report.add("what runs is what was released", at_rest(&found));
+    if sleeps(&session).await? {
+        output::line("asleep  nothing else was tried: outside its office hours it may have no task");
+        return report.end(&session, args);
+    }
+    let (url, client) = connect(&session, args).await?;
+    report.add(
         "the api tells the version of its image",
         versions(&session, &found, &client).await,
     );
-    report("the api is ready", ready(&client).await.map_err(|it| vec![it]));
+    report.add("the api is ready", ready(&client).await.map_err(|it| vec![it]));
     let jobs = jobs::check(&client, args, &url);
-    report("jobs run, once each", stoppable(&session, jobs).await?);
-    report("no alarm is raised", alarms(&session, &args.ignore_alarm).await?);
-    if complaints.is_empty() {
-        return Ok(Exit::Done);
+    report.add("jobs run, once each", stoppable(&session, jobs).await?);
+    let raised = alarms::judged(&session, record::began_at(&session).await?).await?;
+    report.add(
+        "no alarm that releases look at was raised since",
+        against(&raised, &args.ignore_alarm),
+    );
+    report.end(&session, args)
+}
+
+/// Whether a schedule lets one of the programs have no task now.
+async fn sleeps(session: &Session) -> Result<bool, Failure> {
+    if !session.environment.is_scaled {
+        return Ok(false);
     }
-    Err(Failure::new(
-        Exit::Unwell,
-        format!("{} is not well:\n  {}", session.name, complaints.join("\n  ")),
-    ))
+    for program in Program::ALL {
+        let name = &session.environment.service(program).name;
+        let most = session.aws.most_tasks(&session.environment.cluster, name).await?;
+        if most == Some(0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn connect(session: &Session, args: &VerifyArgs) -> Result<(String, Client), Failure> {
@@ -56,12 +104,17 @@ async fn connect(session: &Session, args: &VerifyArgs) -> Result<(String, Client
     let url = args.url.clone().or_else(|| session.environment.url.clone());
     let url = url
         .ok_or_else(|| usage("--url must say where the api is: the environment's name is somebody else's"))?;
-    let key = match (&args.api_key, &args.api_key_secret) {
+    let own = &session.environment.verify_key_secret;
+    let key = match (&args.api_key, args.api_key_secret.as_ref().or(own.as_ref())) {
         (Some(key), _) => key.clone(),
-        (None, Some(name)) => session.aws.secret(name).await?,
+        (None, Some(name)) => session.aws.secret(name).await.map_err(|error| {
+            Failure::failed(format!(
+                "the API key can't be read from the secret {name}, where migrations put it: {error}"
+            ))
+        })?,
         (None, None) => {
             return Err(usage(
-                "there is no API key: set TANDEM_API_KEY, or give --api-key-secret",
+                "there is no API key: apply Terraform, which makes a secret for it, set TANDEM_API_KEY, or give --api-key-secret",
             ));
         }
     };
@@ -158,11 +211,26 @@ async fn ready(client: &Client) -> Result<(), String> {
     }
 }
 
-async fn alarms(session: &Session, ignored: &[String]) -> Result<Result<(), Vec<String>>, Failure> {
-    let raised = session.aws.raised_alarms(&format!("{}-", session.name)).await?;
-    let raised = raised.into_iter().filter(|alarm| !ignored.contains(&alarm.name));
-    let raised: Vec<String> = raised
+/// The alarms that speak against the release. All others are told, since whoever reads this wants to know.
+fn against(raised: &Judged, ignored: &[String]) -> Result<(), Vec<String>> {
+    let is_told = |alarm: &&Alarm| !ignored.contains(&alarm.name);
+    for alarm in raised.older.iter().filter(is_told) {
+        output::line(&format!(
+            "told    the alarm {} was raised before the release: {}",
+            alarm.name, alarm.reason
+        ));
+    }
+    for alarm in raised.others.iter().filter(is_told) {
+        output::line(&format!(
+            "told    the alarm {}, which releases do not look at, is raised: {}",
+            alarm.name, alarm.reason
+        ));
+    }
+    let against: Vec<String> = raised
+        .against
+        .iter()
+        .filter(is_told)
         .map(|alarm| format!("the alarm {} is raised: {}", alarm.name, alarm.reason))
         .collect();
-    Ok(if raised.is_empty() { Ok(()) } else { Err(raised) })
+    if against.is_empty() { Ok(()) } else { Err(against) }
 }

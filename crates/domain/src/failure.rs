@@ -43,6 +43,21 @@ impl FailureCode {
         }
     }
 
+    /// Whether an attempt that failed so is for whoever runs the platform, or wrote the handler, to mend. What a target
+    /// or a payload did is not, nor is slowness: nearly always it is a target's, and there are alarms about handlers that
+    /// block and jobs that wait.
+    #[must_use]
+    pub fn is_own(self) -> bool {
+        match self {
+            Self::HandlerError
+            | Self::Panicked
+            | Self::WorkerLost
+            | Self::UnknownKind
+            | Self::JobUnreadable => true,
+            Self::PayloadInvalid | Self::TimedOut | Self::TargetUnreachable | Self::TargetRefused => false,
+        }
+    }
+
     /// Whether a message of this class may repeat what a payload, a handler or a target says, which is for the job's
     /// owner only and so for no log. All others are our own words.
     #[must_use]

@@ -8,6 +8,7 @@ mod secret;
 use std::error::Error;
 use std::sync::Arc;
 
+use aws_errors::CallFailed;
 use futures::future::BoxFuture;
 use url::Url;
 
@@ -144,8 +145,8 @@ pub enum DatabaseSourceError {
     Unreadable {
         /// The secret that was asked for.
         arn: String,
-        /// What the AWS client says.
-        source: Box<dyn Error + Send + Sync>,
+        /// What AWS says.
+        source: CallFailed,
     },
     /// The secret is not what RDS writes.
     #[error("the secret {arn} must be a JSON object with username and password as texts")]

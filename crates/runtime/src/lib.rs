@@ -2,8 +2,8 @@
 //!
 //! Read in the order in which a process uses it: [`mod@env`] collects the settings and all their problems at
 //! once, [`telemetry`], [`metric`] and [`trace`] say what it tells, [`database`] finds the database's credentials,
-//! [`ops`] answers health checks, [`shutdown`] ends it. [`clock`] and [`random`] are the only sources of time
-//! and randomness; whatever decides something takes them as arguments.
+//! [`ops`] answers health checks, [`shutdown`] ends it. [`duration`] reads what people write on command lines. [`clock`] and
+//! [`random`] are the only sources of time and randomness; whatever decides something takes them as arguments.
 //!
 //! Deliberately absent: SQL, queues, and the product's HTTP interface.
 
@@ -13,6 +13,7 @@ pub mod build;
 pub mod clock;
 pub mod credential;
 pub mod database;
+pub mod duration;
 pub mod env;
 pub mod error_chain;
 pub mod lanes;

@@ -124,10 +124,12 @@ macro_rules! metrics {
 metrics! {
     Counter HTTP_REQUESTS = "tandem_http_requests_total" [route, method, status] Count,
         "Requests that were answered.";
-    Histogram HTTP_REQUEST_DURATION = "tandem_http_request_duration_seconds" [route, method] Seconds,
-        "Time from a request's arrival to its answer.";
+    Histogram HTTP_REQUEST_DURATION = "tandem_http_request_duration_seconds" [route, method, operation] Seconds,
+        "Time from a request's arrival to its answer, without the time that the client asked to wait; by what it is about: `submit`, `read` or `change`.";
     Counter JOBS_SUBMITTED = "tandem_jobs_submitted_total" [via] Count,
         "Jobs that were accepted, by way: `single`, `batch` or `schedule`.";
+    Counter JOBS_EXPIRED = "tandem_jobs_expired_total" [] Count,
+        "Jobs that were not started by their `start_by`, and so have ended.";
     Counter SCHEDULE_FIRES = "tandem_schedule_fires_total" [result] Count,
         "Schedules whose fire time had come, by what they did: `fired`, `skipped`, `over_quota` or `failed`.";
     Counter DISPATCHED = "tandem_dispatched_total" [] Count,
@@ -144,6 +146,8 @@ metrics! {
         "Time from when a job was due to when its attempt started.";
     Counter ATTEMPTS = "tandem_attempts_total" [kind, event] Count,
         "Attempts by the event that ended them.";
+    Counter OWN_FAILURES = "tandem_own_failures_total" [code] Count,
+        "Failed attempts for which no target, payload or slowness is to blame, by the code of their failure.";
     Histogram ATTEMPT_DURATION = "tandem_attempt_duration_seconds" [kind] Seconds,
         "Time that a handler took.";
     Counter BLOCKED_HANDLERS = "tandem_blocked_handlers_total" [] Count,

@@ -1,9 +1,9 @@
 //! Secrets in AWS Secrets Manager: how they are reached, and those that a first run fills.
 
-use std::error::Error;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
+use aws_errors::CallFailed;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
@@ -17,6 +17,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Names the version that a first run makes. Secrets Manager has one version of a name, so of two first runs the second one
 /// can't put another value in the place of the first one's.
 const FIRST_VERSION: &str = "tandem-first-value-of-this-secret";
+
+/// The calls, as errors name them.
+pub(crate) const GET: &str = "secretsmanager:GetSecretValue";
+const PUT: &str = "secretsmanager:PutSecretValue";
+/// What AWS calls it when there is another value of the same version.
+const VERSION_EXISTS: &str = "ResourceExistsException";
 
 /// A secret that may have no value yet.
 #[derive(Debug)]
@@ -46,16 +52,16 @@ pub enum StoredSecretError {
     Unreadable {
         /// The secret.
         arn: String,
-        /// What the AWS client says.
-        source: Box<dyn Error + Send + Sync>,
+        /// What AWS says.
+        source: CallFailed,
     },
     /// Secrets Manager did not take a value, or it is not known whether it did.
     #[error("can't write the secret {arn}")]
     Unwritable {
         /// The secret.
         arn: String,
-        /// What the AWS client says.
-        source: Box<dyn Error + Send + Sync>,
+        /// What AWS says.
+        source: CallFailed,
     },
 }
 
@@ -93,7 +99,7 @@ impl StoredSecret {
                 Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
                 _ => Err(StoredSecretError::Unreadable {
                     arn,
-                    source: error.into(),
+                    source: CallFailed::new(GET, &error),
                 }),
             },
         }
@@ -109,7 +115,7 @@ impl StoredSecret {
         }
         match self.put(first, Some(FIRST_VERSION)).await {
             // Another run was faster, or this one's answer was lost and it has asked again.
-            Err(StoredSecretError::Unwritable { source, .. }) if exists(&*source) => {}
+            Err(StoredSecretError::Unwritable { source, .. }) if source.code() == Some(VERSION_EXISTS) => {}
             put => put?,
         }
         self.read().await?.ok_or_else(|| StoredSecretError::NotFound {
@@ -139,18 +145,11 @@ impl StoredSecret {
                 }
                 _ => StoredSecretError::Unwritable {
                     arn,
-                    source: Box::new(error.into_service_error()),
+                    source: CallFailed::new(PUT, &error),
                 },
             }),
         }
     }
-}
-
-/// Whether the version is there already.
-fn exists(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error
-        .downcast_ref::<PutSecretValueError>()
-        .is_some_and(PutSecretValueError::is_resource_exists_exception)
 }
 
 /// The standard chain: the task's role on AWS, variables or a profile elsewhere, `AWS_ENDPOINT_URL` for an

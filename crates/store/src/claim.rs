@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use domain::{JobId, JobState, JsonPointer, Lease, StartedJob, TenantId, WorkerId};
 use serde_json::value::RawValue;
+use sqlx::PgConnection;
 use sqlx::types::Json;
-use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -75,8 +75,10 @@ impl Store {
         for row in rows {
             claims.insert(row.id, row.into_claim(worker_id));
         }
+        // What is done next takes one of its own: with this one kept, others who do the same would wait for each other.
+        drop(connection);
         if !counted.is_empty() {
-            match claim_counted(&mut connection, worker_id, &counted).await {
+            match self.claim_counted(worker_id, &counted).await {
                 Ok(rows) => claims.extend(rows.into_iter().map(|row| (row.id, row.into_claim(worker_id)))),
                 // The others have started: their answer must not be lost, and these are tried again soon.
                 Err(error) if counted.len() < claims.len() => {
@@ -96,7 +98,7 @@ impl Store {
             .map(|(id, _)| *id)
             .collect();
         if !held.is_empty()
-            && let Err(error) = put_back(&mut connection, &held).await
+            && let Err(error) = self.put_back(&held).await
         {
             // They are found when what was received, or announced, comes again.
             let chain = &error as &(dyn std::error::Error + 'static);
@@ -108,32 +110,48 @@ impl Store {
             .map(|id| claims.remove(id).unwrap_or(Claim::NotStarted))
             .collect())
     }
-}
 
-/// The same for jobs of tenants with a limit; each is given with its tenant. Whoever starts jobs of such a tenant holds
-/// its lock until the claims are committed, and counts them after it has got it.
-async fn claim_counted(
-    connection: &mut PgConnection,
-    worker_id: WorkerId,
-    counted: &[(Uuid, Uuid)],
-) -> Result<Vec<ClaimRow>, Error> {
-    let ids: Vec<Uuid> = counted.iter().map(|(id, _)| *id).collect();
-    // In order, so that two workers can't wait for each other.
-    let tenants: BTreeSet<Uuid> = counted.iter().map(|(_, tenant_id)| *tenant_id).collect();
-    let tenants: Vec<Uuid> = tenants.into_iter().collect();
-    let mut tx = connection.begin().await?;
-    sqlx::query!(
-        r#"
-        select count(pg_advisory_xact_lock(hashtextextended(t.id::text, 7462)))
-        from (select id from unnest($1::uuid[]) with ordinality as t (id, place) order by place) t
-        "#,
-        &tenants,
-    )
-    .fetch_one(&mut *tx)
-    .await?;
-    let rows = claim_rows(&mut tx, worker_id, &ids, &tenants).await?;
-    tx.commit().await?;
-    Ok(rows)
+    /// The same for jobs of tenants with a limit; each is given with its tenant. Whoever starts jobs of such a tenant holds
+    /// its lock until the claims are committed, and counts them after it has got it.
+    async fn claim_counted(
+        &self,
+        worker_id: WorkerId,
+        counted: &[(Uuid, Uuid)],
+    ) -> Result<Vec<ClaimRow>, Error> {
+        let ids: Vec<Uuid> = counted.iter().map(|(id, _)| *id).collect();
+        // In order, so that two workers can't wait for each other.
+        let tenants: BTreeSet<Uuid> = counted.iter().map(|(_, tenant_id)| *tenant_id).collect();
+        let tenants: Vec<Uuid> = tenants.into_iter().collect();
+        let mut tx = self.begin_plainly().await?;
+        sqlx::query!(
+            r#"
+            select count(pg_advisory_xact_lock(hashtextextended(t.id::text, 7462)))
+            from (select id from unnest($1::uuid[]) with ordinality as t (id, place) order by place) t
+            "#,
+            &tenants,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let rows = claim_rows(&mut tx, worker_id, &ids, &tenants).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    /// Makes held jobs' doorbells as if nobody had received or announced them: so they cost nothing until they may start,
+    /// and are taken at once when they may.
+    async fn put_back(&self, ids: &[Uuid]) -> Result<(), Error> {
+        let mut connection = self.acquire().await?;
+        sqlx::query!(
+            r#"
+            update outbox set visible_at = now(), announced_at = null, receive_count = greatest(receive_count - 1, 0)
+            where job_id = any($1)
+            "#,
+            ids,
+        )
+        .execute(&mut *connection)
+        .await?;
+        Ok(())
+    }
 }
 
 /// Starts what may start: not in a lane that is paused, and of tenants with a limit only those of `counted`, whose locks
@@ -220,21 +238,6 @@ async fn claim_rows(
     )
     .fetch_all(connection)
     .await?)
-}
-
-/// Makes held jobs' doorbells as if nobody had received or announced them: so they cost nothing until they may start,
-/// and are taken at once when they may.
-async fn put_back(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), Error> {
-    sqlx::query!(
-        r#"
-        update outbox set visible_at = now(), announced_at = null, receive_count = greatest(receive_count - 1, 0)
-        where job_id = any($1)
-        "#,
-        ids,
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// What the claim tells about one id: a started job, or why it is none.

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use domain::{JobId, QueueName, TenantId};
-use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -154,8 +153,7 @@ impl Store {
     /// # Errors
     /// When the statement failed; nothing was changed.
     pub async fn revive(&self, id: JobId, attempt: u32) -> Result<bool, Error> {
-        let mut connection = self.acquire().await?;
-        let mut tx = connection.begin().await?;
+        let mut tx = self.begin_plainly().await?;
         let token = sqlx::query_scalar!(
             "select job_id from dead_letter where job_id = $1 and attempt = $2 for update",
             id.0,

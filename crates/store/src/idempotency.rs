@@ -114,7 +114,7 @@ pub(crate) async fn bind(
 }
 
 /// What an error means where a request waits for the first one with its key.
-pub(crate) fn key_held(error: sqlx::Error) -> Error {
+fn key_held(error: sqlx::Error) -> Error {
     let error = Error::from(error);
     if let Error::Locked(cause) = error {
         return Error::KeyHeld(cause);

@@ -7,10 +7,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::TenantId;
+use futures::future::try_join_all;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool, PgTransaction, Postgres};
-use tokio::time::{sleep, timeout};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, PgPool, PgTransaction, Postgres, SqlSafeStr, Transaction,
+};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use crate::credentials::{CredentialSource, Credentials};
 use crate::error::{Error, connection_lost, credentials_rejected};
@@ -69,7 +72,7 @@ impl Default for PoolConfig {
             max_connections: 25,
             min_connections: 5,
             max_lifetime: Duration::from_mins(5),
-            // A request may wait for two of these, its key's and its own, and should have its answer within five seconds.
+            // A submit waits for this after as long in line, and should have its answer within five seconds.
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(10),
         }
@@ -186,6 +189,17 @@ impl Store {
         }
     }
 
+    /// Opens as many connections as are kept open while idle, so that nobody's first statement waits for one.
+    ///
+    /// # Errors
+    /// When one of them can't be opened; the others stay.
+    pub async fn warm_up(&self) -> Result<(), Error> {
+        let wanted = self.connector.config.min_connections;
+        // Together: one that is handed back would be taken for the next one.
+        try_join_all((0..wanted).map(|_| self.acquire())).await?;
+        Ok(())
+    }
+
     /// Answers when Postgres does, and with the newest migration that is applied.
     ///
     /// # Errors
@@ -229,33 +243,53 @@ impl Store {
         // A UUID has no character that could end the literal.
         let statement =
             format!("begin; set local app.tenant_id = '{tenant_id}'; set local lock_timeout = '2s'");
-        self.first_use(|| self.pool.begin_with(AssertSqlSafe(statement.clone())))
+        self.first_use(|| self.begin_with(AssertSqlSafe(statement.clone())))
             .await
     }
 
     /// Begins a transaction of a worker, who serves all tenants.
     pub(crate) async fn begin_for_all(&self) -> Result<PgTransaction<'static>, Error> {
-        self.first_use(|| self.pool.begin_with("begin; set local lock_timeout = '2s'"))
+        self.first_use(|| self.begin_with("begin; set local lock_timeout = '2s'"))
             .await
     }
 
     /// Begins a transaction that sees all tenants. For [`Role::Owner`].
     pub(crate) async fn begin_as_owner(&self) -> Result<PgTransaction<'static>, Error> {
-        self.first_use(|| self.pool.begin()).await
+        self.begin_plainly().await
+    }
+
+    /// Begins a transaction with nothing set in it.
+    pub(crate) async fn begin_plainly(&self) -> Result<PgTransaction<'static>, Error> {
+        self.first_use(|| self.begin_with("begin")).await
+    }
+
+    /// Begins a transaction by this statement, also when nobody waits for its answer any more. sqlx 0.9.0 does not count a
+    /// transaction before that (<https://github.com/transact-rs/sqlx/issues/4393>): whoever left in between would hand back
+    /// a connection that is in it, and the next one's statements would see its tenant and be rolled back with it.
+    async fn begin_with(&self, statement: impl SqlSafeStr) -> Result<PgTransaction<'static>, sqlx::Error> {
+        let connection = self.pool.acquire().await?;
+        let beginning = Transaction::begin(connection, Some(statement.into_sql_str()));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is one round trip, and ends by being rolled back when nobody waits for it"
+        )]
+        let begun = tokio::spawn(beginning).await;
+        begun.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
     /// Uses a connection for the first time, and another one should that fail: nothing was done on the first one yet.
     /// So connections that broke while they were idle (a restart, a fail-over) and credentials that have changed cost
-    /// time but no request.
+    /// time but no request. Trying again ends when the first try had to have its connection.
     async fn first_use<T, U>(&self, using: impl Fn() -> U) -> Result<T, Error>
     where
         U: Future<Output = Result<T, sqlx::Error>>,
     {
         let connector = &self.connector;
-        let deadline = Instant::now() + connector.config.acquire_timeout;
+        let deadline = self.connected_by();
+        let mut seen = connector.credentials.renewals();
+        let mut used = using().await;
         loop {
-            let seen = connector.credentials.renewals();
-            let error = match using().await {
+            let error = match used {
                 Ok(used) => return Ok(used),
                 Err(error) => error,
             };
@@ -271,10 +305,12 @@ impl Store {
             } else {
                 return Err(error.into());
             };
-            if Instant::now() + pause >= deadline {
-                return Err(error.into());
-            }
-            sleep(pause).await;
+            let again = async {
+                sleep(pause).await;
+                seen = connector.credentials.renewals();
+                using().await
+            };
+            used = timeout_at(deadline, again).await.map_err(|_late| error)?;
         }
     }
 
@@ -288,6 +324,11 @@ impl Store {
                 io::Error::from(io::ErrorKind::TimedOut).into(),
             ))
         })
+    }
+
+    /// When a caller that asks for a connection now is told that there is none.
+    pub(crate) fn connected_by(&self) -> tokio::time::Instant {
+        tokio::time::Instant::now() + self.connector.config.acquire_timeout
     }
 
     async fn renew_credentials(&self, seen: u64) -> Result<bool, Error> {

@@ -28,15 +28,18 @@ pub struct Page<T> {
 }
 
 impl Store {
-    /// Makes the partitions of the next days; answers how many days were missing.
+    /// Makes the partitions of the next days, one day after the other; answers how many days were missing.
     ///
     /// # Errors
-    /// When the statement failed, or a lock was not granted within a fifth of a second.
+    /// When a statement failed, or its locks were not granted, see [`Self::detach_day`]. The days before are made.
     pub async fn ensure_partitions(&self, days_ahead: i32) -> Result<u32, Error> {
         let mut connection = self.acquire().await?;
-        let made = sqlx::query_scalar!(r#"select ensure_partitions($1) as "made!""#, days_ahead)
-            .fetch_one(&mut *connection)
-            .await?;
+        let mut made = 0;
+        for days in 0..=days_ahead {
+            made += sqlx::query_scalar!(r#"select ensure_partitions($1) as "made!""#, days)
+                .fetch_one(&mut *connection)
+                .await?;
+        }
         count(made)
     }
 
@@ -44,7 +47,7 @@ impl Store {
     /// be read as a whole under an exclusive lock. [`Self::check_excluded_day`] completes that.
     ///
     /// # Errors
-    /// When the statement failed, or a lock was not granted within a fifth of a second.
+    /// When the statement failed, or its locks were not granted, see [`Self::detach_day`].
     pub async fn exclude_missing_days(&self, days_ahead: i32) -> Result<u32, Error> {
         let mut connection = self.acquire().await?;
         let made = sqlx::query_scalar!(r#"select exclude_missing_days($1) as "made!""#, days_ahead)
@@ -131,7 +134,8 @@ impl Store {
     /// most together; otherwise nothing is changed, and the answer is `false`. Everybody waits meanwhile.
     ///
     /// # Errors
-    /// When the statement failed, or a lock was not granted within a fifth of a second.
+    /// When the statement failed. [`Error::Locked`] when the first of its locks was not granted within a fifth of a second,
+    /// or another one not at once: everybody else would wait for longer than that.
     pub async fn detach_day(&self, day: NaiveDate, staying: &[JobId], most: i32) -> Result<bool, Error> {
         let staying: Vec<Uuid> = staying.iter().map(|id| id.0).collect();
         let mut connection = self.acquire().await?;

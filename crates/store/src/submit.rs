@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::{JobId, JobState, NewJob, TenantId};
 use futures::future::join_all;
 use sqlx::PgTransaction;
+use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use crate::answers::{Known, StoredAs, Told};
@@ -123,10 +124,13 @@ impl Store {
         if submissions.is_empty() {
             return Ok(Vec::new());
         }
+        let deadline = self.connected_by();
         let stored = match self.insert_together(submissions).await {
-            // Nothing is stored before the commit, so a connection that was lost on the way costs a second try.
+            // Nothing is stored before the commit, so a connection that was lost on the way costs a second try, unless it
+            // took all of the time that the first had for being connected.
             Err(Error::Unavailable(error)) if connection_lost(&error) => {
-                self.insert_together(submissions).await?
+                let again = timeout_at(deadline, self.insert_together(submissions)).await;
+                again.unwrap_or(Err(Error::Unavailable(error)))?
             }
             inserted => inserted?,
         };
@@ -169,7 +173,8 @@ impl Store {
                 name_tenant(&mut tx, *tenant_id).await?;
             }
             let group: Vec<&Submission> = indexes.iter().map(|index| &submissions[*index]).collect();
-            let (group_answers, ended) = submit_tenant(&mut tx, *tenant_id, &group).await?;
+            let bound = bind_keys(&mut tx, *tenant_id, &group).await?;
+            let (group_answers, ended) = submit_bound(&mut tx, *tenant_id, &group, &bound).await?;
             replaced.extend(ended);
             for (index, answer) in indexes.iter().zip(group_answers) {
                 answers[*index] = Some(answer);
@@ -209,14 +214,14 @@ async fn name_tenant(tx: &mut PgTransaction<'static>, tenant_id: TenantId) -> Re
     Ok(())
 }
 
-/// Stores what a tenant has submitted in this transaction; answers in the order of the group, and tells which jobs it has
-/// cancelled, whose ends are to be announced after the commit.
-pub(crate) async fn submit_tenant(
+/// Stores what a tenant has submitted, whose keys are bound in this transaction; answers in the order of the group, and
+/// tells which jobs it has cancelled, whose ends are to be announced after the commit.
+pub(crate) async fn submit_bound(
     tx: &mut PgTransaction<'static>,
     tenant_id: TenantId,
     group: &[&Submission],
+    bound: &HashMap<String, Bound>,
 ) -> Result<(Vec<Submitted>, Vec<JobId>), Error> {
-    let bound = bind_keys(tx, tenant_id, group).await?;
     // Of several requests with one key, the one whose jobs the key is bound to is stored.
     let stored: Vec<&Submission> = group
         .iter()
@@ -245,7 +250,7 @@ pub(crate) async fn submit_tenant(
     let mut told: Vec<Told> = replays.flat_map(Bound::told).collect();
     told.extend(stored_as.existing_ids().into_iter().map(|id| (id, true)));
     read_known(tx, &told, &mut known).await?;
-    let answer = |submission: &&Submission| stored_as.answer(submission, &bound, &known);
+    let answer = |submission: &&Submission| stored_as.answer(submission, bound, &known);
     Ok((group.iter().map(answer).collect(), replaced))
 }
 

@@ -136,48 +136,77 @@ pub fn server_url() -> String {
     })
 }
 
+/// The template of this schema and day: a database has partitions from the day before its making on, and tests count on
+/// those that are made ahead.
 async fn ensure_template(server_url: &str) -> String {
     let mut hasher = DefaultHasher::new();
     MIGRATOR
         .iter()
         .for_each(|migration| migration.checksum.hash(&mut hasher));
     domain::state::diagram().hash(&mut hasher);
-    let template = format!("tandem_template_{:016x}", hasher.finish());
 
     let mut server = PgConnection::connect(server_url).await.unwrap();
     server.execute("select pg_advisory_lock(7461)").await.unwrap();
+    let day: String = sqlx::query_scalar("select to_char(now() at time zone 'utc', 'YYYYMMDD')")
+        .fetch_one(&mut server)
+        .await
+        .unwrap();
+    let template = format!("tandem_template_{:016x}_{day}", hasher.finish());
     let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
         .bind(&template)
         .fetch_one(&mut server)
         .await
         .unwrap();
     if !exists {
-        // Under another name first: a half-made template must never be found.
-        let unfinished = format!("{template}_unfinished");
-        for statement in [
-            format!("drop database if exists {unfinished}"),
-            format!("create database {unfinished}"),
-        ] {
-            server.execute(AssertSqlSafe(statement)).await.unwrap();
-        }
-        let mut database = PgConnection::connect(&with_database(server_url, &unfinished))
-            .await
-            .unwrap();
-        MIGRATOR.run(&mut database).await.unwrap();
-        database
-            .execute(AssertSqlSafe(transition_trigger()))
-            .await
-            .unwrap();
-        database.close().await.unwrap();
-        server
-            .execute(AssertSqlSafe(format!(
-                "alter database {unfinished} rename to {template}"
-            )))
-            .await
-            .unwrap();
+        drop_old_templates(&mut server).await;
+        make_template(&mut server, server_url, &template).await;
     }
     server.close().await.unwrap();
     template
+}
+
+/// Under another name first: a half-made template must never be found.
+async fn make_template(server: &mut PgConnection, server_url: &str, template: &str) {
+    let unfinished = format!("{template}_unfinished");
+    for statement in [
+        format!("drop database if exists {unfinished}"),
+        format!("create database {unfinished}"),
+    ] {
+        server.execute(AssertSqlSafe(statement)).await.unwrap();
+    }
+    let mut database = PgConnection::connect(&with_database(server_url, &unfinished))
+        .await
+        .unwrap();
+    MIGRATOR.run(&mut database).await.unwrap();
+    database
+        .execute(AssertSqlSafe(transition_trigger()))
+        .await
+        .unwrap();
+    database.close().await.unwrap();
+    server
+        .execute(AssertSqlSafe(format!(
+            "alter database {unfinished} rename to {template}"
+        )))
+        .await
+        .unwrap();
+}
+
+/// Those from before yesterday. Somebody who has just asked for yesterday's may be about to clone it.
+async fn drop_old_templates(server: &mut PgConnection) {
+    let old: Vec<String> = sqlx::query_scalar(
+        r"select datname from pg_database, to_char((now() at time zone 'utc')::date - 1, 'YYYYMMDD') yesterday
+          where datname like 'tandem\_template\_%'
+            and coalesce(substring(datname from '_(\d{8})(_unfinished)?$'), '') < yesterday",
+    )
+    .fetch_all(&mut *server)
+    .await
+    .unwrap();
+    for name in old {
+        server
+            .execute(AssertSqlSafe(format!("drop database if exists {name}")))
+            .await
+            .unwrap();
+    }
 }
 
 fn transition_trigger() -> String {

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::backoff::{Backoff, MAX_BACKOFF, give_way};
 use crate::error::{Error, within};
+use crate::meters::count_own_failure;
 use crate::news::News;
 
 /// The most outcomes of one statement.
@@ -123,6 +124,11 @@ async fn record(parts: &FinisherParts, batch: Vec<Request>) {
             answers
         }
     };
+    for (ending, answer) in endings.iter().zip(&answers) {
+        if let Recorded::As(state) = answer {
+            count_own_failure(ending.finish.failure.as_ref(), *state);
+        }
+    }
     let ended = endings
         .iter()
         .zip(&answers)

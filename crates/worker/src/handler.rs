@@ -159,14 +159,19 @@ impl JobError {
         Self::abort_as(FailureCode::HandlerError, message)
     }
 
-    pub(crate) fn retry_as(code: FailureCode, message: impl Into<String>) -> Self {
+    /// Asks for another attempt, and says by the code what is to blame: what is not the handler's own raises no alarm
+    /// ([`FailureCode::is_own`]).
+    #[must_use]
+    pub fn retry_as(code: FailureCode, message: impl Into<String>) -> Self {
         Self::Retry {
             failure: Failure::new(code, message),
             after: None,
         }
     }
 
-    pub(crate) fn abort_as(code: FailureCode, message: impl Into<String>) -> Self {
+    /// Fails the job for good, and says by the code what is to blame, as [`JobError::retry_as`] does.
+    #[must_use]
+    pub fn abort_as(code: FailureCode, message: impl Into<String>) -> Self {
         Self::Abort(Failure::new(code, message))
     }
 

@@ -1,6 +1,6 @@
 //! The series that jobs move often, looked up once.
 
-use domain::{Event, JobState};
+use domain::{Event, Failure, JobState};
 use metrics::{Counter, Gauge, Histogram};
 use runtime::metric;
 
@@ -94,6 +94,16 @@ impl KindMeters {
             | Event::Discarded => return,
         };
         counter.increment(1);
+    }
+}
+
+/// Counts a recorded failure that is for us to mend. A job whose end was asked for has not failed.
+pub(crate) fn count_own_failure(failure: Option<&Failure>, state: JobState) {
+    let own = failure.filter(|failure| failure.code.is_own() && state != JobState::Cancelled);
+    if let Some(failure) = own {
+        metric::OWN_FAILURES
+            .with([failure.code.as_str().into()])
+            .increment(1);
     }
 }
 

@@ -28,8 +28,8 @@ variables {
   repository = { owner = "acme", owner_id = 12345, name = "tandem", id = 987654321 }
   environments = {
     dev     = { github_environment = "dev", ref = "refs/heads/develop", plan_on_pull_requests = true, unreviewed = true }
-    staging = { github_environment = "staging", ref = "refs/heads/develop" }
-    prod    = { github_environment = "production", ref = "refs/heads/main" }
+    staging = { github_environment = "staging", ref = "refs/heads/develop", hosted_zone_ids = ["Z0123456789ABC"] }
+    prod    = { github_environment = "production", ref = "refs/heads/main", hosted_zone_ids = ["Z0123456789ABC"] }
   }
 }
 
@@ -153,5 +153,34 @@ run "images_of_another_account_are_read_where_they_are" {
   assert {
     condition     = length(module.build) == 0
     error_message = "Nobody may build here."
+  }
+}
+
+# The roles as they are made, and not examples of them: each has a token that opens it, and every other is refused.
+run "each_role_opens_to_its_own_jobs_only" {
+  command = plan
+
+  module {
+    source = "../modules/github-oidc/tests/claims"
+  }
+  variables {
+    trust_policies = run.states_are_kept_for_us_alone.trust_policies
+    tokens         = jsondecode(file("./tests/claims.json"))
+  }
+  assert {
+    condition     = length(output.wrong) == 0
+    error_message = "Wrong verdicts: ${join("; ", output.wrong)}"
+  }
+  assert {
+    condition     = toset(flatten([for token in var.tokens : token.accepted])) == toset([for job in jsondecode(file("../../.github/roles.json")) : job.role])
+    error_message = "Each role of .github/roles.json must have a token that it is opened by."
+  }
+  assert {
+    condition     = toset(keys(var.trust_policies)) == toset([for job in jsondecode(file("../../.github/roles.json")) : job.role])
+    error_message = "The policies must be those of all roles, and of no others."
+  }
+  assert {
+    condition     = output.accepted == 9 && output.refused == 112
+    error_message = "The table must have nine tokens that are accepted and 112 that are refused."
   }
 }

@@ -121,6 +121,11 @@ variable "load_balancer" {
 variable "images" {
   description = "Where images come from, as the module platform has it, without registry, pull_account_ids and digests."
   type        = any
+
+  validation {
+    condition     = try(var.images.replication_region, null) == null || try(var.images.replication_region, null) == var.dr_region
+    error_message = "images.replication_region must be dr_region: the copies' repositories are made there."
+  }
 }
 
 variable "lanes" {
@@ -137,6 +142,12 @@ variable "database" {
 variable "secret_rotation" {
   description = "What rotates the passwords of the database's users, as the module platform has it; null for people."
   type        = any
+  default     = null
+}
+
+variable "permissions_boundary" {
+  description = "The name of the policy that bounds the environment's roles, as the module platform has it; null for none."
+  type        = string
   default     = null
 }
 

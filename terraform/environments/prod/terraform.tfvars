@@ -7,6 +7,9 @@ name        = "tandem-prod"
 environment = "prod"
 protected   = true
 
+# What bootstrap has made for whoever applies by a role for GitHub; that role makes none without it.
+permissions_boundary = "tandem-prod-github-boundary"
+
 # An instance in each zone: when a zone is lost, the other goes on. One gateway would cost 25 dollars more, and is then what
 # pushes wait for; the price of the instances is that their system is ours to renew.
 network = {
@@ -50,6 +53,7 @@ monitoring = {
   log_retention_days = 30
   burn_rate_alarms   = ["availability", "latency"]
   dashboards         = ["api", "worker", "business"]
+  cost               = { month_usd = 168, million_jobs_usd = 2.8 }
 }
 
 copies = {

@@ -6,6 +6,9 @@ name        = "tandem-staging"
 environment = "staging"
 protected   = true
 
+# What bootstrap has made for whoever applies by a role for GitHub; that role makes none without it.
+permissions_boundary = "tandem-staging-github-boundary"
+
 network = {
   cidr        = "10.21.0.0/16"
   egress_mode = "nat_instance"

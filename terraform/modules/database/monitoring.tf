@@ -60,8 +60,9 @@ resource "aws_cloudwatch_log_group" "this" {
 resource "aws_iam_role" "monitoring" {
   count = local.has_monitoring ? 1 : 0
 
-  name        = "${var.identifier}-database-monitoring"
-  description = "Lets RDS write what it measures of the operating system to CloudWatch Logs"
+  name                 = "${var.identifier}-database-monitoring"
+  description          = "Lets RDS write what it measures of the operating system to CloudWatch Logs"
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

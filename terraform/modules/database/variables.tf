@@ -347,3 +347,14 @@ variable "runbook_base" {
     error_message = "The base of the runbooks must be a path or an https URL without a slash at its end."
   }
 }
+
+variable "permissions_boundary_arn" {
+  description = "The policy that bounds what the roles made here may ever do; null for none. Whoever applies by a role for GitHub must give it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy of the account, or null."
+  }
+}

@@ -74,8 +74,9 @@ resource "aws_backup_selection" "database" {
 resource "aws_iam_role" "backup" {
   count = local.vaults
 
-  name        = "${var.name}-backup"
-  description = "Lets AWS Backup make snapshots of the database and copy them"
+  name                 = "${var.name}-backup"
+  description          = "Lets AWS Backup make snapshots of the database and copy them"
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

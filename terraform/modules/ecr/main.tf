@@ -20,13 +20,10 @@ resource "aws_ecr_repository" "this" {
   }
 }
 
-# A rule that matches an image protects it from all rules below, also when it does not expire it. So a candidate that
-# became a release counts as a release, whatever other tags it has.
-resource "aws_ecr_lifecycle_policy" "this" {
-  for_each   = aws_ecr_repository.this
-  repository = each.value.name
-
-  policy = jsonencode({
+locals {
+  # A rule that matches an image protects it from all rules below, also when it does not expire it. So a candidate that
+  # became a release counts as a release, whatever other tags it has.
+  lifecycle_policy = jsonencode({
     rules = concat(
       [{
         rulePriority = 1
@@ -65,14 +62,9 @@ resource "aws_ecr_lifecycle_policy" "this" {
       }],
     )
   })
-}
 
-# Within the account, identities' own policies decide; this only lets other accounts in, and only to read.
-resource "aws_ecr_repository_policy" "pull" {
-  for_each   = length(var.pull_account_ids) > 0 ? aws_ecr_repository.this : {}
-  repository = each.value.name
-
-  policy = jsonencode({
+  # Within the account, identities' own policies decide; this only lets other accounts in, and only to read.
+  pull_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
       Sid       = "PullFromOtherAccounts"
@@ -82,10 +74,23 @@ resource "aws_ecr_repository_policy" "pull" {
         "ecr:BatchCheckLayerAvailability",
         "ecr:BatchGetImage",
         "ecr:DescribeImageScanFindings",
+        "ecr:DescribeImages",
         "ecr:GetDownloadUrlForLayer",
       ]
     }]
   })
+}
+
+resource "aws_ecr_lifecycle_policy" "this" {
+  for_each   = aws_ecr_repository.this
+  repository = each.value.name
+  policy     = local.lifecycle_policy
+}
+
+resource "aws_ecr_repository_policy" "pull" {
+  for_each   = length(var.pull_account_ids) > 0 ? aws_ecr_repository.this : {}
+  repository = each.value.name
+  policy     = local.pull_policy
 }
 
 resource "aws_ecr_registry_scanning_configuration" "enhanced" {
@@ -104,28 +109,6 @@ resource "aws_ecr_registry_scanning_configuration" "enhanced" {
         content {
           filter      = repository_filter.key
           filter_type = "WILDCARD"
-        }
-      }
-    }
-  }
-}
-
-resource "aws_ecr_replication_configuration" "dr" {
-  count = var.replication_region == null ? 0 : 1
-
-  replication_configuration {
-    rule {
-      destination {
-        region      = var.replication_region
-        registry_id = data.aws_caller_identity.current.account_id
-      }
-
-      dynamic "repository_filter" {
-        for_each = var.names
-
-        content {
-          filter      = repository_filter.key
-          filter_type = "PREFIX_MATCH"
         }
       }
     }

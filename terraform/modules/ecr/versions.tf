@@ -5,6 +5,8 @@ terraform {
     aws = {
       source  = "hashicorp/aws"
       version = "5.100.0"
+      # The region that gets copies, if any does.
+      configuration_aliases = [aws.dr]
     }
   }
 }

@@ -103,8 +103,9 @@ resource "aws_codedeploy_deployment_group" "this" {
 resource "aws_iam_role" "codedeploy" {
   count = local.canary
 
-  name        = "${local.full_name}-codedeploy"
-  description = "Lets CodeDeploy exchange the tasks of ${local.full_name}."
+  name                 = "${local.full_name}-codedeploy"
+  description          = "Lets CodeDeploy exchange the tasks of ${local.full_name}."
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

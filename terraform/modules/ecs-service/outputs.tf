@@ -56,6 +56,11 @@ output "digest_parameters" {
   value       = { for key, parameter in aws_ssm_parameter.digest : key => parameter.name }
 }
 
+output "is_released" {
+  description = "Whether an image was released here. Until then there are no tasks, and an alarm about them must call nobody."
+  value       = local.is_released
+}
+
 output "alarm_names" {
   description = "The alarms about the tasks by what they watch: cpu, memory and missing_tasks."
   value = merge(

@@ -19,9 +19,10 @@ locals {
 
 # What ECS itself may do to start a task: load this image, write this log, read these secrets.
 resource "aws_iam_role" "execution" {
-  name               = "${local.full_name}-execution"
-  description        = "Lets ECS start tasks of ${local.full_name}."
-  assume_role_policy = local.assume_by_tasks
+  name                 = "${local.full_name}-execution"
+  description          = "Lets ECS start tasks of ${local.full_name}."
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy   = local.assume_by_tasks
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -69,9 +70,10 @@ resource "aws_iam_role_policy" "execution" {
 
 # What the program itself may do.
 resource "aws_iam_role" "task" {
-  name               = "${local.full_name}-task"
-  description        = "What ${local.full_name} itself may do."
-  assume_role_policy = local.assume_by_tasks
+  name                 = "${local.full_name}-task"
+  description          = "What ${local.full_name} itself may do."
+  permissions_boundary = var.permissions_boundary_arn
+  assume_role_policy   = local.assume_by_tasks
 }
 
 resource "aws_iam_role_policy" "task" {

@@ -10,9 +10,9 @@ resource "aws_appautoscaling_policy" "age" {
 
   name               = "${local.full_name}-age"
   policy_type        = "StepScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
 
   step_scaling_policy_configuration {
     adjustment_type          = "PercentChangeInCapacity"

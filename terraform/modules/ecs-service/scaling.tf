@@ -1,5 +1,6 @@
 locals {
   scaled = local.is_service && var.autoscaling != null ? 1 : 0
+  target = one(concat(aws_appautoscaling_target.this, aws_appautoscaling_target.sleeping))
 
   # Free metrics of the service that have a target.
   averages = local.scaled == 0 ? {} : { for name, tracked in {
@@ -26,8 +27,9 @@ locals {
     },
     var.autoscaling.load == null ? {} : {
       load = {
-        # With no task there is still something to divide by, so that the first one is asked for.
-        expression = "(${var.autoscaling.load.expression}) / IF(tasks < 1, 1, tasks)"
+        # A minute without a task's sample has no value, and moves nothing: desired_count, which is at least one, is what starts
+        # the first task. To take such a minute for one task would make a late sample look like a burst.
+        expression = "(${var.autoscaling.load.expression}) / tasks"
         target     = var.autoscaling.load.per_task
         metrics    = merge(var.autoscaling.load.metrics, { tasks = local.running_tasks })
       }
@@ -44,8 +46,9 @@ locals {
   }
 }
 
+# There are two resources because what a resource ignores can't be a variable.
 resource "aws_appautoscaling_target" "this" {
-  count = local.scaled
+  count = local.sleeps ? 0 : local.scaled
 
   service_namespace  = "ecs"
   scalable_dimension = "ecs:service:DesiredCount"
@@ -61,14 +64,35 @@ resource "aws_appautoscaling_target" "this" {
   }
 }
 
+# The bounds of what sleeps are exchanged by its office hours, twice a day.
+resource "aws_appautoscaling_target" "sleeping" {
+  count = local.sleeps ? local.scaled : 0
+
+  service_namespace  = "ecs"
+  scalable_dimension = "ecs:service:DesiredCount"
+  resource_id        = "service/${var.cluster.name}/${local.service_name}"
+  min_capacity       = local.is_released ? var.desired_count : 0
+  max_capacity       = var.autoscaling.max
+
+  suspended_state {
+    dynamic_scaling_in_suspended  = !local.is_released
+    dynamic_scaling_out_suspended = !local.is_released
+    scheduled_scaling_suspended   = !local.is_released
+  }
+
+  lifecycle {
+    ignore_changes = [min_capacity, max_capacity]
+  }
+}
+
 resource "aws_appautoscaling_policy" "average" {
   for_each = local.averages
 
   name               = "${local.full_name}-${each.key}"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = each.value.percent
@@ -86,9 +110,9 @@ resource "aws_appautoscaling_policy" "expression" {
 
   name               = "${local.full_name}-${each.key}"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = each.value.target
@@ -141,9 +165,9 @@ resource "aws_appautoscaling_scheduled_action" "office_hours" {
   }
 
   name               = "${local.full_name}-${each.key}"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
+  service_namespace  = local.target.service_namespace
+  scalable_dimension = local.target.scalable_dimension
+  resource_id        = local.target.resource_id
   schedule           = each.value.schedule
   timezone           = var.autoscaling.office_hours.time_zone
 

@@ -94,7 +94,7 @@ variable "deployment" {
 
   validation {
     condition     = var.deployment.strategy == "rolling" || var.load_balancer == null ? true : var.load_balancer.test_listener_arn != null
-    error_message = "deployment.strategy codedeploy_canary needs load_balancer.test_listener_arn: a new version is tried there before it gets requests."
+    error_message = "deployment.strategy codedeploy_canary needs load_balancer.test_listener_arn: a new version can be tried there while it gets few requests."
   }
 
   validation {

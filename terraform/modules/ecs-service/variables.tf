@@ -46,7 +46,7 @@ variable "image" {
   })
 
   validation {
-    condition     = !can(regex("[@:]", var.image.repository_url))
+    condition     = !can(regex("@|:[^/]*$", var.image.repository_url))
     error_message = "image.repository_url must have neither tag nor digest in it: tags are no names for what runs."
   }
 
@@ -273,5 +273,16 @@ variable "egress" {
   validation {
     condition     = alltrue([for to in values(var.egress.security_groups) : to.port >= 1 && to.port <= 65535])
     error_message = "Each of egress.security_groups must have a TCP port from 1 to 65535."
+  }
+}
+
+variable "permissions_boundary_arn" {
+  description = "The policy that bounds what the roles made here may ever do; null for none. Whoever applies by a role for GitHub must give it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary_arn == null || can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/.+$", var.permissions_boundary_arn))
+    error_message = "permissions_boundary_arn must be the ARN of a policy of the account, or null."
   }
 }

@@ -57,13 +57,20 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
+locals {
+  # For how long a job may have a role at most, in seconds. A release, its turning back and its verification together may
+  # take three and a half hours (crates/deploy/src/args.rs), and a credential that ends in between leaves it half-way; a
+  # database that is made, or changed to another class, takes more than one.
+  sessions = { deploy = 4 * 3600, apply = 2 * 3600 }
+}
+
 resource "aws_iam_role" "this" {
   for_each = var.roles
 
   name                 = "${var.name}-github-${each.key}"
   description          = "Lets GitHub Actions ${each.value.permissions} ${var.name}"
   assume_role_policy   = local.trust_policies[each.key]
-  max_session_duration = 3600
+  max_session_duration = lookup(local.sessions, each.value.permissions, 3600)
 }
 
 resource "aws_iam_policy" "this" {

@@ -17,3 +17,8 @@ output "policies" {
   description = "What each kind of role may do, as JSON by policy, for tests and reviews."
   value       = { for name, policy in aws_iam_policy.this : name => policy.policy }
 }
+
+output "boundary" {
+  description = "The most that a role which is made by whoever applies may do: `name` of the policy and `policy` as JSON. Null where nobody from GitHub applies."
+  value       = local.is_bounded ? { name = local.boundary_name, policy = aws_iam_policy.boundary[0].policy } : null
+}

@@ -1,5 +1,5 @@
-# What planning and applying need. Who applies makes roles, and so could make one that may more; that is why these roles need
-# an environment on GitHub with reviewers, and why the roles for GitHub are out of their reach.
+# What planning and applying need. Who applies makes roles, and so could make one that may more: that is why each must have the
+# boundary of boundary.tf, and why the roles for GitHub are out of reach. What has no name of ours is told by its tags.
 
 locals {
   state_object = var.state == null ? "" : "${var.state.bucket_arn}/${var.state.key}"
@@ -74,22 +74,71 @@ locals {
     [for arn in local.state_key : { Sid = "EncryptState", Effect = "Allow", Action = "kms:GenerateDataKey", Resource = arn }],
   )
 
-  apply_network_statements = [
+  # Networks have ids and no names. What is there is known by its tags, and what is made must get them. Things that are made in
+  # others stand apart from those others, so that a tag that is asked for opens no network that is there.
+  apply_network_statements = concat([
     {
-      # Networks have ids and no names, so they are bound to the account and the regions.
       Sid    = "Network"
       Effect = "Allow"
       Action = [
-        "ec2:AllocateAddress", "ec2:Associate*", "ec2:Attach*", "ec2:Authorize*", "ec2:CreateFlowLogs", "ec2:CreateInternetGateway",
-        "ec2:CreateLaunchTemplate*", "ec2:CreateNatGateway", "ec2:CreateNetwork*", "ec2:CreateRoute*", "ec2:CreateSecurityGroup",
-        "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpc*", "ec2:DeleteFlowLogs", "ec2:DeleteInternetGateway",
-        "ec2:DeleteLaunchTemplate*", "ec2:DeleteNatGateway", "ec2:DeleteNetwork*", "ec2:DeleteRoute*", "ec2:DeleteSecurityGroup",
-        "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc*", "ec2:Detach*", "ec2:Disassociate*", "ec2:ModifyInstanceAttribute",
-        "ec2:ModifyNetworkInterfaceAttribute", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpc*",
-        "ec2:ReleaseAddress", "ec2:Replace*", "ec2:Revoke*", "ec2:RunInstances", "ec2:TerminateInstances", "ec2:UpdateSecurityGroup*",
+        "ec2:Associate*", "ec2:Attach*", "ec2:Authorize*", "ec2:CreateFlowLogs", "ec2:CreateNatGateway", "ec2:CreateNetworkAcl*",
+        "ec2:CreateRoute*", "ec2:CreateSecurityGroup", "ec2:CreateSubnet", "ec2:CreateTags", "ec2:CreateVpcEndpoint", "ec2:DeleteFlowLogs",
+        "ec2:DeleteInternetGateway", "ec2:DeleteNatGateway", "ec2:DeleteNetwork*", "ec2:DeleteRoute*", "ec2:DeleteSecurityGroup",
+        "ec2:DeleteSubnet", "ec2:DeleteTags", "ec2:DeleteVpc*", "ec2:Detach*", "ec2:Disassociate*", "ec2:ModifyInstance*",
+        "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpc*", "ec2:ReleaseAddress", "ec2:Replace*", "ec2:Revoke*",
+        "ec2:RunInstances", "ec2:StartInstances", "ec2:StopInstances", "ec2:TerminateInstances", "ec2:UpdateSecurityGroup*",
       ]
-      Resource = concat([for arn in local.in_regions.ec2 : "${arn}:*"], [for region in var.regions : "arn:${local.partition}:ec2:${region}::image/*"])
-    },
+      Resource  = [for arn in local.in_regions.ec2 : "${arn}:*"]
+      Condition = local.is_ours
+    }],
+    [for sid, made in {
+      NewNetworks = { actions = ["AllocateAddress", "CreateInternetGateway", "CreateVpc"], kinds = ["elastic-ip", "internet-gateway", "vpc"] }
+      NewParts    = { actions = ["CreateNetworkAcl", "CreateRouteTable", "CreateSecurityGroup", "CreateSubnet"], kinds = ["network-acl", "route-table", "security-group", "subnet"] }
+      NewMembers = {
+        actions = ["AuthorizeSecurityGroup*", "CreateFlowLogs", "CreateNatGateway", "CreateVpcEndpoint", "RunInstances"]
+        kinds   = ["instance", "natgateway", "security-group-rule", "vpc-endpoint", "vpc-flow-log"]
+      }
+      } : {
+      Sid       = sid
+      Effect    = "Allow"
+      Action    = [for action in made.actions : "ec2:${action}"]
+      Resource  = flatten([for arn in local.in_regions.ec2 : [for kind in made.kinds : "${arn}:${kind}/*"]])
+      Condition = merge(local.becomes_ours, local.is_not_anothers)
+    }],
+    [
+      {
+        Sid       = "TagsOfWhatIsNew"
+        Effect    = "Allow"
+        Action    = "ec2:CreateTags"
+        Resource  = [for arn in local.in_regions.ec2 : "${arn}:*"]
+        Condition = merge(local.becomes_ours, local.is_not_anothers, { Null = { "ec2:CreateAction" = "false" } })
+      },
+      {
+        # A network's own security group and an instance's volume are there before they can have tags.
+        Sid       = "TagsOfWhatCameAlong"
+        Effect    = "Allow"
+        Action    = "ec2:CreateTags"
+        Resource  = flatten([for arn in local.in_regions.ec2 : ["${arn}:security-group/*", "${arn}:volume/*"]])
+        Condition = merge(local.becomes_ours, local.is_nobodys)
+      },
+      {
+        # Nor has what an instance is made from, or its interface, which has the address.
+        Sid      = "Instances"
+        Effect   = "Allow"
+        Action   = ["ec2:AssociateAddress", "ec2:DisassociateAddress", "ec2:RunInstances"]
+        Resource = concat(flatten([for arn in local.in_regions.ec2 : ["${arn}:network-interface/*", "${arn}:volume/*"]]), [for region in var.regions : "arn:${local.partition}:ec2:${region}::image/*"])
+      },
+      {
+        # The zone is one of AWS', behind an interface endpoint.
+        Sid      = "EndpointNames"
+        Effect   = "Allow"
+        Action   = "route53:AssociateVPCWithHostedZone"
+        Resource = concat(["arn:${local.partition}:route53:::hostedzone/*"], [for arn in local.in_regions.ec2 : "${arn}:vpc/*"])
+      },
+    ],
+  )
+
+  apply_entry_statements = [
     {
       Sid    = "LoadBalancers"
       Effect = "Allow"
@@ -108,11 +157,26 @@ locals {
       )
     },
     {
-      Sid    = "Certificates"
-      Effect = "Allow"
-      Action = ["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:RemoveTagsFromCertificate", "acm:RequestCertificate"]
-      # A certificate is asked for before it has an id.
-      Resource = [for arn in local.in_regions.acm : "${arn}:certificate/*"]
+      Sid       = "Certificates"
+      Effect    = "Allow"
+      Action    = ["acm:AddTagsToCertificate", "acm:DeleteCertificate", "acm:RemoveTagsFromCertificate", "acm:UpdateCertificateOptions"]
+      Resource  = [for arn in local.in_regions.acm : "${arn}:certificate/*"]
+      Condition = local.is_ours
+    },
+    {
+      # A certificate is asked for before it has an id; AWS knows no resource for that.
+      Sid       = "NewCertificates"
+      Effect    = "Allow"
+      Action    = "acm:RequestCertificate"
+      Resource  = "*"
+      Condition = { StringEquals = merge(local.becomes_ours.StringEquals, local.only_our_regions.StringEquals) }
+    },
+    {
+      Sid       = "TagsOfNewCertificates"
+      Effect    = "Allow"
+      Action    = "acm:AddTagsToCertificate"
+      Resource  = [for arn in local.in_regions.acm : "${arn}:certificate/*"]
+      Condition = merge(local.becomes_ours, local.is_not_anothers)
     },
     {
       Sid      = "Names"
@@ -130,10 +194,40 @@ locals {
       Resource = flatten([
         [for arn in local.in_regions.sqs : "${arn}:${var.name}-*"],
         [for arn in local.in_regions.sns : "${arn}:${var.name}-*"],
-        [for arn in local.in_regions.rds : ["${arn}:*:${var.name}*", "${arn}:auto-backup:*"]],
-        # Plans have ids.
-        [for arn in local.in_regions.backup : ["${arn}:backup-vault:${var.name}*", "${arn}:backup-plan:*"]],
+        [for arn in local.in_regions.rds : "${arn}:*:${var.name}*"],
+        [for arn in local.in_regions.backup : "${arn}:backup-vault:${var.name}*"],
       ])
+    },
+    {
+      # An instance is made with the options that RDS has for its engine, and these are asked about as well.
+      Sid    = "DefaultOptions"
+      Effect = "Allow"
+      Action = [
+        "rds:CreateDBInstance", "rds:CreateDBInstanceReadReplica", "rds:ModifyDBInstance", "rds:RestoreDBInstanceFromDBSnapshot",
+        "rds:RestoreDBInstanceToPointInTime",
+      ]
+      Resource = [for arn in local.in_regions.rds : "${arn}:og:default:*"]
+    },
+    {
+      # Copied backups have ids and no tags. They are begun here; whoever ends them names the database.
+      Sid      = "CopiedBackups"
+      Effect   = "Allow"
+      Action   = "rds:StartDBInstanceAutomatedBackupsReplication"
+      Resource = [for arn in local.in_regions.rds : "${arn}:auto-backup:*"]
+    },
+    {
+      Sid       = "BackupPlans"
+      Effect    = "Allow"
+      Action    = ["backup:*BackupPlan", "backup:*BackupSelection", "backup:TagResource", "backup:UntagResource"]
+      Resource  = [for arn in local.in_regions.backup : "${arn}:backup-plan:*"]
+      Condition = local.is_ours
+    },
+    {
+      Sid       = "NewBackupPlans"
+      Effect    = "Allow"
+      Action    = ["backup:CreateBackupPlan", "backup:TagResource"]
+      Resource  = [for arn in local.in_regions.backup : "${arn}:backup-plan:*"]
+      Condition = merge(local.becomes_ours, local.is_not_anothers)
     },
     {
       Sid      = "NoMessages"
@@ -167,11 +261,12 @@ locals {
       Resource = [for arn in local.in_regions.lambda : "${arn}:function:*rotat*"]
     },
     {
+      # What a key is made with are parts of one call: its policy and its tags.
       Sid       = "NewKeys"
       Effect    = "Allow"
-      Action    = "kms:CreateKey"
+      Action    = ["kms:CreateKey", "kms:PutKeyPolicy", "kms:TagResource"]
       Resource  = "*"
-      Condition = local.only_our_regions
+      Condition = merge({ StringEquals = merge(local.becomes_ours.StringEquals, local.only_our_regions.StringEquals) }, local.is_not_anothers)
     },
     {
       # To make a vault asks for this too, and it knows no narrower resource.
@@ -181,14 +276,30 @@ locals {
       Resource = "*"
     },
     {
-      # Keys have ids; those that RDS and others make are theirs, and their policies keep them.
+      # Keys have ids. Those that RDS and others make are theirs, and their policies let in whoever uses those services.
       Sid    = "Keys"
       Effect = "Allow"
       Action = [
-        "kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt", "kms:DeleteAlias", "kms:EnableKeyRotation", "kms:GenerateDataKey*", "kms:PutKeyPolicy",
-        "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription",
+        "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt", "kms:DeleteAlias", "kms:EnableKeyRotation",
+        "kms:GenerateDataKey*", "kms:PutKeyPolicy", "kms:RetireGrant", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource",
+        "kms:UpdateAlias", "kms:UpdateKeyDescription",
       ]
-      Resource = flatten([for arn in local.in_regions.kms : ["${arn}:key/*", "${arn}:alias/${var.name}*"]])
+      Resource  = [for arn in local.in_regions.kms : "${arn}:key/*"]
+      Condition = local.is_ours
+    },
+    {
+      # For up to five minutes AWS does not know the tags of a new key. These follow at once, and are no way into one.
+      Sid       = "YoungKeys"
+      Effect    = "Allow"
+      Action    = ["kms:CreateAlias", "kms:EnableKeyRotation"]
+      Resource  = [for arn in local.in_regions.kms : "${arn}:key/*"]
+      Condition = local.is_not_anothers
+    },
+    {
+      Sid      = "KeyNames"
+      Effect   = "Allow"
+      Action   = ["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]
+      Resource = [for arn in local.in_regions.kms : "${arn}:alias/${var.name}*"]
     },
     {
       Sid      = "Buckets"
@@ -202,21 +313,39 @@ locals {
     {
       Sid    = "Named"
       Effect = "Allow"
-      Action = ["cloudwatch:*", "codedeploy:*", "ecr:*", "ecs:*", "events:*", "logs:*", "ssm:*"]
+      Action = ["cloudwatch:*", "codedeploy:*", "ecs:*", "events:*", "logs:*", "ssm:*"]
       Resource = flatten([
         [for arn in local.in_regions.ecs : [
           "${arn}:cluster/${var.name}*", "${arn}:service/${var.name}*", "${arn}:task-definition/${var.name}*", "${arn}:capacity-provider/${var.name}*",
           "${arn}:task-set/${var.name}*",
         ]],
         [for arn in local.in_regions.codedeploy : ["${arn}:application:${var.name}*", "${arn}:deploymentgroup:${var.name}*", "${arn}:deploymentconfig:${var.name}*"]],
-        [for arn in local.in_regions.cloudwatch : "${arn}:alarm:${var.name}-*"],
+        [for arn in local.in_regions.cloudwatch : [
+          "${arn}:alarm:${var.name}-*",
+          # Whoever makes a policy of scaling by a target makes its alarms; their names are AWS'.
+          "${arn}:alarm:TargetTracking-service/${var.name}/*",
+        ]],
         # Dashboards belong to no region.
         "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${var.name}-*",
         [for arn in local.in_regions.events : "${arn}:rule/${var.name}-*"],
         [for arn in local.in_regions.logs : ["${arn}:log-group:*${var.name}*"]],
         [for arn in local.in_regions.ssm : "${arn}:parameter/${var.name}/*"],
-        var.ecr_repository_arns,
       ])
+    },
+    {
+      # Images are of all environments, their repositories are of one.
+      Sid       = "Repositories"
+      Effect    = "Allow"
+      Action    = "ecr:*"
+      Resource  = local.repository_arns
+      Condition = local.is_ours
+    },
+    {
+      Sid       = "NewRepositories"
+      Effect    = "Allow"
+      Action    = ["ecr:CreateRepository", "ecr:TagResource"]
+      Resource  = local.repository_arns
+      Condition = merge(local.becomes_ours, local.is_not_anothers)
     },
     {
       Sid      = "NoShells"
@@ -225,54 +354,85 @@ locals {
       Resource = "*"
     },
     {
-      # These can't be bound to a resource.
+      # These can't be bound to a resource. An alarm about alarms asks for all of them, by AWS' own word on PutCompositeAlarm.
       Sid    = "Unbound"
       Effect = "Allow"
       Action = [
-        "ecr:PutRegistryScanningConfiguration", "ecr:PutReplicationConfiguration", "ecs:DeregisterTaskDefinition", "ecs:RegisterTaskDefinition",
-        "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+        "cloudwatch:PutCompositeAlarm", "ecr:PutRegistryScanningConfiguration", "ecr:PutReplicationConfiguration", "ecs:DeregisterTaskDefinition",
+        "ecs:RegisterTaskDefinition", "elasticloadbalancing:SetWebAcl", "logs:CreateLogDelivery", "logs:DeleteLogDelivery",
+        "logs:PutResourcePolicy", "logs:UpdateLogDelivery", "rds:CrossRegionCommunication", "sns:SetSubscriptionAttributes", "sns:Unsubscribe",
       ]
       Resource  = "*"
       Condition = local.only_our_regions
     },
     {
-      Sid      = "Scaling"
-      Effect   = "Allow"
-      Action   = "application-autoscaling:*"
-      Resource = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
+      Sid       = "Scaling"
+      Effect    = "Allow"
+      Action    = "application-autoscaling:*"
+      Resource  = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
+      Condition = local.is_ours
     },
     {
-      Sid    = "Money"
-      Effect = "Allow"
-      Action = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource", "ce:*Anomaly*", "ce:TagResource", "ce:UntagResource"]
-      Resource = [
-        "arn:${local.partition}:budgets::${local.account}:budget/${var.name}*",
-        "arn:${local.partition}:ce::${local.account}:anomalymonitor/*", "arn:${local.partition}:ce::${local.account}:anomalysubscription/*",
-      ]
+      Sid       = "NewScaling"
+      Effect    = "Allow"
+      Action    = ["application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource"]
+      Resource  = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
+      Condition = merge(local.becomes_ours, local.is_not_anothers)
+    },
+    {
+      Sid      = "Money"
+      Effect   = "Allow"
+      Action   = ["budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource"]
+      Resource = "arn:${local.partition}:budgets::${local.account}:budget/${var.name}*"
+    },
+    {
+      Sid       = "Anomalies"
+      Effect    = "Allow"
+      Action    = ["ce:DeleteAnomaly*", "ce:TagResource", "ce:UntagResource", "ce:UpdateAnomaly*"]
+      Resource  = [for kind in ["anomalymonitor", "anomalysubscription"] : "arn:${local.partition}:ce::${local.account}:${kind}/*"]
+      Condition = local.is_ours
+    },
+    {
+      Sid       = "NewAnomalies"
+      Effect    = "Allow"
+      Action    = ["ce:CreateAnomalyMonitor", "ce:CreateAnomalySubscription"]
+      Resource  = "*"
+      Condition = local.becomes_ours
     },
   ]
 
+  # A role that is made here may never do more than the boundary says, whatever its policies say. The boundary itself, as all
+  # that belongs to GitHub, is out of reach.
   apply_identity_statements = [
     {
       Sid    = "Roles"
       Effect = "Allow"
       Action = [
-        "iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:CreateRole",
-        "iam:DeleteInstanceProfile", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRole", "iam:DeleteRolePolicy",
-        "iam:PutRolePolicy", "iam:RemoveRoleFromInstanceProfile", "iam:TagInstanceProfile", "iam:TagPolicy", "iam:TagRole",
-        "iam:UntagPolicy", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
+        "iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:DeletePolicyVersion", "iam:DeleteRole", "iam:TagPolicy",
+        "iam:TagRole", "iam:UntagPolicy", "iam:UntagRole", "iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "iam:UpdateRoleDescription",
       ]
-      Resource = [for kind in ["role", "policy", "instance-profile"] : "arn:${local.partition}:iam::${local.account}:${kind}/${var.name}-*"]
+      Resource = [for kind in ["role", "policy"] : "arn:${local.partition}:iam::${local.account}:${kind}/${var.name}-*"]
+    },
+    {
+      Sid    = "BoundedRoles"
+      Effect = "Allow"
+      Action = [
+        "iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy",
+      ]
+      Resource  = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
+      Condition = { StringEquals = { "iam:PermissionsBoundary" = local.boundary_arn } }
     },
     {
       Sid      = "OnlyKnownPolicies"
       Effect   = "Allow"
-      Action   = ["iam:AttachRolePolicy", "iam:DetachRolePolicy"]
+      Action   = "iam:AttachRolePolicy"
       Resource = "arn:${local.partition}:iam::${local.account}:role/${var.name}-*"
-      Condition = { ArnLike = { "iam:PolicyARN" = [
-        "arn:${local.partition}:iam::${local.account}:policy/${var.name}-*", "arn:${local.partition}:iam::aws:policy/service-role/*",
-        "arn:${local.partition}:iam::aws:policy/AWSCodeDeployRoleForECS",
-      ] } }
+      Condition = {
+        StringEquals = { "iam:PermissionsBoundary" = local.boundary_arn }
+        ArnLike = { "iam:PolicyARN" = [
+          "arn:${local.partition}:iam::${local.account}:policy/${var.name}-*", "arn:${local.partition}:iam::aws:policy/service-role/*",
+        ] }
+      }
     },
     {
       Sid      = "PassOurRoles"
@@ -303,6 +463,13 @@ locals {
         "arn:${local.partition}:iam::${local.account}:role/${var.name}-github-*", "arn:${local.partition}:iam::${local.account}:policy/${var.name}-github-*",
         "arn:${local.partition}:iam::${local.account}:oidc-provider/*",
       ]
+    },
+    {
+      # The key of the states has no environment's tags, and gets none.
+      Sid      = "HandsOffTheStatesKey"
+      Effect   = "Deny"
+      Action   = ["kms:CreateAlias", "kms:PutKeyPolicy", "kms:TagResource"]
+      Resource = length(local.state_key) == 0 ? ["arn:${local.partition}:kms:::key/none"] : local.state_key
     },
   ]
 }

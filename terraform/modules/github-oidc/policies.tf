@@ -10,6 +10,12 @@ locals {
     ] : service => [for region in var.regions : "arn:${local.partition}:${service}:${region}:${local.account}"]
   }
 
+  # Those of images here, and of their copies in the other regions.
+  image_arns = [for arn in var.ecr_repository_arns : split(":", arn)]
+  repository_arns = length(var.ecr_repository_arns) == 0 ? ["arn:${local.partition}:ecr:::repository/none"] : distinct(flatten([
+    for arn in local.image_arns : [for region in concat([arn[3]], var.regions) : join(":", concat(slice(arn, 0, 3), [region], slice(arn, 4, 6)))]
+  ]))
+
   cluster        = coalesce(var.deployment.cluster, var.name)
   services       = coalesce(var.deployment.services, ["api", "worker"])
   migrate_family = coalesce(var.deployment.migrate_family, "${var.name}-migrate")
@@ -18,7 +24,16 @@ locals {
     for task in ["api", "worker", "migrate"] : ["${var.name}-${task}-task", "${var.name}-${task}-execution"]
   ]))
 
+  # Secrets Manager ends its ARNs with six characters of its own.
+  verify_key_arns = [for arn in local.in_regions.secretsmanager : "${arn}:secret:${var.name}/verify-key-??????"]
+
   only_our_regions = { StringEquals = { "aws:RequestedRegion" = var.regions } }
+
+  # By what a thing that has an id and no name is known: the tags that everything of the environment has.
+  is_ours         = { StringEquals = { for key, value in var.owned_tags : "aws:ResourceTag/${key}" => value } }
+  is_not_anothers = { StringEqualsIfExists = { for key, value in var.owned_tags : "aws:ResourceTag/${key}" => value } }
+  is_nobodys      = { Null = { for key, value in var.owned_tags : "aws:ResourceTag/${key}" => "true" } }
+  becomes_ours    = { StringEquals = { for key, value in var.owned_tags : "aws:RequestTag/${key}" => value } }
 
   policies = {
     build          = local.build_statements
@@ -27,6 +42,7 @@ locals {
     read           = local.read_statements
     state          = local.state_statements
     apply-network  = local.apply_network_statements
+    apply-entry    = local.apply_entry_statements
     apply-data     = local.apply_data_statements
     apply-services = local.apply_services_statements
     apply-identity = local.apply_identity_statements
@@ -36,7 +52,7 @@ locals {
     promote = ["promote"]
     deploy  = ["deploy"]
     plan    = ["read"]
-    apply   = ["read", "state", "apply-network", "apply-data", "apply-services", "apply-identity"]
+    apply   = ["read", "state", "apply-network", "apply-entry", "apply-data", "apply-services", "apply-identity"]
   }
   attachments = merge([
     for name, role in var.roles : { for policy in local.policies_of[role.permissions] : "${name}-${policy}" => { role = name, policy = policy } }
@@ -118,22 +134,11 @@ locals {
         Condition = { StringEquals = { "iam:PassedToService" = "ecs-tasks.amazonaws.com" } }
       },
       {
-        Sid    = "Canary"
-        Effect = "Allow"
-        Action = [
-          "codedeploy:ContinueDeployment", "codedeploy:CreateDeployment", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment",
-          "codedeploy:GetDeploymentConfig", "codedeploy:GetDeploymentGroup", "codedeploy:GetDeploymentTarget", "codedeploy:ListDeployments",
-          "codedeploy:ListDeploymentTargets", "codedeploy:RegisterApplicationRevision", "codedeploy:StopDeployment",
-        ]
-        Resource = flatten([for arn in local.in_regions.codedeploy : [
-          "${arn}:application:${local.codedeploy}", "${arn}:deploymentgroup:${local.codedeploy}/*", "${arn}:deploymentconfig:*",
-        ]])
-      },
-      {
-        Sid      = "HoldScaling"
-        Effect   = "Allow"
-        Action   = "application-autoscaling:RegisterScalableTarget"
-        Resource = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
+        Sid       = "HoldScaling"
+        Effect    = "Allow"
+        Action    = "application-autoscaling:RegisterScalableTarget"
+        Resource  = [for arn in local.in_regions.application-autoscaling : "${arn}:scalable-target/*"]
+        Condition = local.is_ours
       },
       {
         Sid      = "ReadFacts"
@@ -149,7 +154,43 @@ locals {
           for service in local.services : [for key in ["digest", "previous_digest"] : "${arn}:parameter/${var.name}/${service}/${key}"]
         ]])
       },
+      {
+        # The one secret that a deployment reads: the API key that it tries a release with, which opens a tenant of its own.
+        Sid      = "VerifyKey"
+        Effect   = "Allow"
+        Action   = "secretsmanager:GetSecretValue"
+        Resource = local.verify_key_arns
+      },
+      {
+        # Where a customer's key encrypts the secrets, of them this one.
+        Sid       = "DecryptVerifyKey"
+        Effect    = "Allow"
+        Action    = "kms:Decrypt"
+        Resource  = [for arn in local.in_regions.kms : "${arn}:key/*"]
+        Condition = { StringLike = { "kms:EncryptionContext:SecretARN" = local.verify_key_arns } }
+      },
     ],
+    [for statement in [
+      {
+        Sid    = "Canary"
+        Effect = "Allow"
+        Action = [
+          "codedeploy:CreateDeployment", "codedeploy:GetApplicationRevision", "codedeploy:GetDeployment", "codedeploy:GetDeploymentConfig",
+          "codedeploy:GetDeploymentGroup", "codedeploy:ListDeployments", "codedeploy:RegisterApplicationRevision",
+        ]
+        Resource = flatten([for arn in local.in_regions.codedeploy : [
+          "${arn}:application:${local.codedeploy}", "${arn}:deploymentgroup:${local.codedeploy}/*", "${arn}:deploymentconfig:*",
+        ]])
+      },
+      {
+        # AWS knows no narrower resource for these. A deployment is told by an id that only its own environment tells.
+        Sid       = "Deployments"
+        Effect    = "Allow"
+        Action    = ["codedeploy:ContinueDeployment", "codedeploy:GetDeploymentTarget", "codedeploy:ListDeploymentTargets", "codedeploy:StopDeployment"]
+        Resource  = "*"
+        Condition = local.only_our_regions
+      },
+    ] : statement if var.deployment.canary],
     [for arns in [var.ecr_repository_arns] : {
       Sid      = "Images"
       Effect   = "Allow"

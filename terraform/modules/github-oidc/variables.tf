@@ -187,9 +187,11 @@ variable "state" {
 variable "deployment" {
   description = <<-EOT
     What a deployment touches, where names are not the usual ones: the `cluster`, the `services` in it, the `migrate_family`
-    of the task that migrates, the `codedeploy` application and deployment group, and the `pass_roles` that tasks run as.
+    of the task that migrates, the `codedeploy` application and deployment group, and the `pass_roles` that tasks run as; and
+    whether the api is exchanged by a `canary` of CodeDeploy at all.
   EOT
   type = object({
+    canary         = optional(bool, true)
     cluster        = optional(string)
     services       = optional(list(string))
     migrate_family = optional(string)
@@ -203,6 +205,22 @@ variable "deployment" {
       for name in flatten([for part in [var.deployment.services, var.deployment.pass_roles] : part if part != null]) : can(regex("^[A-Za-z0-9_-]+$", name))
     ])
     error_message = "The services and roles of a deployment must be names without wildcards."
+  }
+}
+
+variable "owned_tags" {
+  description = "The tags that everything of the environment has, and nothing else in the account. Networks, keys and others that have ids and no names are known by them. Needed by roles that deploy or apply."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = length(var.owned_tags) > 0 || !anytrue([for role in values(var.roles) : contains(["deploy", "apply"], role.permissions)])
+    error_message = "A role that deploys or applies must be told the tags of what is the environment's: a condition without any holds for everything."
+  }
+
+  validation {
+    condition     = alltrue([for key, value in var.owned_tags : can(regex("^[A-Za-z0-9_-]+$", key)) && can(regex("^[A-Za-z0-9_-]+$", value))])
+    error_message = "Each of the environment's tags must be of letters, digits, hyphens and underscores, without wildcards."
   }
 }
 

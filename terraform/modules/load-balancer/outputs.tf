@@ -34,7 +34,7 @@ output "https_listener_arn" {
 }
 
 output "test_listener_arn" {
-  description = "The listener on 8443 at which deployments are tried; null without test_listener."
+  description = "The listener on 8443, which leads to the new tasks while a deployment runs; null without test_listener."
   value       = var.test_listener ? aws_lb_listener.this["test"].arn : null
 }
 

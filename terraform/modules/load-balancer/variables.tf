@@ -87,7 +87,7 @@ variable "allowed_cidrs" {
 }
 
 variable "test_listener" {
-  description = "Whether there is a second listener, on port 8443, at which a deployment is tried before it gets traffic."
+  description = "Whether there is a second listener, on port 8443, which CodeDeploy needs: while a deployment runs it leads to the new tasks alone, for people who want to try them."
   type        = bool
   default     = false
 }

@@ -15,8 +15,9 @@ resource "aws_cloudwatch_log_group" "flow" {
 resource "aws_iam_role" "flow" {
   count = local.flow_logs
 
-  name        = "${var.name}-flow-logs"
-  description = "Lets VPC flow logs write to their log group."
+  name                 = "${var.name}-flow-logs"
+  description          = "Lets VPC flow logs write to their log group."
+  permissions_boundary = var.permissions_boundary_arn
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{

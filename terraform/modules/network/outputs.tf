@@ -47,3 +47,8 @@ output "egress_ips" {
   description = "The addresses that receivers of pushes see, for their lists of who may come in; empty with egress_mode public_ip, where each task has another one."
   value       = [for zone in local.nat_zones : aws_eip.nat[zone].public_ip]
 }
+
+output "s3_prefix_list_id" {
+  description = "The addresses of S3 that the gateway endpoint leads to, for those who may go there and nowhere else."
+  value       = aws_vpc_endpoint.s3.prefix_list_id
+}

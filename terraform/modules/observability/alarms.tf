@@ -57,6 +57,9 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "worker" {
   for_each = local.wanted_worker_alarms
 
+  # Before the first release there is nobody who could tell anything, and nothing is amiss.
+  actions_enabled = var.released || each.value.missing != "breaching"
+
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = "${each.value.says} Runbook: ${var.runbook_base}/${each.value.runbook}.md"
 

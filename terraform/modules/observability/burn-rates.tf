@@ -42,8 +42,8 @@ locals {
       runbook   = "api-latency"
       says      = "The api answers too many submits later than ${var.slo.latency_ms} ms"
       metrics = {
-        count  = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "SampleCount", dimensions = merge(local.dimensions.http_request_duration, { method = "POST" }) }
-        within = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "PR(:${var.slo.latency_ms / 1000})", dimensions = merge(local.dimensions.http_request_duration, { method = "POST" }) }
+        count  = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "SampleCount", dimensions = merge(local.dimensions.http_request_duration, { operation = "submit" }) }
+        within = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "PR(:${var.slo.latency_ms / 1000})", dimensions = merge(local.dimensions.http_request_duration, { operation = "submit" }) }
       }
       events = "count"
       bad    = "1-within/100"
@@ -117,6 +117,9 @@ resource "aws_cloudwatch_metric_alarm" "burn" {
 
 resource "aws_cloudwatch_composite_alarm" "burn" {
   for_each = local.burn_verdicts
+
+  # What is not there yet has promised nothing, whoever asks for it.
+  actions_enabled = var.released
 
   alarm_name        = "${var.name}-${each.key}"
   alarm_description = "${local.slos[each.value.slo].says}, for long and still now. Runbook: ${var.runbook_base}/${local.slos[each.value.slo].runbook}.md"

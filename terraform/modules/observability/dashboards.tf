@@ -59,16 +59,33 @@ locals {
     } if var.database_identifier != null
   ]
 
+  # No metric knows the bill, so it is a formula: what the months cost so far in the graph, by the jobs that ended so far.
+  # Without any there is no point, since CloudWatch drops what is divided by 0. A month is 730 hours, as in docs/cost.md.
+  cost = [
+    for cost in [var.cost] : {
+      title = "Dollars for each million jobs that end, over what is shown", stat = "Sum"
+      # CloudWatch keeps values of a minute for 15 days, and those of five for 63, so that a month can be shown.
+      period = 300
+      series = concat(
+        [for id, event in { good = "succeeded", bad = "failed", gone = "cancelled" } : concat(local.series.attempts, ["event", event, { id = id, visible = false }])],
+        [[{
+          expression = "RUNNING_SUM(TIME_SERIES(PERIOD(good)))*${cost.month_usd}/${730 * 3600}*1000000/RUNNING_SUM(FILL(SUM([good,bad,gone]),0))+${cost.million_jobs_usd}"
+          label      = "dollars"
+        }]],
+      )
+    } if cost != null
+  ]
+
   widgets = {
     api = concat(
       [
         {
-          title  = "Requests by method", stat = "SampleCount"
-          series = [for method in ["GET", "POST", "PATCH", "DELETE"] : concat(local.series.http_request_duration, ["method", method])]
+          title  = "Requests by what they are about", stat = "SampleCount"
+          series = [for operation in ["submit", "read", "change"] : concat(local.series.http_request_duration, ["operation", operation])]
         },
         {
           title  = "Time to answer submits, seconds", stat = "p50"
-          series = [for stat in ["p50", "p95", "p99"] : concat(local.series.http_request_duration, ["method", "POST", { stat = stat, label = stat }])]
+          series = [for stat in ["p50", "p95", "p99"] : concat(local.series.http_request_duration, ["operation", "submit", { stat = stat, label = stat }])]
         },
       ],
       local.load_balancer,
@@ -85,8 +102,11 @@ locals {
           series = [for stat in ["p50", "p95", "p99"] : concat(local.series.pickup, [{ stat = stat, label = stat }])]
         },
         {
-          title  = "Attempts by how they ended", stat = "Sum"
-          series = [for event in ["succeeded", "retry_scheduled", "failed", "snoozed", "released", "cancelled"] : concat(local.series.attempts, ["event", event])]
+          title = "Attempts by how they ended", stat = "Sum"
+          series = concat(
+            [for event in ["succeeded", "retry_scheduled", "failed", "snoozed", "released", "cancelled"] : concat(local.series.attempts, ["event", event])],
+            [concat(local.series.own_failures, [{ label = "failed, by our own doing" }])],
+          )
         },
         { title = "Time of handlers by kind, p95, seconds", stat = "p95", series = local.searches.attempt_duration["p95"] },
         { title = "Jobs that run", stat = "Sum", series = [local.series.jobs_running] },
@@ -137,31 +157,49 @@ locals {
         concat(local.series.worker_pool_connections, ["state", "busy", { label = "worker" }]),
       ]
     }])
-    business = [
-      { title = "Jobs accepted, by way", stat = "Sum", series = [for via in ["single", "batch", "schedule"] : concat(local.series.jobs_submitted, ["via", via])] },
-      {
-        title = "Jobs by state", stat = "Maximum"
-        series = concat(
-          [concat(local.series.scheduled_jobs, [{ label = "scheduled" }])],
-          [for lane in local.lane_names : concat(local.series.queued_jobs, ["queue", lane, { label = "queued, ${lane}" }])],
-          [concat(local.series.jobs_running, [{ label = "running", stat = "Sum" }]), concat(local.series.dead_letters, [{ label = "failed" }])],
-        )
-      },
-      { title = "Attempts by kind", stat = "Sum", series = local.searches.attempts["Sum"] },
-      {
-        title = "Share of attempts that are retried or fail", stat = "Sum"
-        series = concat(
-          [for id, event in { good = "succeeded", again = "retry_scheduled", bad = "failed" } : concat(local.series.attempts, ["event", event, { id = id, visible = false }])],
-          [
-            [{ expression = "FILL(again,0)/(FILL(good,0)+FILL(again,0)+FILL(bad,0))", label = "retried" }],
-            [{ expression = "FILL(bad,0)/(FILL(good,0)+FILL(again,0)+FILL(bad,0))", label = "failed for good" }],
-          ],
-        )
-      },
-      { title = "Dead letters", stat = "Maximum", series = [local.series.dead_letters] },
-      { title = "Age of the oldest queued job, seconds", stat = "Maximum", series = [for lane in local.lane_names : concat(local.series.oldest_queued, ["queue", lane])] },
-      { title = "Schedules by what they did", stat = "Sum", series = [for result in ["fired", "skipped", "failed"] : concat(local.series.schedule_fires, ["result", result])] },
-    ]
+    business = concat(
+      [
+        {
+          title = "Jobs accepted, by way", stat = "Sum"
+          # The worker fires schedules when their time has come, the api when somebody says so.
+          series = concat(
+            [for via, label in { single = "single", batch = "batch", schedule = "schedule, by hand" } : concat(local.series.jobs_submitted, ["via", via, { label = label }])],
+            [concat(local.series.jobs_fired, [{ label = "schedule" }])],
+          )
+        },
+        {
+          title = "Jobs by state, now", stat = "Maximum"
+          series = concat(
+            [concat(local.series.scheduled_jobs, [{ label = "scheduled" }])],
+            [for lane in local.lane_names : concat(local.series.queued_jobs, ["queue", lane, { label = "queued, ${lane}" }])],
+            [concat(local.series.jobs_running, [{ label = "running", stat = "Sum" }]), concat(local.series.dead_letters, [{ label = "failed" }])],
+          )
+        },
+        {
+          # Of a job's last attempt; who cancels a job that waits ends it without one.
+          title = "Jobs that ended, by state", stat = "Sum"
+          series = concat(
+            [for event, label in { succeeded = "succeeded", failed = "failed", cancelled = "cancelled while they ran" } : concat(local.series.attempts, ["event", event, { label = label }])],
+            [concat(local.series.jobs_expired, [{ label = "expired" }])],
+          )
+        },
+        { title = "Attempts by kind", stat = "Sum", series = local.searches.attempts["Sum"] },
+        {
+          title = "Share of attempts that are retried or fail", stat = "Sum"
+          series = concat(
+            [for id, event in { good = "succeeded", again = "retry_scheduled", bad = "failed" } : concat(local.series.attempts, ["event", event, { id = id, visible = false }])],
+            [
+              [{ expression = "FILL(again,0)/(FILL(good,0)+FILL(again,0)+FILL(bad,0))", label = "retried" }],
+              [{ expression = "FILL(bad,0)/(FILL(good,0)+FILL(again,0)+FILL(bad,0))", label = "failed for good" }],
+            ],
+          )
+        },
+        { title = "Dead letters", stat = "Maximum", series = [local.series.dead_letters] },
+        { title = "Age of the oldest queued job, seconds", stat = "Maximum", series = [for lane in local.lane_names : concat(local.series.oldest_queued, ["queue", lane])] },
+        { title = "Schedules by what they did", stat = "Sum", series = [for result in ["fired", "skipped", "over_quota", "failed"] : concat(local.series.schedule_fires, ["result", result])] },
+      ],
+      local.cost,
+    )
   }
 }
 
@@ -182,7 +220,7 @@ resource "aws_cloudwatch_dashboard" "this" {
           title   = widget.title
           region  = local.region
           view    = "timeSeries"
-          period  = 60
+          period  = try(widget.period, 60)
           stat    = widget.stat
           metrics = widget.series
         }

@@ -39,6 +39,11 @@ output "dashboard_names" {
   value       = { for name, dashboard in aws_cloudwatch_dashboard.this : name => dashboard.dashboard_name }
 }
 
+output "cost" {
+  description = "What the environment costs, as the dashboards have it."
+  value       = var.cost
+}
+
 output "published_metrics" {
   description = "What the services must publish to CloudWatch: names, services and sets of labels, as metrics.json lists them."
   value       = local.published

@@ -18,20 +18,20 @@ locals {
       threshold  = var.thresholds.rollback_latency_ms / 1000
       expression = "IF(count>=10,p99,0)"
       metrics = {
-        count = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "SampleCount", dimensions = merge(local.dimensions.http_request_duration, { method = "POST" }) }
-        p99   = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "p99", dimensions = merge(local.dimensions.http_request_duration, { method = "POST" }) }
+        count = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "SampleCount", dimensions = merge(local.dimensions.http_request_duration, { operation = "submit" }) }
+        p99   = { namespace = local.namespace, name = local.metrics.http_request_duration.name, stat = "p99", dimensions = merge(local.dimensions.http_request_duration, { operation = "submit" }) }
       }
     }
     worker-failures = {
       is_known   = var.application_metrics
       service    = "worker"
-      says       = "Too many attempts fail since a deployment."
+      says       = "Too many attempts fail by our own doing since a deployment."
       threshold  = var.thresholds.failed_share
-      expression = "IF(FILL(good,0)+FILL(again,0)+FILL(bad,0)>=10,(FILL(again,0)+FILL(bad,0))/(FILL(good,0)+FILL(again,0)+FILL(bad,0)),0)"
+      expression = "IF(FILL(good,0)+FILL(own,0)>=10,FILL(own,0)/(FILL(good,0)+FILL(own,0)),0)"
+      # Whose target is broken, does not answer or is sent nonsense has attempts among neither of them.
       metrics = {
-        for id, event in { good = "succeeded", again = "retry_scheduled", bad = "failed" } : id => {
-          namespace             = local.namespace, name = local.metrics.attempts.name, stat = "Sum", dimensions = merge(local.dimensions.attempts, { event = event })
-        }
+        good = { namespace = local.namespace, name = local.metrics.attempts.name, stat = "Sum", dimensions = merge(local.dimensions.attempts, { event = "succeeded" }) }
+        own  = { namespace = local.namespace, name = local.metrics.own_failures.name, stat = "Sum", dimensions = local.dimensions.own_failures }
       }
     }
   }

@@ -96,6 +96,12 @@ variable "sleeps" {
   default     = false
 }
 
+variable "released" {
+  description = "Whether there was a first release. Until then neither the workers' silence nor a broken promise calls anybody."
+  type        = bool
+  default     = true
+}
+
 variable "slo" {
   description = <<-EOT
     What is promised: the share of requests that the api does not fail (`availability`), the share of submits that it answers
@@ -142,8 +148,8 @@ variable "burn_rate_alarms" {
 variable "thresholds" {
   description = <<-EOT
     When the other alarms go off: `oldest_queued_seconds` and `overdue_seconds` for work that waits, `workers` for how many
-    must be there, `certificate_days` before a certificate ends, `failed_share` of attempts and `error_share` of answers
-    that roll a deployment back, and `rollback_latency_ms` for the same.
+    must be there, `certificate_days` before a certificate ends, `failed_share` of attempts, without
+    those that a target or a payload failed, and `error_share` of answers that roll a deployment back, and `rollback_latency_ms` for the same.
   EOT
   type = object({
     oldest_queued_seconds = optional(number, 300)
@@ -205,6 +211,17 @@ variable "dashboards" {
   validation {
     condition     = alltrue([for dashboard in var.dashboards : contains(["api", "worker", "queues", "database", "business"], dashboard)])
     error_message = "The dashboards must be among api, worker, queues, database and business."
+  }
+}
+
+variable "cost" {
+  description = "What the environment costs, from which the dashboard business computes what a million jobs cost: dollars a month without jobs (`month_usd`), and what each million jobs adds (`million_jobs_usd`). Null shows no such figure."
+  type        = object({ month_usd = number, million_jobs_usd = number })
+  default     = null
+
+  validation {
+    condition     = var.cost == null ? true : var.cost.month_usd > 0 && var.cost.million_jobs_usd >= 0
+    error_message = "cost.month_usd must be more than 0, and cost.million_jobs_usd not less than 0."
   }
 }
 

@@ -24,4 +24,6 @@ module "dr" {
   notify       = var.monitoring.alarms
   topic_arn    = module.observability.topic_arns.ticket
   runbook_base = var.monitoring.runbook_base
+
+  permissions_boundary_arn = local.permissions_boundary_arn
 }

@@ -1,6 +1,11 @@
 # What is kept: the database, the lanes' queues, and secrets.
 
 locals {
+  # The programs, and whoever changes their passwords.
+  database_clients = merge(
+    { api = module.api.sg_id, worker = module.worker.sg_id, migrate = module.migrate.sg_id },
+    { for rotation in var.secret_rotation[*] : "rotation" => rotation.sg_id },
+  )
   database_alarms = {
     enabled     = var.monitoring.alarms
     topic_arns  = [module.observability.topic_arns.page]
@@ -14,7 +19,7 @@ module "database" {
   identifier                  = var.name
   vpc_id                      = module.network.vpc_id
   subnet_ids                  = module.network.isolated_subnet_ids
-  allowed_sg_ids              = { api = module.api.sg_id, worker = module.worker.sg_id, migrate = module.migrate.sg_id }
+  allowed_sg_ids              = local.database_clients
   engine_version              = var.database.engine_version
   instance_class              = var.database.instance_class
   multi_az                    = var.database.multi_az
@@ -30,6 +35,7 @@ module "database" {
   kms_key_arn                 = var.kms_key_arn
   log_retention_days          = var.monitoring.log_retention_days
   alarms                      = local.database_alarms
+  permissions_boundary_arn    = local.permissions_boundary_arn
   runbook_base                = var.monitoring.runbook_base
 }
 
@@ -67,6 +73,13 @@ locals {
       }
       operator-key = {
         description = "The first API key, of the tenant that operates the others; put here by tandem found-operator, for people to fetch."
+        readers     = [local.founder]
+        writers     = [local.founder]
+      }
+      # The role of workflows that deploy reads it by a policy of its own (modules/github-oidc): it may not be there yet, and a
+      # policy that names nobody is refused.
+      verify-key = {
+        description = "The API key that releases are verified with, which may submit and read jobs of the tenant tandem-verify; put here by migrations."
         readers     = [local.founder]
         writers     = [local.founder]
       }

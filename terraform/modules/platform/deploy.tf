@@ -28,7 +28,8 @@ locals {
       assign_public_ip  = module.network.assign_public_ip
       log_group         = module.migrate.log_group_name
     }
-    test_listener_port = local.is_canary ? 8443 : null
+    # Whose API key it tries a release with. The value is put there by the release's own migration.
+    verify_key_secret = module.secrets.names["verify-key"]
   }
 }
 

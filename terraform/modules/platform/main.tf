@@ -17,6 +17,8 @@ module "network" {
   interface_endpoints  = var.network.interface_endpoints
   flow_logs            = var.network.flow_logs && !local.without.flow_logs ? {} : null
   isolated_network_acl = !local.without.network_acl
+
+  permissions_boundary_arn = local.permissions_boundary_arn
 }
 
 module "load_balancer" {
@@ -46,8 +48,9 @@ module "cluster" {
 }
 
 module "ecr" {
-  count  = var.images.create ? 1 : 0
-  source = "../ecr"
+  count     = var.images.create ? 1 : 0
+  source    = "../ecr"
+  providers = { aws = aws, aws.dr = aws.dr }
 
   names              = local.repositories
   scan               = var.images.scan
@@ -58,7 +61,15 @@ module "ecr" {
 
 data "aws_partition" "current" {}
 
+data "aws_region" "current" {}
+
+data "aws_caller_identity" "current" {}
+
 locals {
+  permissions_boundary_arn = (var.permissions_boundary == null ? null
+    : "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:policy/${var.permissions_boundary}"
+  )
+
   repositories = toset([for image in ["api", "worker"] : "${var.images.prefix}/${image}"])
 
   # In another account's registry the ARN follows from its name: <account>.dkr.ecr.<region>.amazonaws.com.

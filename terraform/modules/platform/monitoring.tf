@@ -18,9 +18,11 @@ module "observability" {
   } }
   database_identifier = var.name
   alarms              = var.monitoring.alarms
+  released            = module.api.is_released && module.worker.is_released
   sleeps              = var.office_hours != null && !local.without.autoscaling
   burn_rate_alarms    = var.monitoring.burn_rate_alarms
   dashboards          = var.monitoring.dashboards
+  cost                = var.monitoring.cost
   subscribers         = var.monitoring.subscribers
   runbook_base        = var.monitoring.runbook_base
 }

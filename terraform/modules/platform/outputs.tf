@@ -43,7 +43,7 @@ output "queue_urls" {
 }
 
 output "secret_names" {
-  description = "The secrets: pepper, database/api and database/worker, which the first migration fills, and operator-key, which tandem found-operator fills."
+  description = "The secrets: pepper, database/api, database/worker and verify-key, which the first migration fills, and operator-key, which tandem found-operator fills."
   value       = module.secrets.names
 }
 
@@ -69,6 +69,11 @@ output "alarm_names" {
 output "dashboard_names" {
   description = "The dashboards by what they show."
   value       = module.observability.dashboard_names
+}
+
+output "cost" {
+  description = "What the environment costs, as its dashboards have it: dollars a month without jobs, and for each million jobs; null where they show none."
+  value       = module.observability.cost
 }
 
 output "application_metrics" {

@@ -17,6 +17,20 @@ locals {
     },
   )
 
+  # What the api and the migration call besides the database, all of it AWS: an image's parts, the log, secrets, queues. Without
+  # an endpoint for each, or with traces that go to somebody else, they get there over the internet, as the worker does anyway.
+  called = {
+    api     = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "sqs"]
+    migrate = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"]
+  }
+  # An endpoint is for one region; images of another one are not behind it.
+  has_images_here = var.images.create || try(local.registry[3], null) == data.aws_region.current.name
+  internet_ports = { for program, services in local.called : program => (
+    local.has_images_here && length(setsubtract(services, var.network.interface_endpoints)) == 0 && (program != "api" || var.traces == null) ? [] : [443]
+  ) }
+  # Layers of images lie in S3, behind a gateway that is always there.
+  gateways = { for program, ports in local.internet_ports : program => length(ports) == 0 ? { s3 = module.network.s3_prefix_list_id } : {} }
+
   certificates = "/app/rds-ca.pem"
   database_environment = {
     TANDEM_DATABASE_HOST = module.database.endpoint
@@ -84,8 +98,10 @@ module "api" {
   health_check_command = ["/app/api", "healthcheck"]
   log_retention_days   = var.monitoring.log_retention_days
 
+  permissions_boundary_arn = local.permissions_boundary_arn
+
   network = local.on_network
-  egress  = { security_groups = local.reaches }
+  egress  = { internet_ports = local.internet_ports.api, prefix_list_ids = local.gateways.api, security_groups = local.reaches }
   port    = 8080
   load_balancer = {
     sg_id              = module.load_balancer.sg_id
@@ -142,6 +158,8 @@ module "worker" {
   stop_timeout_seconds = 120
   log_retention_days   = var.monitoring.log_retention_days
 
+  permissions_boundary_arn = local.permissions_boundary_arn
+
   network = local.on_network
   egress = {
     internet_ports  = setunion([443], var.worker.target_ports)
@@ -183,11 +201,15 @@ locals {
     TANDEM_WORKER_LOGIN_SECRET_ARN = module.secrets.arns["database/worker"]
     TANDEM_PEPPER_SECRET_ARN       = module.secrets.arns["pepper"]
     TANDEM_OPERATOR_KEY_SECRET_ARN = module.secrets.arns["operator-key"]
+    TANDEM_VERIFY_KEY_SECRET_ARN   = module.secrets.arns["verify-key"]
+    # Goes into the logins' secrets, for a function that rotates them.
+    TANDEM_MASTER_SECRET_ARN = local.administrator
   }
 }
 
 # Migrations run before each release, as a task that ends. They alone have the administrator's password, for as long, and make
-# what is there once: the programs' logins, the pepper, and with another command the operators' first key.
+# what is there once: the programs' logins, the pepper, the key that verifies releases, and with another command the operators'
+# first key.
 module "migrate" {
   source = "../ecs-service"
 
@@ -208,6 +230,8 @@ module "migrate" {
   task_policies       = local.key_policies
   log_retention_days  = var.monitoring.log_retention_days
 
+  permissions_boundary_arn = local.permissions_boundary_arn
+
   network = local.on_network
-  egress  = { security_groups = local.reaches }
+  egress  = { internet_ports = local.internet_ports.migrate, prefix_list_ids = local.gateways.migrate, security_groups = local.reaches }
 }

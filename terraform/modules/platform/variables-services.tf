@@ -87,6 +87,7 @@ variable "monitoring" {
     }), {})
     burn_rate_alarms   = optional(set(string), ["availability", "latency", "pickup"])
     dashboards         = optional(set(string), ["api", "worker", "queues", "database", "business"])
+    cost               = optional(object({ month_usd = number, million_jobs_usd = number }))
     log_retention_days = optional(number, 30)
     container_insights = optional(string, "disabled")
     runbook_base       = optional(string, "docs/runbooks")

@@ -60,7 +60,7 @@ variable "network" {
 }
 
 variable "load_balancer" {
-  description = "What stands in front of the api, as the module load-balancer has it: the api's domain or somebody else's certificate, who may connect, how many requests of one address in five minutes the firewall lets through, and for how many days a line for each request is kept, 0 for no lines."
+  description = "What stands in front of the api, as the module load-balancer has it: the api's domain or somebody else's certificate, who may connect, who may try new tasks at port 8443 while a canary runs (`test_cidrs`; no program does), how many requests of one address in five minutes the firewall lets through, and for how many days a line for each request is kept, 0 for no lines."
   type = object({
     domain          = optional(object({ name = string, zone_id = string }))
     certificate_arn = optional(string)
@@ -78,7 +78,7 @@ variable "load_balancer" {
 
   validation {
     condition     = length(var.load_balancer.test_cidrs) == 0 || !contains(var.without, "canary")
-    error_message = "load_balancer.test_cidrs has a meaning only with a canary, whose new version is tried there."
+    error_message = "load_balancer.test_cidrs has a meaning only with a canary, whose new version they can try."
   }
 }
 
@@ -151,12 +151,29 @@ variable "database" {
 }
 
 variable "secret_rotation" {
-  description = "The Lambda function that gives the users of the database new passwords, and how often; null for doing that by hand. AWS has one, SecretsManagerRDSPostgreSQLRotationMultiUser."
+  description = "The Lambda function that gives the users of the database new passwords (`lambda_arn`), its security group, which the database lets in (`sg_id`), and how often (`days`); null for doing that by hand. AWS has one, SecretsManagerRDSPostgreSQLRotationMultiUser."
   type = object({
     lambda_arn = string
+    sg_id      = string
     days       = optional(number, 30)
   })
   default = null
+
+  validation {
+    condition     = var.secret_rotation == null ? true : can(regex("^sg-[0-9a-z-]+$", var.secret_rotation.sg_id))
+    error_message = "secret_rotation.sg_id must be the id of the function's security group, like sg-0123456789abcdef0: without it the function can't reach the database."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "The name of the policy that bounds what the roles of the environment may ever do; null for none. Whoever applies by a role for GitHub must give the one that bootstrap made, `<name>-github-boundary`."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null || can(regex("^[A-Za-z0-9+=,.@_-]{1,128}$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the name of a policy, and not its ARN."
+  }
 }
 
 variable "copies" {

@@ -54,10 +54,8 @@ impl Case<'_> {
             ),
             "aws_kms_key" => one(Line::Secrets, "kms.key", 1.0),
             "aws_ecr_repository" => one(Line::Images, "ecr.gb", self.usage.image_gb),
-            "aws_ecr_replication_configuration" => {
-                let copied = self.usage.image_gb * self.plan.of_kind("aws_ecr_repository").count() as f64;
-                one(Line::Images, "ecr.gb", copied)
-            }
+            // What is copied is stored in repositories of its own.
+            "aws_ecr_replication_configuration" => Ok(Vec::new()),
             "aws_db_instance_automated_backups_replication" => Ok(vec![
                 Charge::new(Line::Copies, "rds.backup_gb", self.usage.database_gb),
                 Charge::new(

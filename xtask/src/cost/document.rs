@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use super::bill::{Bill, Row};
 use super::prices::{Prices, Share};
+use super::shown::Shown;
 
 /// The document, from the root.
 pub const FILE: &str = "docs/cost.md";
@@ -99,6 +100,21 @@ pub fn variations(rows: &[(f64, f64, f64)]) -> String {
             "| {jobs} | {usd:.2} | {:.2} | {:.2} |\n",
             usd / jobs,
             more - usd
+        ));
+    }
+    text
+}
+
+/// What dashboards are told.
+pub fn figures(shown: &[Shown]) -> String {
+    let mut text =
+        "| Environment | Region | Dollars a month without jobs | Dollars for each million jobs |\n\
+                    |---|---|---|---|\n"
+            .to_owned();
+    for it in shown {
+        text.push_str(&format!(
+            "| {} | {} | {:.2} | {:.2} |\n",
+            it.environment, it.region, it.billed.month_usd, it.billed.million_jobs_usd
         ));
     }
     text

@@ -10,6 +10,8 @@ use serde_json::Value;
 use crate::interrupt::Interrupts;
 use crate::terraform;
 
+use super::shown::Figures;
+
 /// What is to be made.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Plan {
@@ -127,6 +129,30 @@ impl Plan {
         self.output(&["application_metrics"])
             .as_bool()
             .context("the output platform does not tell application_metrics")
+    }
+
+    /// What dashboards are told that it costs.
+    ///
+    /// # Errors
+    ///
+    /// When the output `platform` says it in another form.
+    pub fn told_cost(&self) -> Result<Option<Figures>> {
+        Option::deserialize(self.output(&["cost"]))
+            .context("the output platform tells a cost of another form")
+    }
+
+    /// Whether it has the dashboard that shows what a million jobs cost.
+    ///
+    /// # Errors
+    ///
+    /// When a dashboard has no name.
+    pub fn shows_business(&self) -> Result<bool> {
+        for dashboard in self.of_kind("aws_cloudwatch_dashboard") {
+            if dashboard.text("dashboard_name")?.ends_with("-business") {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn output(&self, path: &[&str]) -> &Value {

@@ -8,6 +8,7 @@ use super::bill::Bill;
 use super::document;
 use super::plan::Plan;
 use super::prices::{Prices, Share};
+use super::shown::{self, Figures, Shown};
 
 /// What the list says of everything, made smaller: ten hours a month, no jobs.
 fn prices() -> Prices {
@@ -156,6 +157,8 @@ fn a_sum_above_its_budget_is_told() {
             bills: vec![bill(&[("m.aws_budgets_budget.this", json!({"limit_amount": limit}))]).unwrap()],
             elsewhere: BTreeMap::new(),
             variations: Vec::new(),
+            shown: Vec::new(),
+            in_grafana: None,
             prices,
         };
         bills.above_budget()
@@ -212,4 +215,93 @@ fn a_table_is_put_between_its_comments_and_stays_there() {
         document::with_block(document, "b", "").unwrap_err().to_string(),
         "docs/cost.md has no <!-- b -->"
     );
+}
+
+fn figures(month_usd: f64, million_jobs_usd: f64) -> Figures {
+    Figures {
+        month_usd,
+        million_jobs_usd,
+    }
+}
+
+#[test]
+fn figures_on_dashboards_are_those_of_the_bill() {
+    let complaint = |told| {
+        let shown = Shown {
+            environment: "prod".to_owned(),
+            region: "eu-west-1".to_owned(),
+            billed: figures(160.2, 2.04),
+            told,
+        };
+        shown.complaint()
+    };
+    for told in [figures(160.2, 2.04), figures(161.0, 2.0), figures(159.3, 2.1)] {
+        assert_eq!(complaint(Some(told)), None);
+    }
+    let at = "terraform/environments/prod/terraform.tfvars: monitoring.cost";
+    for (month_usd, million_jobs_usd) in [(162.0, 2.0), (158.0, 2.0), (160.0, 2.5), (160.0, 1.0)] {
+        assert_eq!(
+            complaint(Some(figures(month_usd, million_jobs_usd))).unwrap(),
+            format!(
+                "{at} says month_usd = {month_usd} and million_jobs_usd = {million_jobs_usd}, and the bill says month_usd = \
+                 160 and million_jobs_usd = 2.0"
+            )
+        );
+    }
+    assert_eq!(
+        complaint(None).unwrap(),
+        format!(
+            "{at} should be there, with month_usd = 160 and million_jobs_usd = 2.0, for the dashboard business"
+        )
+    );
+}
+
+#[test]
+fn a_plan_tells_what_its_dashboards_say() {
+    let plan = |cost: Value, dashboard: &str| -> Plan {
+        serde_json::from_value(json!({
+            "resource_changes": [{
+                "address": "m.aws_cloudwatch_dashboard.this", "mode": "managed", "type": "aws_cloudwatch_dashboard",
+                "change": {"after": {"dashboard_name": dashboard}},
+            }],
+            "output_changes": {"platform": {"after": {"cost": cost}}},
+        }))
+        .unwrap()
+    };
+    let told = plan(
+        json!({"month_usd": 160, "million_jobs_usd": 2.5}),
+        "tandem-prod-business",
+    );
+    assert_eq!(told.told_cost().unwrap(), Some(figures(160.0, 2.5)));
+    assert!(told.shows_business().unwrap());
+    let silent = plan(json!(null), "tandem-prod-api");
+    assert_eq!(silent.told_cost().unwrap(), None);
+    assert!(!silent.shows_business().unwrap());
+    assert!(plan(json!({"month_usd": 160}), "a").told_cost().is_err());
+}
+
+#[test]
+fn grafana_has_its_figures_in_variables() {
+    let variable = |name, first, later| json!({"name": name, "query": later, "current": {"value": first}});
+    let read = |list: Value| Figures::of_dashboard(&json!({"templating": {"list": list}}));
+    let month = variable("month_usd", "160", "160");
+    assert_eq!(
+        read(json!([month, variable("million_jobs_usd", "2.5", "2.5")])),
+        Some(figures(160.0, 2.5))
+    );
+    for other in [
+        variable("million_jobs_usd", "2.5", "3"),
+        variable("million_jobs_usd", "much", "much"),
+    ] {
+        assert_eq!(read(json!([month, other])), None);
+    }
+    assert_eq!(read(json!([month])), None);
+}
+
+#[test]
+fn an_environment_says_where_it_is() {
+    let text =
+        "# region = \"mars\"\nname = \"a\"\nregion      = \"eu-west-1\"\ndr_region = \"eu-central-1\"\n";
+    assert_eq!(shown::region_in(text), Some("eu-west-1"));
+    assert_eq!(shown::region_in("dr_region = \"eu-central-1\"\n"), None);
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 /// Attributes by the address of the resource that has them.
 pub type Differences = BTreeMap<String, BTreeSet<String>>;
@@ -161,16 +162,9 @@ fn of<'a>(defects: &'a [Defect], environment: &str) -> impl Iterator<Item = &'a 
         .filter(move |defect| defect.environments.iter().any(|it| it == environment))
 }
 
-/// Whether a text is as a pattern has it, in which `*` stands for anything.
+/// Whether a text is as a pattern has it, in which `*` stands for anything and `?` for a character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    text.strip_prefix(start).is_some_and(|text| {
-        (0..=text.len())
-            .filter(|&at| text.is_char_boundary(at))
-            .any(|at| matches(rest, &text[at..]))
-    })
+    WildMatch::new(pattern).matches(text)
 }
 
 #[cfg(test)]

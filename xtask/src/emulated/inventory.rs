@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::cloud::{Call, Cloud};
+use crate::emulator::Kind;
 
 /// A list, and what in it names a thing.
 struct List {
@@ -125,18 +126,30 @@ const LISTS: [List; 36] = [
     list("budgets", "describe_budgets", "Budgets", "BudgetName"),
 ];
 
+/// Whether an emulator has a list: fakecloud has none of vaults, and does not know the other service.
+fn is_had(list: &List, emulator: Kind) -> bool {
+    emulator != Kind::Fakecloud || !matches!(list.service, "backup" | "budgets")
+}
+
 /// What is there, each thing with the service that has it.
 ///
 /// # Errors
 ///
 /// When a list can't be had, because then nothing would be known.
 pub(super) fn everything(cloud: &Cloud) -> Result<BTreeSet<String>> {
-    let calls: Vec<Call> = LISTS
+    let lists: Vec<&List> = LISTS
+        .iter()
+        .filter(|list| is_had(list, cloud.emulator()))
+        .collect();
+    let mut calls: Vec<Call> = lists
         .iter()
         .map(|list| Call::new(list.service, list.operation, parameters(list)))
         .collect();
-    let mut found = BTreeSet::new();
-    for (list, answer) in LISTS.iter().zip(cloud.calls(&calls)?) {
+    calls.push(Call::new("kms", "list_keys", json!({})));
+    let mut answers = cloud.calls(&calls)?;
+    let keys = answers.pop().context("the list of keys has no answer")?;
+    let mut found = keys_in_use(cloud, &keys?)?;
+    for (list, answer) in lists.iter().zip(answers) {
         found.extend(things(list, &answer?));
     }
     ensure!(
@@ -144,6 +157,37 @@ pub(super) fn everything(cloud: &Cloud) -> Result<BTreeSet<String>> {
         "the emulator tells of nothing, not even of the network that each account has"
     );
     Ok(found)
+}
+
+/// The keys of a list that are in use. It says no more than their ids, so each is asked about.
+fn keys_in_use(cloud: &Cloud, list: &Value) -> Result<BTreeSet<String>> {
+    let keys = list["Keys"].as_array().context("the list of keys is none")?;
+    let calls: Vec<Call> = keys
+        .iter()
+        .map(|key| Call::new("kms", "describe_key", json!({"KeyId": key["KeyId"]})))
+        .collect();
+    let answers = if calls.is_empty() {
+        Vec::new()
+    } else {
+        cloud.calls(&calls)?
+    };
+    let keys: Vec<Option<String>> = answers
+        .into_iter()
+        .map(|answer| Ok(key_in_use(&answer?["KeyMetadata"])))
+        .collect::<Result<_>>()?;
+    Ok(keys.into_iter().flatten().collect())
+}
+
+/// What a key is called that somebody made and nobody deletes. None is gone at once: one that waits for its end is as good as
+/// gone. AWS' own can't be deleted at all.
+fn key_in_use(key: &Value) -> Option<String> {
+    let state = &key["KeyState"];
+    let is_gone = state == "PendingDeletion" || state == "PendingReplicaDeletion";
+    if is_gone || key["KeyManager"] == "AWS" {
+        return None;
+    }
+    let state = state.as_str().unwrap_or_default();
+    Some(format!("kms Keys {} {state}", key["KeyId"].as_str()?))
 }
 
 fn parameters(list: &List) -> Value {
@@ -157,7 +201,7 @@ fn parameters(list: &List) -> Value {
 /// What a list has in it; without what is gone already, and only still told of for a while.
 fn things(list: &List, answer: &Value) -> Vec<String> {
     let all = answer[list.field].as_array().into_iter().flatten();
-    all.filter(|thing| !is_gone(thing))
+    all.filter(|thing| !is_gone(thing) && !comes_with_its_network(thing))
         .filter_map(|thing| {
             let id = if list.id.is_empty() {
                 thing
@@ -169,6 +213,14 @@ fn things(list: &List, answer: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Whether a network has it by itself: it goes with the network, which is in a list of its own.
+fn comes_with_its_network(thing: &Value) -> bool {
+    let associations = thing["Associations"].as_array();
+    let is_main = associations.is_some_and(|associations| associations.iter().any(|it| it["Main"] == true));
+    let is_default = thing["NetworkAclId"].is_string() && thing["IsDefault"] == true;
+    is_main || is_default || (thing["GroupId"].is_string() && thing["GroupName"] == "default")
+}
+
 fn is_gone(thing: &Value) -> bool {
     let instances = thing["Instances"].as_array();
     thing["State"] == "deleted"
@@ -178,6 +230,17 @@ fn is_gone(thing: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_gone_once_it_waits_for_its_end() {
+        let key = |state: &str, manager: &str| {
+            key_in_use(&json!({"KeyId": "1", "KeyState": state, "KeyManager": manager}))
+        };
+        assert_eq!(key("Enabled", "CUSTOMER").unwrap(), "kms Keys 1 Enabled");
+        assert!(key("Disabled", "CUSTOMER").is_some());
+        assert_eq!(key("PendingDeletion", "CUSTOMER"), None);
+        assert_eq!(key("Enabled", "AWS"), None);
+    }
 
     #[test]
     fn what_is_gone_is_not_there_and_the_rest_has_its_name() {

@@ -1,12 +1,14 @@
 //! The programs with the queues, secrets and settings that Terraform made: they get what ECS would give them, but for where
 //! Postgres is, since an emulator of RDS has none, and for the addresses that they listen at.
 
+mod database;
+mod published;
+mod running;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use domain::Scope;
@@ -15,19 +17,14 @@ use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
 use crate::http;
-use crate::psql::Psql;
 
 use super::alarm;
-use super::task::Task;
+use super::task::{self, Task};
+use database::Database;
+use running::{Running, until};
 
 /// What is built for this.
 pub(super) const PROGRAMS: [&str; 3] = ["api", "worker", "tandem"];
-const LIMIT: Duration = Duration::from_secs(120);
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// As an operator would make them up.
-const PASSWORD: &str = "a-password-that-only-a-test-has";
-const PEPPER: &str = "a pepper that only a test has, long enough";
-const LOGINS: [(&str, &str); 2] = [("api", "tandem_api"), ("worker", "tandem_worker")];
 const LANE: &str = "default";
 
 /// What the programs are tried with.
@@ -41,81 +38,144 @@ pub(super) struct Trial<'a> {
     pub(super) folder: PathBuf,
 }
 
+/// Variables of a process.
+type Environment = BTreeMap<String, String>;
+
 impl Trial<'_> {
-    /// Sets the environment up as an operator does, starts both programs and lets one job succeed and one fail.
+    /// Sets the environment up as `docs/deployment.md` says, starts both programs and lets one job succeed and one fail.
     pub(super) fn run(&self, told: &mut super::Told) -> Result<()> {
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("could not create {}", self.folder.display()))?;
-        let api = Task::of(self.made, "api")?;
-        let worker = Task::of(self.made, "worker")?;
-        let database = api.told("TANDEM_DATABASE_NAME")?;
-        let psql = Psql::new(self.postgres.bin_dir(), &self.postgres.url("postgres"));
-        psql.execute(&format!("drop database if exists {database} with (force)"))?;
-        psql.execute(&format!("create database {database}"))?;
-        let tried = self.try_programs(&api, &worker, database, told);
-        psql.execute(&format!("drop database {database} with (force)"))?;
-        for (service, _) in LOGINS {
-            psql.execute(&format!("drop role if exists {}", login(service)))?;
-        }
-        tried
+        let database = Database::make(self.postgres, self.cloud, self.made)?;
+        let tried = self.try_programs(&database, told);
+        let removed = database.remove();
+        tried.and(removed)
     }
 
-    fn try_programs(&self, api: &Task, worker: &Task, database: &str, told: &mut super::Told) -> Result<()> {
-        let migrate = Task::of(self.made, "migrate")?;
-        ensure!(
-            migrate
-                .told("DATABASE_URL")?
-                .ends_with(&format!("/{database}?sslmode=verify-full")),
-            "migrations must go to the programs' database, and check who that is"
+    fn try_programs(&self, database: &Database<'_>, told: &mut super::Told) -> Result<()> {
+        let operators_key = self.found(database)?;
+        told.look(
+            "a task migrates, fills the secrets and makes the first key",
+            Ok(Vec::new()),
         );
-        let administrator = vec![("DATABASE_URL".to_owned(), self.postgres.url(database))];
-        self.tandem(&administrator, &["migrate"])?;
-        self.fill_secrets(api, worker, database)?;
-        told.look("secrets are filled and the schema is made", Ok(Vec::new()));
 
+        let mut running = Running::new(&self.folder);
+        let port = self.start(&mut running)?;
+        told.look("programs start with what Terraform tells them", Ok(Vec::new()));
+
+        let client = self.admit(port, &operators_key)?;
+        told.look(
+            "the first key makes a tenant, and its key another",
+            Ok(Vec::new()),
+        );
+
+        self.run_jobs(&client, &mut running, told)?;
+        running.stop()?;
+        let logs = ["api", "worker"].map(|name| running.log(name));
+        let logs: Vec<String> = logs.into_iter().collect::<Result<_>>()?;
+        let alarms = json!({"AlarmTypes": ["MetricAlarm"]});
+        let alarms = self.cloud.call("cloudwatch", "describe_alarms", alarms)?;
+        told.look(
+            "they tell what alarms and dashboards ask for",
+            Ok(published::complaints(self.made, &alarms, &logs)),
+        );
+        Ok(())
+    }
+
+    /// Runs the task that migrates and the same task with the command that founds the operators, and fetches their key.
+    fn found(&self, database: &Database<'_>) -> Result<String> {
+        let migrate = Task::of(self.made, "migrate")?;
+        let api = Task::of(self.made, "api")?;
+        let (host, port) = (
+            api.told("TANDEM_DATABASE_HOST")?,
+            api.told("TANDEM_DATABASE_PORT")?,
+        );
+        let url = migrate.told("DATABASE_URL")?;
+        ensure!(
+            url == format!("postgres://{host}:{port}/{}?sslmode=verify-full", database.name()),
+            "migrations must go to the programs' database, and check who that is, not to {url}"
+        );
+        let key_secret = migrate.told("TANDEM_OPERATOR_KEY_SECRET_ARN")?.to_owned();
+        let key_environment = migrate.told("TANDEM_KEY_ENVIRONMENT")?.to_owned();
+        let migrate = database.administered(migrate)?;
+        let mut environment = self.environment(&migrate)?;
+        let here = format!(
+            "postgres://127.0.0.1:{}/{}",
+            self.postgres.port(),
+            database.name()
+        );
+        environment.insert("DATABASE_URL".to_owned(), format!("{here}?sslmode=disable"));
+
+        let (program, arguments) = migrate.command()?;
+        ensure!(
+            program == "tandem",
+            "migrations are done by tandem, not by {program}"
+        );
+        self.tandem(&environment, &arguments)?;
+        self.tandem(&environment, &["found-operator"])?;
+        let key = task::secret(self.cloud, &key_secret)?;
+        ensure!(
+            key.starts_with(&format!("tdm_{key_environment}_")),
+            "the operators' secret holds no key of {key_environment}"
+        );
+        Ok(key)
+    }
+
+    /// Starts both programs with what their tasks are told, and waits for them. Gives the port of the api.
+    fn start(&self, running: &mut Running<'_>) -> Result<u16> {
         let port = http::free_port().context("could not find a free port")?;
         let ops = http::free_port().context("could not find a free port")?;
-        let mut api_environment = self.environment(api)?;
-        api_environment.insert("TANDEM_API_ADDR".to_owned(), format!("127.0.0.1:{port}"));
-        let mut worker_environment = self.environment(worker)?;
-        worker_environment.insert("TANDEM_OPS_ADDR".to_owned(), format!("127.0.0.1:{ops}"));
+        let mut api = self.environment(&Task::of(self.made, "api")?)?;
+        api.insert("TANDEM_API_ADDR".to_owned(), format!("127.0.0.1:{port}"));
+        let mut worker = self.environment(&Task::of(self.made, "worker")?)?;
+        worker.insert("TANDEM_OPS_ADDR".to_owned(), format!("127.0.0.1:{ops}"));
         // Jobs must not lead off this machine.
-        worker_environment.insert("TANDEM_HTTP_TARGETS".to_owned(), "local".to_owned());
-        let mut running = Running::default();
-        running.start(&self.programs["api"], &[], &api_environment, &self.folder)?;
-        running.start(&self.programs["worker"], &[], &worker_environment, &self.folder)?;
+        worker.insert("TANDEM_HTTP_TARGETS".to_owned(), "local".to_owned());
+        running.start(&self.programs["api"], &[], &api)?;
+        running.start(&self.programs["worker"], &[], &worker)?;
         until("the api and the worker are ready", || {
             running.check()?;
             Ok(http::is_fine(port, "/ready") && http::is_fine(ops, "/ready"))
         })?;
-        told.look("programs start with what Terraform tells them", Ok(Vec::new()));
+        Ok(port)
+    }
 
-        let mut client = administrator;
-        client.push((
-            "TANDEM_KEY_PEPPER".to_owned(),
-            api_environment["TANDEM_KEY_PEPPER"].clone(),
-        ));
-        client.push((
-            "TANDEM_KEY_ENVIRONMENT".to_owned(),
-            api_environment["TANDEM_KEY_ENVIRONMENT"].clone(),
-        ));
-        let key = self.make_key(&client)?;
-        let client = vec![
-            ("TANDEM_URL".to_owned(), format!("http://127.0.0.1:{port}")),
-            ("TANDEM_API_KEY".to_owned(), key),
-        ];
+    /// Makes a tenant, and gives what a client with a key for all of its work is told.
+    fn admit(&self, port: u16, operators_key: &str) -> Result<Environment> {
+        let with = |key: &str| {
+            Environment::from([
+                ("TANDEM_URL".to_owned(), format!("http://127.0.0.1:{port}")),
+                ("TANDEM_API_KEY".to_owned(), key.to_owned()),
+            ])
+        };
+        let tenant = ["tenants", "create", "first", "--json"];
+        let tenant = parse(&self.tandem(&with(operators_key), &tenant)?)?;
+        let first_key = tenant["api_key"]
+            .as_str()
+            .context("a new tenant has no first key")?;
+        let scopes = Scope::ALL.map(Scope::as_str).join(",");
+        let key = ["keys", "create", "--name", "test", "--scopes", &scopes];
+        Ok(with(self.tandem(&with(first_key), &key)?.trim()))
+    }
+
+    fn run_jobs(
+        &self,
+        client: &Environment,
+        running: &mut Running<'_>,
+        told: &mut super::Told,
+    ) -> Result<()> {
         let receiver = http::free_port().context("could not find a free port")?;
         let receive = ["receive", "--port", &receiver.to_string()];
-        running.start(&self.programs["tandem"], &receive, &BTreeMap::new(), &self.folder)?;
+        running.start(&self.programs["tandem"], &receive, &Environment::new())?;
         until("the receiver listens", || Ok(http::is_open(receiver)))?;
-        let done = self.submit(&client, receiver)?;
+        let done = self.submit(client, receiver)?;
         ensure!(done["state"] == "succeeded", "a job did not succeed: {done}");
         told.look("a job is submitted and run", Ok(Vec::new()));
 
         let nobody = http::free_port().context("could not find a free port")?;
-        let failed = self.submit(&client, nobody)?;
+        let failed = self.submit(client, nobody)?;
         ensure!(failed["state"] == "failed", "a job did not fail: {failed}");
-        let letters = self.tandem(&client, &["dead-letters", "list", "--json"])?;
+        let letters = self.tandem(client, &["dead-letters", "list", "--json"])?;
         let id = failed["id"].as_str().unwrap_or_default();
         ensure!(
             letters.contains(id),
@@ -127,11 +187,11 @@ impl Trial<'_> {
         })?;
         told.look("a job that fails is a dead letter in both places", Ok(Vec::new()));
         told.look("its alarm calls", alarm::complaints(self.cloud, self.made, LANE));
-        running.stop()
+        Ok(())
     }
 
     /// The environment of a container, on this machine.
-    fn environment(&self, task: &Task) -> Result<BTreeMap<String, String>> {
+    fn environment(&self, task: &Task) -> Result<Environment> {
         let mut environment = task.resolve(self.cloud)?;
         environment.insert("TANDEM_DATABASE_HOST".to_owned(), "127.0.0.1".to_owned());
         environment.insert(
@@ -146,39 +206,8 @@ impl Trial<'_> {
         Ok(environment)
     }
 
-    /// Makes the logins, and puts them and the pepper into the secrets that wait for them, as the README of the platform says.
-    fn fill_secrets(&self, api: &Task, worker: &Task, database: &str) -> Result<()> {
-        let psql = Psql::new(self.postgres.bin_dir(), &self.postgres.url(database));
-        for ((service, role), task) in LOGINS.into_iter().zip([api, worker]) {
-            let name = login(service);
-            psql.execute(&format!(
-                "create role {name} login noinherit password '{PASSWORD}'; grant {role} to {name}"
-            ))?;
-            let value = json!({"username": name, "password": PASSWORD}).to_string();
-            self.put(task.told("TANDEM_DATABASE_SECRET_ARN")?, &value)?;
-        }
-        self.put(api.place_of("TANDEM_KEY_PEPPER")?, PEPPER)
-    }
-
-    fn put(&self, secret: &str, value: &str) -> Result<()> {
-        let parameters = json!({"SecretId": secret, "SecretString": value});
-        self.cloud
-            .call("secretsmanager", "put_secret_value", parameters)?;
-        Ok(())
-    }
-
-    /// Makes a tenant and a key that may do everything.
-    fn make_key(&self, environment: &[(String, String)]) -> Result<String> {
-        self.tandem(environment, &["tenants", "create", "first"])?;
-        let scopes = Scope::ALL.map(Scope::as_str).join(",");
-        let arguments = [
-            "keys", "create", "--tenant", "first", "--name", "test", "--scopes", &scopes,
-        ];
-        Ok(self.tandem(environment, &arguments)?.trim().to_owned())
-    }
-
     /// Submits a job that sends to a port of this machine once, and gives what became of it.
-    fn submit(&self, environment: &[(String, String)], port: u16) -> Result<Value> {
+    fn submit(&self, environment: &Environment, port: u16) -> Result<Value> {
         let payload = json!({"url": format!("http://127.0.0.1:{port}/")}).to_string();
         let arguments = [
             "jobs",
@@ -190,7 +219,7 @@ impl Trial<'_> {
             "1",
             "--json",
         ];
-        let job: Value = parse(&self.tandem(environment, &arguments)?)?;
+        let job = parse(&self.tandem(environment, &arguments)?)?;
         let id = job["id"].as_str().context("a job has no id")?;
         let mut last = Value::Null;
         until("the job has ended", || {
@@ -201,11 +230,11 @@ impl Trial<'_> {
     }
 
     /// Runs a command of `tandem`, and gives what it prints.
-    fn tandem(&self, environment: &[(String, String)], arguments: &[&str]) -> Result<String> {
+    fn tandem(&self, environment: &Environment, arguments: &[&str]) -> Result<String> {
         let output = Command::new(&self.programs["tandem"])
             .args(arguments)
             .env_clear()
-            .envs(environment.iter().cloned())
+            .envs(environment)
             .output()
             .context("could not run tandem")?;
         if !output.status.success() {
@@ -220,95 +249,6 @@ impl Trial<'_> {
     }
 }
 
-/// The name of a program's login.
-fn login(service: &str) -> String {
-    format!("emulated_{service}")
-}
-
 fn parse(text: &str) -> Result<Value> {
     serde_json::from_str(text).with_context(|| format!("tandem did not print JSON but {text}"))
-}
-
-/// Asks until it is so.
-fn until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let deadline = Instant::now() + LIMIT;
-    while !is_so()? {
-        ensure!(
-            Instant::now() < deadline,
-            "after {} s it is not so that {what}",
-            LIMIT.as_secs()
-        );
-        std::thread::sleep(POLL_INTERVAL);
-    }
-    Ok(())
-}
-
-/// Processes that end with this value.
-#[derive(Default)]
-struct Running(Vec<(String, Child)>);
-
-impl Running {
-    fn start(
-        &mut self,
-        program: &Path,
-        arguments: &[&str],
-        environment: &BTreeMap<String, String>,
-        folder: &Path,
-    ) -> Result<()> {
-        let name = program
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let log = folder.join(format!("{name}.log"));
-        let log = File::create(&log).with_context(|| format!("could not create {}", log.display()))?;
-        let errors = log.try_clone().context("could not open a log")?;
-        let child = Command::new(program)
-            .args(arguments)
-            .env_clear()
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("could not run {name}"))?;
-        self.0.push((name, child));
-        Ok(())
-    }
-
-    /// Fails when one of them has ended.
-    fn check(&mut self) -> Result<()> {
-        for (name, child) in &mut self.0 {
-            if let Some(status) = child.try_wait().context("could not look after a process")? {
-                bail!("{name} ended with {status}; its log is in .testenv/emulated");
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends them as ECS does, which they must take for what it is.
-    fn stop(mut self) -> Result<()> {
-        for (name, child) in &mut self.0 {
-            let pid =
-                nix::unistd::Pid::from_raw(i32::try_from(child.id()).context("a process id is too big")?);
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)
-                .context("could not end a process")?;
-            let status = child.wait().context("could not wait for a process")?;
-            ensure!(
-                status.success() || name == "tandem",
-                "{name} ended with {status} when it was asked to stop"
-            );
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        for (_, child) in &mut self.0 {
-            // It fails only if the process has ended already.
-            drop(child.kill().and_then(|()| child.wait()));
-        }
-    }
 }

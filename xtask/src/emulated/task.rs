@@ -18,6 +18,8 @@ pub(super) struct Task {
     environment: BTreeMap<String, String>,
     /// Where the rest is that it is told.
     secrets: BTreeMap<String, String>,
+    /// What is run, unless the image says it: a program of the image and its arguments.
+    command: Vec<String>,
 }
 
 /// A secret, and the field of it that is meant, if not all.
@@ -45,7 +47,21 @@ impl Task {
         Ok(Self {
             environment: pairs(&container["environment"], "value"),
             secrets: pairs(&container["secrets"], "valueFrom"),
+            command: ["entryPoint", "command"]
+                .into_iter()
+                .flat_map(|part| texts(&container[part]))
+                .collect(),
         })
+    }
+
+    /// The program that it runs, without its folder in the image, and the arguments.
+    pub(super) fn command(&self) -> Result<(&str, Vec<&str>)> {
+        let (program, arguments) = self
+            .command
+            .split_first()
+            .context("a task does not say what it runs")?;
+        let program = program.rsplit('/').next().unwrap_or_default();
+        Ok((program, arguments.iter().map(String::as_str).collect()))
     }
 
     /// What it is told by name; a variable that is not there is an error.
@@ -56,12 +72,21 @@ impl Task {
             .with_context(|| format!("a task is not told {name}"))
     }
 
-    /// The secret that a variable comes from.
-    pub(super) fn place_of(&self, name: &str) -> Result<&str> {
+    /// The ARN of the secret that a variable comes from, whole or by a field.
+    pub(super) fn secret_of(&self, name: &str) -> Result<&str> {
         let place = self.secrets.get(name);
-        place
-            .map(String::as_str)
-            .with_context(|| format!("a task has no secret for {name}"))
+        let place = place.with_context(|| format!("a task has no secret for {name}"))?;
+        Ok(Reference::parse(place)?.arn)
+    }
+
+    /// The same task with another secret in one's place, with the same fields.
+    pub(super) fn reading(mut self, another: &str, in_place_of: &str) -> Self {
+        for place in self.secrets.values_mut() {
+            if let Some(field) = place.strip_prefix(in_place_of) {
+                *place = format!("{another}{field}");
+            }
+        }
+        self
     }
 
     /// All that the container would find in its environment, with each secret as it is now.
@@ -69,13 +94,7 @@ impl Task {
         let mut resolved = self.environment.clone();
         for (name, place) in &self.secrets {
             let reference = Reference::parse(place)?;
-            let answer = cloud.call(
-                "secretsmanager",
-                "get_secret_value",
-                json!({"SecretId": reference.arn}),
-            )?;
-            let text = answer["SecretString"].as_str().context("a secret is not text")?;
-            resolved.insert(name.clone(), reference.pick(text)?);
+            resolved.insert(name.clone(), reference.pick(&secret(cloud, reference.arn)?)?);
         }
         Ok(resolved)
     }
@@ -103,6 +122,20 @@ impl<'a> Reference<'a> {
             .with_context(|| format!("a secret has no {field}"))?
             .to_owned())
     }
+}
+
+/// The value that a secret has now.
+pub(super) fn secret(cloud: &Cloud, arn: &str) -> Result<String> {
+    let answer = cloud.call("secretsmanager", "get_secret_value", json!({"SecretId": arn}))?;
+    let text = answer["SecretString"].as_str();
+    Ok(text
+        .with_context(|| format!("the secret {arn} is not text"))?
+        .to_owned())
+}
+
+fn texts(list: &Value) -> impl Iterator<Item = String> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(|it| it.as_str().map(str::to_owned))
 }
 
 fn pairs(list: &Value, value: &str) -> BTreeMap<String, String> {
@@ -135,7 +168,12 @@ mod tests {
         let containers = json!([{
             "name": "api",
             "environment": [{"name": "TANDEM_QUEUE", "value": "sqs"}],
-            "secrets": [{"name": "TANDEM_KEY_PEPPER", "valueFrom": ARN}],
+            "secrets": [
+                {"name": "TANDEM_KEY_PEPPER", "valueFrom": ARN},
+                {"name": "PGUSER", "valueFrom": format!("{ARN}:username::")},
+            ],
+            "entryPoint": ["/app/tandem"],
+            "command": ["migrate", "--quickly"],
         }]);
         let made = json!({"values": {"root_module": {"resources": [{
             "address": "module.platform.module.api.aws_ecs_task_definition.this",
@@ -145,6 +183,12 @@ mod tests {
         assert_eq!(task.told("TANDEM_QUEUE").unwrap(), "sqs");
         assert_eq!(task.secrets["TANDEM_KEY_PEPPER"], ARN);
         task.told("TANDEM_KEY_PEPPER").unwrap_err();
+        assert_eq!(task.secret_of("PGUSER").unwrap(), ARN);
+        task.secret_of("TANDEM_QUEUE").unwrap_err();
+        assert_eq!(task.command().unwrap(), ("tandem", vec!["migrate", "--quickly"]));
+        let other = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:rds!db-abcdef";
+        let task_with_another = task.clone().reading(other, ARN);
+        assert_eq!(task_with_another.secrets["PGUSER"], format!("{other}:username::"));
         Task::of(&made, "worker").unwrap_err();
     }
 }

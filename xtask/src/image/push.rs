@@ -22,27 +22,58 @@ pub struct Push {
     /// The repository, with its registry.
     #[arg(long)]
     repository: String,
-    /// The tags. If one says of which tree the image is and is there already, nothing is pushed.
+    /// The tags.
     #[arg(long, value_delimiter = ',', required = true)]
     tags: Vec<String>,
-    /// The file that digest and pushed are added to, such as `$GITHUB_OUTPUT`.
+    /// A tag with which an image is taken as it is, in place of the file; empty for none.
+    #[arg(long, default_value = "")]
+    unless: String,
+    /// The digest that it must have in the end; empty for any.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// The file that digest and sign are added to, such as `$GITHUB_OUTPUT`.
     #[arg(long)]
     output: Option<PathBuf>,
 }
 
+/// What is there before anything is pushed.
+struct Found<'a> {
+    /// The digest of the image in the file.
+    file: String,
+    /// The digest of what has passed for the same tree.
+    passed: Option<String>,
+    /// The digest that each tag has.
+    tags: Vec<(&'a str, Option<String>)>,
+}
+
+/// What comes of it.
+#[derive(Debug, Eq, PartialEq)]
+struct Outcome<'a> {
+    digest: String,
+    /// Whether it is the file's image. That is signed, also when an attempt before this one has pushed it already and may have
+    /// signed it: twice does no harm, and never makes it worthless.
+    is_ours: bool,
+    /// The tags that it gets. A tag that it has is left alone, since registries whose tags stay refuse even the same image.
+    push: Vec<&'a str>,
+}
+
 impl Push {
     pub(super) fn run(&self, interrupts: &Interrupts) -> Result<ExitCode> {
-        if let Some(tag) = self.tags.iter().find(|tag| tag.starts_with("tree-"))
-            && let Some(digest) = self.digest_of(tag)?
-        {
-            println!("{} of this tree is there already", self.program.name());
-            return tell(&outcome(&digest, false), self.output.as_deref());
-        }
-        let digest = digest_in(&self.from)?;
-        // The tree's tag comes last: when it is there, everything is.
-        let mut tags = self.tags.clone();
-        tags.sort_by_key(|tag| tag.starts_with("tree-"));
-        for tag in &tags {
+        let found = Found {
+            file: digest_in(&self.from)?,
+            passed: if self.unless.is_empty() {
+                None
+            } else {
+                self.digest_of(&self.unless)?
+            },
+            tags: self
+                .tags
+                .iter()
+                .map(|tag| Ok((tag.as_str(), self.digest_of(tag)?)))
+                .collect::<Result<_>>()?,
+        };
+        let outcome = outcome(found, &self.only)?;
+        for tag in &outcome.push {
             let mut skopeo = Command::new("skopeo");
             skopeo
                 .args(["copy", "--preserve-digests"])
@@ -50,17 +81,19 @@ impl Push {
                 .arg(self.reference(tag));
             let status = interrupts.run(&mut skopeo)?;
             ensure!(status.success(), "skopeo could not push {tag} ({status})");
-        }
-        for tag in &tags {
             let pushed = self
                 .digest_of(tag)?
                 .with_context(|| format!("{tag} is not there after its push"))?;
             ensure!(
-                pushed == digest,
-                "{tag} is {pushed} in the registry, and {digest} was pushed"
+                pushed == outcome.digest,
+                "{tag} is {pushed} in the registry, and {} was pushed",
+                outcome.digest
             );
         }
-        tell(&outcome(&digest, true), self.output.as_deref())
+        if outcome.push.is_empty() {
+            println!("{} is there already", self.program.name());
+        }
+        tell(&outcome.to_string(), self.output.as_deref())
     }
 
     fn reference(&self, tag: &str) -> String {
@@ -93,8 +126,38 @@ fn is_absence(refusal: &str) -> bool {
         && !refusal.contains("repository with name")
 }
 
-fn outcome(digest: &str, is_new: bool) -> String {
-    format!("digest={digest}\npushed={is_new}\n")
+/// What is to be done.
+fn outcome<'a>(found: Found<'a>, only: &str) -> Result<Outcome<'a>> {
+    let is_ours = found.passed.as_ref().is_none_or(|passed| *passed == found.file);
+    let digest = found.passed.unwrap_or(found.file);
+    ensure!(
+        only.is_empty() || digest == only,
+        "this image must be {only}, and it is {digest}"
+    );
+    let mut push = Vec::new();
+    for (tag, there) in found.tags {
+        match there {
+            // Nothing is pushed in place of what has passed.
+            _ if !is_ours => {}
+            None => push.push(tag),
+            Some(there) => ensure!(
+                there == digest,
+                "{tag} is another image already, {there}, and this one is {digest}; run all jobs again"
+            ),
+        }
+    }
+    Ok(Outcome {
+        digest,
+        is_ours,
+        push,
+    })
+}
+
+impl std::fmt::Display for Outcome<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "digest={}", self.digest)?;
+        writeln!(f, "sign={}", self.is_ours)
+    }
 }
 
 #[cfg(test)]
@@ -117,9 +180,71 @@ mod tests {
         }
     }
 
+    /// What becomes of the file's image `ours`, with what is in the registry.
+    fn pushed<'a>(
+        passed: Option<&str>,
+        tags: &[(&'a str, Option<&str>)],
+        only: &str,
+    ) -> Result<(String, Vec<&'a str>), String> {
+        let found = Found {
+            file: "ours".to_owned(),
+            passed: passed.map(str::to_owned),
+            tags: tags
+                .iter()
+                .map(|&(tag, there)| (tag, there.map(str::to_owned)))
+                .collect(),
+        };
+        let outcome = outcome(found, only).map_err(|error| error.to_string())?;
+        Ok((outcome.to_string(), outcome.push))
+    }
+
+    const SIGNED: &str = "digest=ours\nsign=true\n";
+
     #[test]
-    fn the_outcome_tells_whether_there_is_something_new_to_sign() {
-        assert_eq!(outcome("sha256:0", true), "digest=sha256:0\npushed=true\n");
-        assert_eq!(outcome("sha256:0", false), "digest=sha256:0\npushed=false\n");
+    fn what_no_attempt_has_finished_is_pushed_and_signed() {
+        let rc = "rc-1";
+        // The first attempt; one after the api was pushed and the worker was not, for the worker.
+        assert_eq!(pushed(None, &[(rc, None)], ""), Ok((SIGNED.to_owned(), vec![rc])));
+        // The same, for the api; and one after a signature has failed.
+        assert_eq!(
+            pushed(None, &[(rc, Some("ours"))], ""),
+            Ok((SIGNED.to_owned(), vec![]))
+        );
+        // Another attempt that has built other bytes has another tag.
+        assert_eq!(
+            pushed(None, &[("rc-2", None)], ""),
+            Ok((SIGNED.to_owned(), vec!["rc-2"]))
+        );
+        assert_eq!(
+            pushed(None, &[(rc, Some("theirs"))], ""),
+            Err("rc-1 is another image already, theirs, and this one is ours; run all jobs again".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_has_passed_is_taken_as_it_is() {
+        // A tree that comes again, by a revert or another commit. Its image was signed, and not by this run.
+        let again = pushed(Some("theirs"), &[("rc-2", None)], "");
+        assert_eq!(again, Ok(("digest=theirs\nsign=false\n".to_owned(), vec![])));
+        // The same run once more, after everything has passed.
+        let same = pushed(Some("ours"), &[("rc-1", Some("ours"))], "");
+        assert_eq!(same, Ok((SIGNED.to_owned(), vec![])));
+    }
+
+    #[test]
+    fn only_what_was_signed_gets_the_trees_tag() {
+        let tree = "tree-7e";
+        assert_eq!(
+            pushed(None, &[(tree, None)], "ours"),
+            Ok((SIGNED.to_owned(), vec![tree]))
+        );
+        assert_eq!(
+            pushed(None, &[(tree, None)], "signed"),
+            Err("this image must be signed, and it is ours".to_owned())
+        );
+        // What was taken has it already.
+        let taken = pushed(Some("theirs"), &[(tree, Some("theirs"))], "theirs");
+        assert_eq!(taken, Ok(("digest=theirs\nsign=false\n".to_owned(), vec![])));
+        assert!(pushed(Some("theirs"), &[(tree, Some("theirs"))], "ours").is_err());
     }
 }

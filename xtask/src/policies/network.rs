@@ -1,14 +1,16 @@
 //! Who gets in where: clients at the load balancer, it at the api, the programs at the database, and tasks at a NAT instance
-//! in their own network. Nobody else.
+//! in their own network, or the endpoints of AWS there. Nobody else.
 
 use std::collections::BTreeMap;
 
 use super::{Planned, Resource};
 
 /// The ports that a part is reached at, and the parts that may.
-const EDGES: [(&str, u64, &[&str]); 2] = [
+pub(super) const EDGES: [(&str, u64, &[&str]); 3] = [
     ("api", 8080, &["load_balancer"]),
     ("database", 5432, &["api", "worker", "migrate"]),
+    // Interface endpoints, where there are any.
+    ("network", 443, &["api", "worker", "migrate"]),
 ];
 /// Where the world may come in.
 const FRONT_DOOR: (&str, u64) = ("load_balancer", 443);
@@ -16,10 +18,9 @@ const FRONT_DOOR: (&str, u64) = ("load_balancer", 443);
 const OTHER_DOORS: [&str; 2] = ["aws_security_group_rule", "aws_network_interface_sg_attachment"];
 
 pub(super) fn complaints(planned: &Planned) -> Vec<String> {
-    let groups: BTreeMap<&str, &str> = planned
-        .of_kind("aws_security_group")
-        .filter_map(|group| Some((group.text("id")?, group.module())))
-        .collect();
+    let groups = groups(planned);
+    // The function that rotates passwords is the account's own, and so is its group.
+    let rotates = planned.variable("secret_rotation")["sg_id"].as_str();
     let ranges: Vec<&str> = ["aws_vpc", "aws_subnet"]
         .into_iter()
         .flat_map(|kind| planned.of_kind(kind))
@@ -27,7 +28,7 @@ pub(super) fn complaints(planned: &Planned) -> Vec<String> {
         .collect();
     let mut complaints: Vec<String> = planned
         .of_kind("aws_vpc_security_group_ingress_rule")
-        .filter(|rule| !is_allowed(rule, &groups, &ranges))
+        .filter(|rule| !is_allowed(rule, &groups, &ranges) && !is_rotation(rule, rotates))
         .map(|rule| format!("{} lets in who has no business there", rule.address))
         .collect();
     for kind in OTHER_DOORS {
@@ -49,6 +50,26 @@ pub(super) fn complaints(planned: &Planned) -> Vec<String> {
         }
     }
     complaints
+}
+
+/// The parts by the ids of their groups.
+pub(super) fn groups(planned: &Planned) -> BTreeMap<&str, &str> {
+    planned
+        .of_kind("aws_security_group")
+        .filter_map(|group| Some((group.text("id")?, group.module())))
+        .collect()
+}
+
+/// Whether the database lets in the function that rotates, and nobody but it.
+fn is_rotation(rule: &Resource, rotates: Option<&str>) -> bool {
+    let source = rule.text("referenced_security_group_id");
+    source.is_some()
+        && source == rotates
+        && rule.module() == "database"
+        && rule.text("ip_protocol") == Some("tcp")
+        && [&rule.values["from_port"], &rule.values["to_port"]]
+            .iter()
+            .all(|port| **port == 5432)
 }
 
 fn is_allowed(rule: &Resource, groups: &BTreeMap<&str, &str>, ranges: &[&str]) -> bool {
@@ -129,6 +150,21 @@ mod tests {
         assert_eq!(said("database", &from("nobody", 5432)), 1);
         assert_eq!(said("api", &from("load_balancer", 8080)), 0);
         assert_eq!(said("api", &from("worker", 8080)), 1);
+    }
+
+    #[test]
+    fn who_rotates_passwords_reaches_the_database_and_nothing_else() {
+        let variables = json!({"secret_rotation": {"value": {"sg_id": "sg-rotation"}}});
+        let said = |module: &str, port: u64, source: &str| {
+            let mut rule = from(source, port);
+            rule["to_port"] = json!(port);
+            let address = format!("{module}.aws_vpc_security_group_ingress_rule.client[\"rotation\"]");
+            complaints(&super::super::tests::told(&variables, &[(&address, rule)])).len()
+        };
+        assert_eq!(said("database", 5432, "rotation"), 0);
+        assert_eq!(said("database", 22, "rotation"), 1);
+        assert_eq!(said("api", 5432, "rotation"), 1);
+        assert_eq!(said("database", 5432, "other"), 1);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Clients speak TLS of today to us, and whoever speaks to a queue, a topic or a bucket of ours speaks TLS.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::identity::list;
 use super::{Planned, Resource};
 
 /// Sets of ciphers with TLS 1.2 and forward secrecy at least.
@@ -9,11 +10,12 @@ const POLICIES: [&str; 2] = [
     "ELBSecurityPolicy-TLS13-1-2-Res-2021-06",
     "ELBSecurityPolicy-TLS13-1-3-2021-06",
 ];
-/// Whose policies are about a resource that clients reach by its URL.
-const REACHED: [(&str, &str); 3] = [
-    ("aws_sqs_queue", "aws_sqs_queue_policy"),
-    ("aws_sns_topic", "aws_sns_topic_policy"),
-    ("aws_s3_bucket", "aws_s3_bucket_policy"),
+/// What clients reach by its URL, the kind of its policy, and what that must refuse to plain HTTP: all that can be asked of it.
+/// A topic's policy may not say `sns:*`; what anybody but its owner could ask of it is to publish.
+const REACHED: [(&str, &str, &str); 3] = [
+    ("aws_sqs_queue", "aws_sqs_queue_policy", "sqs:*"),
+    ("aws_sns_topic", "aws_sns_topic_policy", "sns:Publish"),
+    ("aws_s3_bucket", "aws_s3_bucket_policy", "s3:*"),
 ];
 
 pub(super) fn complaints(planned: &Planned) -> Vec<String> {
@@ -27,12 +29,12 @@ pub(super) fn complaints(planned: &Planned) -> Vec<String> {
             )
         })
         .collect();
-    for (kind, policy) in REACHED {
+    for (kind, policy, actions) in REACHED {
         for resource in planned.of_kind(kind) {
             let refuses = planned
                 .at(&resource.beside(policy))
                 .and_then(|policy| policy.document("policy"))
-                .is_some_and(|document| refuses_plain(&document));
+                .is_some_and(|document| refuses_plain(&document, actions));
             if !refuses {
                 complaints.push(format!(
                     "{} must have a policy that refuses who speaks no TLS",
@@ -69,19 +71,18 @@ fn is_safe(listener: &Resource) -> bool {
     }
 }
 
-fn refuses_plain(document: &Value) -> bool {
-    let statements = document["Statement"].as_array().into_iter().flatten();
-    statements.into_iter().any(|it| {
+/// Whether a statement denies these actions to everybody, for no other reason than that no TLS is spoken.
+fn refuses_plain(document: &Value, actions: &str) -> bool {
+    list(&document["Statement"]).into_iter().any(|it| {
         it["Effect"] == "Deny"
-            && it["Condition"]["Bool"]["aws:SecureTransport"] == "false"
+            && it["Condition"] == json!({"Bool": {"aws:SecureTransport": "false"}})
             && (it["Principal"] == "*" || it["Principal"]["AWS"] == "*")
+            && list(&it["Action"]).into_iter().any(|it| it == actions)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::super::tests::planned;
     use super::*;
 
@@ -112,17 +113,32 @@ mod tests {
 
     #[test]
     fn a_queue_refuses_who_speaks_no_tls() {
-        let policy = |effect: &str| {
-            let statement = json!({
-                "Effect": effect, "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            });
-            let policy = json!({"policy": json!({"Statement": [statement]}).to_string()});
-            ("queue.aws_sqs_queue_policy.lane", policy)
-        };
+        let good = json!({
+            "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "arn:a",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        });
         let queue = ("queue.aws_sqs_queue.lane", json!({}));
-        assert_eq!(number(&[queue.clone(), policy("Deny")]), 0);
-        assert_eq!(number(&[queue.clone(), policy("Allow")]), 1);
-        assert_eq!(number(&[queue]), 1);
+        let with = |statement: &Value| {
+            let policy = json!({"policy": json!({"Statement": [statement]}).to_string()});
+            number(&[queue.clone(), ("queue.aws_sqs_queue_policy.lane", policy)])
+        };
+        assert_eq!(with(&good), 0);
+        for (element, bad) in [
+            ("Effect", json!("Allow")),
+            ("Principal", json!({"AWS": "arn:aws:iam::1:root"})),
+            ("Action", json!("sqs:SendMessage")),
+            (
+                "Condition",
+                json!({
+                    "Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:SourceVpc": "vpc-1"},
+                }),
+            ),
+        ] {
+            let mut statement = good.clone();
+            statement[element] = bad;
+            assert_eq!(with(&statement), 1, "{element}");
+        }
+        assert_eq!(number(std::slice::from_ref(&queue)), 1);
     }
 
     #[test]

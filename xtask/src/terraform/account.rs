@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::cloud::Cloud;
+use crate::emulator::Kind;
 
 /// The region of all environments.
 pub const REGION: &str = "eu-west-1";
@@ -11,6 +12,7 @@ pub const REGION: &str = "eu-west-1";
 /// What only an account knows.
 #[derive(Clone, Debug)]
 pub struct Account {
+    emulator: Kind,
     endpoint: String,
     zone_id: String,
 }
@@ -26,9 +28,15 @@ impl Account {
         let zone = cloud.call("route53", "create_hosted_zone", zone)?;
         let id = zone["HostedZone"]["Id"].as_str().context("a zone has no id")?;
         Ok(Self {
+            emulator: cloud.emulator(),
             endpoint: cloud.endpoint().to_owned(),
             zone_id: id.trim_start_matches("/hostedzone/").to_owned(),
         })
+    }
+
+    /// The emulator that it is in.
+    pub(super) fn emulator(&self) -> Kind {
+        self.emulator
     }
 
     /// The values of an environment's variables that only the account knows.

@@ -8,9 +8,13 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::program::Terraform;
+use crate::emulator::Kind;
 
-/// The environments, the biggest one first: they are looked at two at a time.
+/// The environments, the biggest one first.
 pub const ENVIRONMENTS: [&str; 3] = ["prod", "dev", "staging"];
+
+/// Where values for emulators are, from the root of the repository.
+pub(crate) const EMULATED: &str = "terraform/emulated";
 
 /// The state stands beside the copy, and not in the account's bucket.
 const BACKEND: &str = "terraform {\n  backend \"local\" {}\n}\n";
@@ -38,6 +42,7 @@ pub(crate) struct Environment<'a> {
     folder: PathBuf,
     /// Where values for emulators are.
     emulated: PathBuf,
+    emulator: Kind,
     name: String,
 }
 
@@ -70,20 +75,21 @@ impl<'a> Environment<'a> {
         Ok(Self {
             terraform,
             folder,
-            emulated: from.join("emulated"),
+            emulated: root.join(EMULATED),
+            emulator: account.emulator(),
             name: name.to_owned(),
         })
     }
 
     /// Plans it and gives the plan as Terraform tells it in JSON. The plan itself is kept for [`Self::apply`].
     pub(crate) fn plan(&self, extent: Extent) -> Result<Value> {
-        let mut files = vec![self.emulated.join(format!("{}.account.tfvars", self.name))];
-        files.retain(|file| file.exists());
-        if extent == Extent::Emulated {
-            files.push(self.emulated.join(format!("{}.tfvars", self.name)));
-        }
-        self.terraform.plan_to_file(&self.folder, &files)?;
+        self.terraform.plan_to_file(&self.folder, &self.values(extent))?;
         self.terraform.planned(&self.folder)
+    }
+
+    /// Makes it, from nothing or as it is, without a plan that anybody reads.
+    pub(crate) fn make(&self, extent: Extent) -> Result<()> {
+        self.terraform.plan_and_apply(&self.folder, &self.values(extent))
     }
 
     /// Does what was planned last.
@@ -93,17 +99,29 @@ impl<'a> Environment<'a> {
 
     /// Deletes everything that is in the state. What it is worth is not looked at again first.
     pub(crate) fn destroy(&self) -> Result<()> {
-        let mut files = vec![
-            self.emulated.join(format!("{}.account.tfvars", self.name)),
-            self.emulated.join(format!("{}.tfvars", self.name)),
-        ];
+        self.terraform
+            .destroy(&self.folder, &self.values(Extent::Emulated))
+    }
+
+    /// The files with values that are not the environment's own.
+    fn values(&self, extent: Extent) -> Vec<PathBuf> {
+        let mut files = vec![self.emulated.join(format!("{}.account.tfvars", self.name))];
+        if extent == Extent::Emulated {
+            let emulator = self.emulator.as_str();
+            files.push(self.emulated.join(emulator).join(format!("{}.tfvars", self.name)));
+        }
         files.retain(|file| file.exists());
-        self.terraform.destroy(&self.folder, &files)
+        files
     }
 
     /// What the state has in it, as Terraform tells it in JSON.
     pub(crate) fn state(&self) -> Result<Value> {
         self.terraform.state(&self.folder)
+    }
+
+    /// The addresses of what the state has in it.
+    pub(crate) fn addresses(&self) -> Result<Vec<String>> {
+        self.terraform.addresses(&self.folder)
     }
 }
 

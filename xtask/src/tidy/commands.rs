@@ -1,4 +1,4 @@
-//! Commands and scripts that documents tell people to type exist.
+//! Commands, scripts and outputs of Terraform that documents tell people to type exist.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,6 +13,8 @@ const PROGRAMS: [(&str, &str); 3] = [
 ];
 /// The folder of scripts that are run by hand.
 const SCRIPTS: &str = "drills/";
+/// The folders in which people ask Terraform for outputs.
+const ROOTS: [&str; 2] = ["terraform/bootstrap", "terraform/environments"];
 
 /// Finds subcommands and scripts in the code of Markdown files that there are none of.
 pub fn check(files: &Files) -> Vec<String> {
@@ -23,9 +25,15 @@ pub fn check(files: &Files) -> Vec<String> {
             Some((*program, subcommands(text)))
         })
         .collect();
+    let outputs = outputs(files);
     let mut complaints = Vec::new();
     for (path, text) in files.with_extension("md") {
         for code in code(text) {
+            let unknown = outputs_asked_for(code).filter(|name| !outputs.contains(name));
+            complaints.extend(
+                unknown
+                    .map(|name| format!("{} names the output {name}, which does not exist", path.display())),
+            );
             for (program, known) in &programs {
                 let unknown = words_after(code, program).filter(|word| !known.contains(*word));
                 complaints.extend(
@@ -98,6 +106,30 @@ fn words_after<'a>(code: &'a str, program: &str) -> impl Iterator<Item = &'a str
     })
 }
 
+/// What roots tell; what a module tells is a part of that.
+fn outputs(files: &Files) -> BTreeSet<&str> {
+    let in_roots = files
+        .with_extension("tf")
+        .filter(|(path, _)| ROOTS.iter().any(|root| path.starts_with(root)));
+    in_roots
+        .flat_map(|(_, text)| text.lines())
+        .filter_map(|line| line.strip_prefix("output \"")?.split('"').next())
+        .collect()
+}
+
+/// The outputs that a line asks Terraform for by name.
+fn outputs_asked_for(code: &str) -> impl Iterator<Item = &str> {
+    let asks = [" output -json ", " output -raw "];
+    asks.into_iter().flat_map(move |ask| {
+        code.match_indices(ask).filter_map(move |(at, _)| {
+            let name = code[at + ask.len()..]
+                .split(|c: char| !(c.is_ascii_lowercase() || c == '_'))
+                .next()?;
+            (code[..at].contains("terraform") && !name.is_empty()).then_some(name)
+        })
+    })
+}
+
 fn scripts(code: &str) -> impl Iterator<Item = String> {
     code.match_indices(SCRIPTS).filter_map(|(at, _)| {
         let rest = &code[at..];
@@ -118,6 +150,14 @@ mod tests {
             ("xtask/src/main.rs", XTASK),
             ("crates/cli/src/args.rs", "enum Command {\n    Dev(DevArgs),\n}\n"),
             ("drills/kill-task.sh", ""),
+            (
+                "terraform/environments/dev/outputs.tf",
+                "output \"platform\" {\n}\n",
+            ),
+            (
+                "terraform/modules/platform/outputs.tf",
+                "output \"deploy\" {\n}\n",
+            ),
             ("docs/a.md", markdown),
         ]))
     }
@@ -125,20 +165,22 @@ mod tests {
     #[test]
     fn what_exists_and_what_is_no_command_is_fine() {
         let text = "Run `cargo xtask docs-page`, cargo xtask nothing, `cargo tandem dev`, `the tandem team`.\n\
-                    ```sh\ncargo xtask test --all # cargo xtask none\nx=$(tandem dev)\ndrills/kill-task.sh --run\n```\n";
+                    ```sh\ncargo xtask test --all # cargo xtask none\nx=$(tandem dev)\ndrills/kill-task.sh --run\n\
+                    terraform -chdir=x output -json platform | jq .deploy\nsay output -json it\n```\n";
         assert_eq!(complaints(text), [""; 0]);
     }
 
     #[test]
     fn what_does_not_exist_is_named() {
         let missing = |what: &str| format!("docs/a.md names {what}, which does not exist");
-        let text = "`cargo xtask else`\n```sh\ntandem fly\nsh drills/gone.sh\n```\n";
+        let text = "`cargo xtask else`\n```sh\ntandem fly\nsh drills/gone.sh\nx=$(terraform output -json deploy)\n```\n";
         assert_eq!(
             complaints(text),
             [
                 missing("cargo xtask else"),
                 missing("tandem fly"),
-                missing("drills/gone.sh")
+                missing("drills/gone.sh"),
+                missing("the output deploy")
             ]
         );
     }

@@ -9,12 +9,13 @@ use crate::metadata::elements;
 /// Each crate and those it may depend on. Arrows point down only, and siblings of a layer do not see each
 /// other.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("aws-errors", &[]),
     ("domain", &[]),
     ("failpoint", &[]),
     ("store", &["domain", "failpoint"]),
-    ("queue", &["domain"]),
+    ("queue", &["aws-errors", "domain"]),
     ("client", &["domain"]),
-    ("runtime", &["domain"]),
+    ("runtime", &["aws-errors", "domain"]),
     ("local-postgres", &[]),
     // Judges the product from outside, so it knows nothing of it.
     ("history", &[]),
@@ -34,7 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "worker",
         ],
     ),
-    ("deploy", &["client", "runtime"]),
+    ("deploy", &["aws-errors", "client", "runtime"]),
     // No part of the product: it shows the product's parsers what strangers may send.
     ("fuzz", &["api", "client", "domain", "runtime", "worker"]),
     ("xtask", &["domain", "local-postgres"]),
@@ -53,6 +54,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sqlx", &["queue", "store"]),
     ("axum", &["api"]),
     ("aws-sdk", &["deploy", "queue", "runtime"]),
+    ("aws-smithy", &["aws-errors"]),
     ("opentelemetry", &["runtime"]),
     ("opentelemetry_sdk", &["runtime"]),
 ];

@@ -1,8 +1,8 @@
 //! Alarms and dashboards look at metrics that the services have.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::files::Files;
 use crate::metadata::elements;
@@ -11,6 +11,8 @@ use crate::metadata::elements;
 const PUBLISHED: &str = "terraform/modules/observability/metrics.json";
 /// The only list of metrics.
 pub(super) const DEFINED: &str = "crates/runtime/src/metric.rs";
+/// Who publishes.
+const SERVICES: [&str; 2] = ["api", "worker"];
 const KINDS: &[&str] = &["Counter", "Gauge", "Histogram"];
 
 /// One entry of the list in the code, such as `Counter CLAIMS = "tandem_claims_total" [answer] Count,`.
@@ -37,7 +39,8 @@ pub(super) fn defined(files: &Files) -> Vec<Metric<'_>> {
         .collect()
 }
 
-/// Finds metrics that should be published and that the service does not have, or not with these labels.
+/// Finds metrics that should be published and that the service does not have, or not with these labels; and those that
+/// another service has as well and does not publish.
 pub fn check(files: &Files) -> Vec<String> {
     let published = files.iter().find(|(path, _)| *path == Path::new(PUBLISHED));
     let Ok(published) = serde_json::from_str::<Value>(published.map_or("", |(_, text)| text)) else {
@@ -47,11 +50,26 @@ pub fn check(files: &Files) -> Vec<String> {
         return vec![format!("{PUBLISHED} lists no metrics")];
     };
     let defined = defined(files);
-    entries
-        .iter()
-        .filter_map(|(key, entry)| {
-            let problem = problem(entry, &defined, files)?;
-            Some(format!("{PUBLISHED}: {key}: {problem}"))
+    let wrong = entries.iter().filter_map(|(key, entry)| {
+        let problem = problem(entry, &defined, files)?;
+        Some(format!("{PUBLISHED}: {key}: {problem}"))
+    });
+    wrong.chain(half_published(entries, &defined, files)).collect()
+}
+
+/// What one service publishes and another counts as well: whoever looks at the sum sees a part of it.
+fn half_published(entries: &Map<String, Value>, defined: &[Metric<'_>], files: &Files) -> Vec<String> {
+    let publishes = |name: &str, service: &str| {
+        let mut of_name = entries.values().filter(|entry| entry["name"] == name);
+        of_name.any(|entry| service.is_empty() || entry["service"] == service)
+    };
+    let published = defined.iter().filter(|metric| publishes(metric.name, ""));
+    let by_service = published.flat_map(|metric| SERVICES.map(|service| (metric, service)));
+    by_service
+        .filter(|(metric, service)| is_used(metric, service, files) && !publishes(metric.name, service))
+        .map(|(metric, service)| {
+            let name = metric.name;
+            format!("{PUBLISHED}: {service} counts {name}, and is not in the list with it")
         })
         .collect()
 }
@@ -66,11 +84,20 @@ fn problem(entry: &Value, defined: &[Metric<'_>], files: &Files) -> Option<Strin
     if let Some(label) = labels.find(|label| !metric.labels.iter().any(|it| *label == it)) {
         return Some(format!("{name} has no label {label}"));
     }
-    let source = Path::new("crates").join(service).join("src");
-    let is_used = files
+    let source = source_of(service);
+    (!is_used(metric, service, files)).then(|| format!("{} does not use {name}", source.display()))
+}
+
+fn source_of(service: &str) -> PathBuf {
+    Path::new("crates").join(service).join("src")
+}
+
+/// Whether a service counts by this metric.
+fn is_used(metric: &Metric<'_>, service: &str, files: &Files) -> bool {
+    let source = source_of(service);
+    files
         .with_extension("rs")
-        .any(|(path, text)| path.starts_with(&source) && uses(text, metric.constant));
-    (!is_used).then(|| format!("{} does not use {name}", source.display()))
+        .any(|(path, text)| path.starts_with(&source) && uses(text, metric.constant))
 }
 
 fn definition(line: &str) -> Option<Metric<'_>> {
@@ -153,14 +180,43 @@ mod tests {
                 r#"{"name": "tandem_claims", "service": "api", "sets": [[""]]}"#,
                 "tandem_claims has no label \"\"",
             ),
-            (
-                r#"{"name": "tandem_claims_total", "service": "api", "sets": [[]]}"#,
-                "crates/api/src does not use tandem_claims_total",
-            ),
         ] {
             let complaint = format!("terraform/modules/observability/metrics.json: claims: {problem}");
             assert_eq!(complaints(entry), [complaint]);
         }
+    }
+
+    #[test]
+    fn what_another_service_counts_is_found() {
+        let entry = r#"{"name": "tandem_claims_total", "service": "api", "sets": [[]]}"#;
+        let complaint = |problem: &str| format!("terraform/modules/observability/metrics.json: {problem}");
+        let expected = [
+            complaint("claims: crates/api/src does not use tandem_claims_total"),
+            complaint("worker counts tandem_claims_total, and is not in the list with it"),
+        ];
+        assert_eq!(complaints(entry), expected);
+    }
+
+    #[test]
+    fn what_two_services_count_both_publish() {
+        let found = |services: &[&str]| {
+            let entry = |service: &&str| {
+                format!(r#""{service}": {{"name": "tandem_claims", "service": "{service}", "sets": [[]]}}"#)
+            };
+            let entries: Vec<String> = services.iter().map(entry).collect();
+            let list = format!(r#"{{"metrics": {{{}}}}}"#, entries.join(", "));
+            let count = "metric::CLAIMS_NOW.with([]).set(1.0);";
+            check(&Files::from([
+                (PUBLISHED, &*list),
+                (DEFINED, LIST),
+                ("crates/api/src/routes.rs", count),
+                ("crates/worker/src/step.rs", count),
+            ]))
+        };
+        let complaint = "terraform/modules/observability/metrics.json: worker counts tandem_claims, and is not in the list \
+                         with it";
+        assert_eq!(found(&["api"]), [complaint]);
+        assert_eq!(found(&["api", "worker"]), [""; 0]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::files::Files;
 use super::metrics::{DEFINED, Metric, defined};
+use crate::metadata::elements;
 
 const FOLDER: &str = "grafana";
 /// What a histogram is asked for by, after its name.
@@ -26,7 +27,12 @@ pub fn check(files: &Files) -> Vec<String> {
     let mut complaints = Vec::new();
     for (path, text) in files.iter().filter(|(path, _)| path.starts_with(FOLDER)) {
         let queries = match path.extension().and_then(|it| it.to_str()) {
-            Some("json") => of_dashboard(text),
+            Some("json") => {
+                let (queries, variables) = of_dashboard(text);
+                let unknown = queries.iter().flat_map(|query| unset(query, &variables));
+                complaints.extend(unknown.map(|problem| format!("{}: {problem}", path.display())));
+                queries
+            }
             Some("yaml") => {
                 complaints.extend(without_runbook(path, text, files));
                 of_rules(text)
@@ -42,11 +48,28 @@ pub fn check(files: &Files) -> Vec<String> {
     complaints
 }
 
-fn of_dashboard(text: &str) -> Vec<Query> {
+/// What a dashboard asks, and the names of its variables.
+fn of_dashboard(text: &str) -> (Vec<Query>, Vec<String>) {
     let dashboard = serde_json::from_str(text).unwrap_or(Value::Null);
     let mut queries = Vec::new();
     collect(&dashboard, &mut queries);
-    queries
+    let variables = elements(&dashboard["templating"]["list"]);
+    let names = variables.iter().filter_map(|it| it["name"].as_str());
+    (queries, names.map(str::to_owned).collect())
+}
+
+/// What stands for a value in a question, as `$name`, and is neither a variable of the dashboard nor one of Grafana's own,
+/// which begin with two underscores.
+fn unset(query: &Query, variables: &[String]) -> Vec<String> {
+    let is_name = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    let named = query.expression.split('$').skip(1).map(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        &rest[..rest.find(|c| !is_name(c)).unwrap_or(rest.len())]
+    });
+    named
+        .filter(|name| !name.starts_with("__") && !variables.iter().any(|it| it == name))
+        .map(|name| format!("the dashboard has no variable {name:?}"))
+        .collect()
 }
 
 fn collect(value: &Value, queries: &mut Vec<Query>) {
@@ -257,6 +280,30 @@ mod tests {
             assert_eq!(
                 dashboard(expression, legend),
                 [format!("grafana/tandem.json: {problem}")]
+            );
+        }
+    }
+
+    #[test]
+    fn a_variable_must_be_there() {
+        let complaints = |expression: &str| {
+            let dashboard = serde_json::json!({
+                "templating": { "list": [{ "name": "month_usd" }] },
+                "panels": [{ "targets": [{ "expr": expression }] }],
+            });
+            check(&Files::from([
+                ("grafana/tandem.json", &*dashboard.to_string()),
+                (DEFINED, LIST),
+            ]))
+        };
+        assert_eq!(
+            complaints("$month_usd * $__range_s / rate(tandem_claims_total[$__range]) + ${month_usd}"),
+            [""; 0]
+        );
+        for expression in ["tandem_waits_count * $month", "tandem_waits_count * ${month}"] {
+            assert_eq!(
+                complaints(expression),
+                ["grafana/tandem.json: the dashboard has no variable \"month\""]
             );
         }
     }

@@ -10,8 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
 
+use crate::emulator::{Emulator, Kind};
 use crate::interrupt::Interrupts;
-use crate::ministack::Ministack;
 use crate::python;
 use crate::terraform::provider;
 
@@ -22,7 +22,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The server, which ends when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Account {
-    _server: Ministack,
+    _server: Emulator,
     /// What steps find in place of a role's credentials and of the variables on GitHub.
     pub(super) variables: BTreeMap<String, String>,
 }
@@ -30,12 +30,14 @@ pub(super) struct Account {
 impl Account {
     /// Starts it, with an empty bucket.
     pub(super) fn start(root: &Path, interrupts: &Interrupts, folder: &Path) -> Result<Self> {
-        let server = Ministack::start(root, &python::ensure_venv(root, interrupts)?)?;
+        let server =
+            Emulator::start_for_terraform(Kind::Ministack, root, &python::ensure_venv(root, interrupts)?)?;
         let endpoint = server.endpoint();
         create_bucket(&endpoint)?;
         let mut variables = BTreeMap::from([
             ("AWS_ACCESS_KEY_ID".to_owned(), "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY".to_owned(), "test".to_owned()),
+            ("AWS_REGION".to_owned(), REGION.to_owned()),
             ("TANDEM_BACKEND".to_owned(), backend(&endpoint)),
             ("TANDEM_TFVARS".to_owned(), known_by_the_account(&endpoint)),
         ]);

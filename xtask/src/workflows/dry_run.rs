@@ -1,6 +1,7 @@
 //! Runs what the steps run, in a clone with everything that is not committed yet, so that nothing of this machine's checkout
 //! plays a part. In place of GitHub stand a file for `GITHUB_OUTPUT` and the variables that the list of commands gives; in
-//! place of AWS stands a server that speaks its protocols.
+//! place of AWS stand two servers that speak its protocols: an emulator for what Terraform makes, and for what is deployed the
+//! one that the tests of `tandem-deploy` have, with an api and a worker.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use local_postgres::LocalPostgres;
 
 use crate::counts::Counts;
 use crate::git;
@@ -17,23 +19,34 @@ use crate::tidy::files::listed_by_git;
 
 use super::account::Account;
 use super::commands::{Commands, Trial};
+use super::environment::Environment;
 
 /// Where the clone lies.
 const FOLDER: &str = ".testenv/workflows";
 const CLONE: &str = "clone";
 
+/// Where they are tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) root: &'a Path,
+    pub(super) interrupts: &'a Interrupts,
+    /// What the api and the worker of the environment have their database on.
+    pub(super) postgres: &'a LocalPostgres,
+}
+
 /// Runs them one after the other, each a test, and tells how long each took.
-pub(super) fn run(
-    root: &Path,
-    interrupts: &Interrupts,
-    commands: &Commands,
-    counts: &mut Counts,
-) -> Result<()> {
+pub(super) fn run(place: &Place<'_>, commands: &Commands, counts: &mut Counts) -> Result<()> {
+    let Place {
+        root,
+        interrupts,
+        postgres,
+    } = *place;
     let _alone = alone(&root.join(FOLDER))?;
     let clone = clone(root)?;
     let output = clone.with_file_name("output");
     fs::write(&output, "").with_context(|| format!("could not write {}", output.display()))?;
     let account = Account::start(root, interrupts, clone.parent().unwrap_or(root))?;
+    let environment = Environment::start(root, interrupts, postgres)?;
     let mut elsewhere = 0;
     for entry in &commands.0 {
         let Trial::Here { command, variables } = &entry.trial else {
@@ -46,6 +59,7 @@ pub(super) fn run(
         bash.current_dir(&clone)
             .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", command])
             .envs(&account.variables)
+            .envs(&environment.variables)
             .envs(variables)
             .env("GITHUB_OUTPUT", &output)
             // Not ours, whose programs would then be the clone's.
@@ -60,7 +74,9 @@ pub(super) fn run(
         if !status.success() {
             said.iter().for_each(|line| println!("  {line}"));
         }
-        counts.add(&format!("workflows step {command}"), status.success());
+        // Not every command that fails says something.
+        let why = (!status.success()).then(|| said.pop().unwrap_or_else(|| status.to_string()));
+        counts.add_look(&format!("workflows step {command}"), why.as_slice());
     }
     println!("workflows: {elsewhere} commands are tried elsewhere, see .github/commands.json");
     let facts =
@@ -68,7 +84,7 @@ pub(super) fn run(
     let is_told = |name: &str| facts.lines().any(|line| line.starts_with(&format!("{name}=")));
     counts.add(
         "workflows outputs",
-        ["version", "tree", "tags"].into_iter().all(is_told),
+        ["version", "tree", "tags", "plan"].into_iter().all(is_told),
     );
     Ok(())
 }

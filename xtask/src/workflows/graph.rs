@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::document::{Workflow, needs};
 
 /// What has to have passed before a job that pushes or deploys: workflow, job, its gates.
-const GATES: [(&str, &str, &[&str]); 6] = [
+const GATES: [(&str, &str, &[&str]); 7] = [
     ("ci.yml", "publish", &["version", "checks", "images"]),
     ("ci.yml", "dev", &["version", "checks", "images", "publish"]),
     ("release-candidate.yml", "publish", &["facts", "images"]),
@@ -15,7 +15,12 @@ const GATES: [(&str, &str, &[&str]); 6] = [
     (
         "release-candidate.yml",
         "passed",
-        &["checks", "images", "publish", "staging"],
+        &["checks", "images", "publish", "provenance", "staging"],
+    ),
+    (
+        "release-candidate.yml",
+        "tree",
+        &["publish", "provenance", "staging", "passed"],
     ),
     ("promote.yml", "production", &["find"]),
 ];
@@ -105,34 +110,45 @@ fn conclusion(workflow: &Workflow) -> Option<String> {
         .then(|| format!("{name}: {stem} is skipped when another job fails, which counts as success"))
 }
 
-/// The branches' rules ask for the conclusion of ci by the name that it has.
+/// The branches' rules ask for the conclusion of ci by the name that it has. To `develop` nothing is merged that was tried with
+/// an older `develop`. `main` can't ask for that: its merges are commits that `develop` never has, so after the first one
+/// `develop` would be out of date for ever. What `main` asks for in its place is the tree that staging has tested.
 fn required(workflows: &[Workflow], rulesets: &[Value]) -> Vec<String> {
     let ci = workflows.iter().find(|it| it.name() == "ci.yml");
     let name = ci
         .and_then(|it| it.document["jobs"]["ci"]["name"].as_str())
         .unwrap_or("CI");
-    let asks = |ruleset: &Value| {
-        let rules = ruleset["rules"].as_array().map_or(&[][..], Vec::as_slice);
-        rules.iter().any(|rule| {
-            let checks = &rule["parameters"]["required_status_checks"];
-            rule["type"] == "required_status_checks"
-                && checks
-                    .as_array()
-                    .is_some_and(|it| it.iter().any(|check| check["context"] == name))
-        })
-    };
-    let branches = ["refs/heads/develop", "refs/heads/main"]
-        .into_iter()
-        .filter(|branch| {
-            let of_branch = |it: &&Value| {
-                let included = it["conditions"]["ref_name"]["include"].as_array();
-                included.is_some_and(|refs| refs.iter().any(|it| it == branch))
-            };
-            !rulesets.iter().filter(of_branch).any(asks)
+    let mut complaints = Vec::new();
+    for (branch, must_be_newest) in [("refs/heads/develop", true), ("refs/heads/main", false)] {
+        let of_branch = rulesets.iter().filter(|it| {
+            let included = it["conditions"]["ref_name"]["include"].as_array();
+            included.is_some_and(|refs| refs.iter().any(|it| it == branch))
         });
-    branches
-        .map(|branch| format!(".github/rulesets: nothing asks for the check {name:?} on {branch}"))
-        .collect()
+        let asking: Vec<&Value> = of_branch
+            .filter_map(|ruleset| ruleset["rules"].as_array())
+            .flatten()
+            .filter(|rule| rule["type"] == "required_status_checks")
+            .map(|rule| &rule["parameters"])
+            .filter(|it| {
+                let checks = it["required_status_checks"].as_array();
+                checks.is_some_and(|it| it.iter().any(|check| check["context"] == name))
+            })
+            .collect();
+        if asking.is_empty() {
+            complaints.push(format!(
+                ".github/rulesets: nothing asks for the check {name:?} on {branch}"
+            ));
+        }
+        if asking
+            .iter()
+            .any(|it| it["strict_required_status_checks_policy"] != must_be_newest)
+        {
+            complaints.push(format!(
+                ".github/rulesets: strict_required_status_checks_policy must be {must_be_newest} on {branch}"
+            ));
+        }
+    }
+    complaints
 }
 
 #[cfg(test)]
@@ -207,24 +223,33 @@ mod tests {
     #[test]
     fn branches_ask_for_the_conclusion() {
         let ci = workflow("ci.yml", "  ci: {name: CI}\n");
-        let ruleset = |branch: &str, context: &str| {
+        let ruleset = |branch: &str, context: &str, is_strict: bool| {
             json!({
                 "conditions": {"ref_name": {"include": [branch]}},
-                "rules": [{"type": "required_status_checks", "parameters": {"required_status_checks": [{"context": context}]}}],
+                "rules": [{"type": "required_status_checks", "parameters": {
+                    "strict_required_status_checks_policy": is_strict,
+                    "required_status_checks": [{"context": context}],
+                }}],
             })
         };
-        let both = [
-            ruleset("refs/heads/develop", "CI"),
-            ruleset("refs/heads/main", "CI"),
-        ];
-        assert!(required(std::slice::from_ref(&ci), &both).is_empty());
-        let wrong = [
-            ruleset("refs/heads/develop", "CI"),
-            ruleset("refs/heads/main", "Ci"),
-        ];
+        let found = |develop: (&str, bool), main: (&str, bool)| {
+            let rulesets = [
+                ruleset("refs/heads/develop", develop.0, develop.1),
+                ruleset("refs/heads/main", main.0, main.1),
+            ];
+            required(std::slice::from_ref(&ci), &rulesets)
+        };
+        assert!(found(("CI", true), ("CI", false)).is_empty());
         assert_eq!(
-            required(&[ci], &wrong),
+            found(("CI", true), ("Ci", false)),
             [".github/rulesets: nothing asks for the check \"CI\" on refs/heads/main"]
+        );
+        assert_eq!(
+            found(("CI", false), ("CI", true)),
+            [
+                ".github/rulesets: strict_required_status_checks_policy must be true on refs/heads/develop",
+                ".github/rulesets: strict_required_status_checks_policy must be false on refs/heads/main",
+            ]
         );
     }
 }

@@ -72,11 +72,19 @@ impl std::fmt::Display for Taking {
     }
 }
 
-/// What starts a workflow, but calls by others, with its options.
+/// What starts a workflow, but calls by others, with its options. People who start it choose a branch, and where pushes start
+/// it as well, no role is meant to trust another than theirs.
 fn triggers(workflow: &Workflow) -> Vec<(&str, &Value)> {
     let on = &workflow.document["on"];
-    let all = workflow.triggers().into_iter();
-    all.filter(|trigger| *trigger != "workflow_call")
+    let all = workflow.triggers();
+    let is_pushed = all.contains(&"push");
+    let counts = |trigger: &&str| match *trigger {
+        "workflow_call" => false,
+        "workflow_dispatch" => !is_pushed,
+        _ => true,
+    };
+    all.into_iter()
+        .filter(counts)
         .map(|trigger| (trigger, &on[trigger]))
         .collect()
 }
@@ -241,6 +249,11 @@ jobs:
             found(CALLER, &json!([deploy("refs/heads/main")])),
             Vec::<String>::new()
         );
+        let by_hand = CALLER.replace("[main] }", "[main] }\n  workflow_dispatch:");
+        assert_eq!(
+            found(&by_hand, &json!([deploy("refs/heads/main")])),
+            Vec::<String>::new()
+        );
         let elsewhere = found(
             &CALLER.replace("main", "develop"),
             &json!([deploy("refs/heads/main")]),
@@ -271,6 +284,36 @@ jobs:
             "role": "tandem-prod-github-deploy", "workflow": null, "ref": null, "environment": "production", "pull_requests": true,
         });
         assert_eq!(found(&caller, &json!([role])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn whoever_follows_the_guide_has_the_roles_of_pull_requests() {
+        let root = crate::root();
+        let roles: Vec<Taking> =
+            serde_json::from_str(&std::fs::read_to_string(root.join(FILE)).unwrap()).unwrap();
+        for guide in ["docs/deployment.md", "terraform/bootstrap/README.md"] {
+            let text = std::fs::read_to_string(root.join(guide)).unwrap();
+            for role in roles.iter().filter(|it| it.pull_requests) {
+                let (environment, kind) = role
+                    .role
+                    .strip_prefix("tandem-")
+                    .and_then(|it| it.split_once("-github-"))
+                    .unwrap();
+                let wanted = if kind == "plan" {
+                    "plan_on_pull_requests = true"
+                } else {
+                    "unreviewed = true"
+                };
+                let is_made = |line: &str| {
+                    let mut words = line.split_whitespace();
+                    words.next() == Some(environment)
+                        && words.next() == Some("=")
+                        && line.contains("github_environment")
+                        && line.contains(wanted)
+                };
+                assert!(text.lines().any(is_made), "{guide}: {environment}: {wanted}");
+            }
+        }
     }
 
     #[test]

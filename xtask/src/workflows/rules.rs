@@ -1,4 +1,4 @@
-//! What every workflow has: an end, a turn, names, and the compiler that everybody uses.
+//! What every workflow has: an end, a turn, names, roles that last as long as their work, and the compiler that everybody uses.
 
 use anyhow::{Context, Result};
 
@@ -13,7 +13,8 @@ pub(super) fn toolchain(manifest: &str) -> Result<String> {
     Ok(format!("{}.0", version.trim_end_matches('"')))
 }
 
-/// Finds workflows and jobs that can run forever, at the same time as another, without a name, or by another compiler.
+/// Finds workflows and jobs that can run forever, at the same time as another, without a name, longer than their role lasts, or
+/// by another compiler.
 pub(super) fn check(workflows: &[Workflow], toolchain: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     for workflow in workflows {
@@ -37,6 +38,13 @@ pub(super) fn check(workflows: &[Workflow], toolchain: &str) -> Vec<String> {
             let action = step.uses().unwrap_or_default();
             if action.starts_with("actions/checkout@") && step.value["with"]["persist-credentials"] != false {
                 complaints.push(format!("{place} leaves its token in the checkout"));
+            }
+            let with = &step.value["with"];
+            let role = with["role-to-assume"].as_str().unwrap_or_default();
+            if role.ends_with("-github-deploy") && with["role-duration-seconds"].is_null() {
+                complaints.push(format!(
+                    "{place} has its role for an hour, which a release may outlive"
+                ));
             }
             let run = step.run().unwrap_or_default();
             if run.contains("rustup ") && !run.contains(&format!(" {toolchain} ")) {
@@ -68,6 +76,7 @@ jobs:
       - { name: Check out, uses: actions/checkout@0, with: { persist-credentials: false } }
       - { name: Install, run: rustup toolchain install 1.95.0 --profile minimal }
       - { name: Test, run: cargo test }
+      - { name: Become, uses: a@0, with: { role-to-assume: 'x:role/tandem-github-deploy', role-duration-seconds: 7200 } }
 ";
         let found = |text: &str| check(&[Workflow::parse("a.yml", text).unwrap()], "1.95.0");
         assert!(found(good).is_empty());
@@ -84,6 +93,11 @@ jobs:
                 ", with: { persist-credentials: false }",
                 "",
                 "a: step 1 leaves its token in the checkout",
+            ),
+            (
+                ", role-duration-seconds: 7200",
+                "",
+                "a: step 4 has its role for an hour, which a release may outlive",
             ),
             (
                 "install 1.95.0",

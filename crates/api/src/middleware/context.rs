@@ -11,6 +11,7 @@ use http::request::Parts;
 use runtime::trace::{Kind, TraceSpan};
 
 use super::observe::method_label;
+use super::waited::Waited;
 use crate::app::AppState;
 use crate::header::traceparent::Traceparent;
 
@@ -24,6 +25,8 @@ pub(crate) struct RequestContext {
     pub(crate) traceparent: Traceparent,
     /// The request's span; nothing while no traces are recorded.
     pub(crate) span: TraceSpan,
+    /// How long its client has had it wait.
+    pub(crate) waited: Waited,
 }
 
 impl RequestContext {
@@ -69,6 +72,7 @@ pub(crate) async fn name_request(
         request_id,
         traceparent,
         span,
+        waited: Waited::default(),
     });
     let mut response = next.run(request).await;
     response.headers_mut().insert(X_REQUEST_ID, told);

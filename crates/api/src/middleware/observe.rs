@@ -1,6 +1,6 @@
 //! One log line and one count per request.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
@@ -12,6 +12,7 @@ use tracing::field::{Empty, display};
 use tracing::{Instrument, Span};
 
 use super::RequestContext;
+use super::waited::Waited;
 use crate::problem::Cause;
 
 /// Opens the request's span, within which everything about it is logged, and tells how it ended.
@@ -37,6 +38,7 @@ pub(crate) async fn observe(
     let mut ending = Ending {
         span: span.clone(),
         trace: context.span,
+        waited: context.waited,
         started: Instant::now(),
         method,
         route,
@@ -59,6 +61,7 @@ pub(crate) fn record_tenant(tenant_id: domain::TenantId, context: &RequestContex
 struct Ending {
     span: Span,
     trace: TraceSpan,
+    waited: Waited,
     started: Instant,
     method: &'static str,
     route: String,
@@ -73,12 +76,14 @@ impl Ending {
         metric::HTTP_REQUESTS
             .with([route.clone().into(), method.into(), status_label(status)])
             .increment(1);
+        let operation = operation(method, &route);
         metric::HTTP_REQUEST_DURATION
-            .with([route.into(), method.into()])
-            .record(elapsed.as_secs_f64());
+            .with([route.into(), method.into(), operation.into()])
+            .record(elapsed.saturating_sub(self.waited.total()).as_secs_f64());
 
         let cause = response.extensions().get::<Cause>().map(|Cause(cause)| &**cause);
         let (status, duration_ms) = (status.as_u16(), self.duration_ms());
+        let waited_ms = self.waited_ms();
         self.trace.set("http.response.status_code", i64::from(status));
         if status >= 500 {
             self.trace.fail("server_error");
@@ -87,11 +92,18 @@ impl Ending {
         let _entered = self.span.enter();
         match status {
             // Somebody has to mend it.
-            500 => tracing::error!(status, duration_ms, error.chain = cause, "request failed"),
+            500 => tracing::error!(
+                status,
+                duration_ms,
+                waited_ms,
+                error.chain = cause,
+                "request failed"
+            ),
             // Clients try again; that it goes on is for an alarm to notice.
             501.. => tracing::warn!(
                 status,
                 duration_ms,
+                waited_ms,
                 error.chain = cause,
                 "request refused for now"
             ),
@@ -99,25 +111,51 @@ impl Ending {
             _ if ["/health", "/ready", "/metrics"].contains(&&*self.route) => {
                 tracing::debug!(status, duration_ms, "request answered")
             }
-            _ => tracing::info!(status, duration_ms, error.chain = cause, "request answered"),
+            _ => tracing::info!(
+                status,
+                duration_ms,
+                waited_ms,
+                error.chain = cause,
+                "request answered"
+            ),
         }
     }
 
     fn duration_ms(&self) -> f64 {
-        // Microseconds are fine enough.
-        (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e3
+        milliseconds(self.started.elapsed())
+    }
+
+    /// How much of it was the client's, where it asked to wait.
+    fn waited_ms(&self) -> Option<f64> {
+        let waited = self.waited.total();
+        (!waited.is_zero()).then(|| milliseconds(waited))
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
         if !self.answered {
-            let duration_ms = self.duration_ms();
+            let (duration_ms, waited_ms) = (self.duration_ms(), self.waited_ms());
             self.trace.fail("client_left");
             self.trace.end();
             self.span
-                .in_scope(|| tracing::info!(duration_ms, "the client left before the answer"));
+                .in_scope(|| tracing::info!(duration_ms, waited_ms, "the client left before the answer"));
         }
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    // Microseconds are fine enough.
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// What a request is about, for those who pay for each series: they promise something about submits, and nothing about
+/// what changes as many jobs as a client likes.
+fn operation(method: &str, route: &str) -> &'static str {
+    match (method, route) {
+        ("GET" | "HEAD" | "OPTIONS", _) => "read",
+        ("POST", "/api/jobs" | "/api/jobs/batch") => "submit",
+        _ => "change",
     }
 }
 
@@ -131,4 +169,25 @@ pub(super) fn method_label(method: &Method) -> &'static str {
 
 fn status_label(status: StatusCode) -> metric::SharedString {
     status.as_u16().to_string().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_makes_jobs_is_a_submit() {
+        for (method, route, expected) in [
+            ("POST", "/api/jobs", "submit"),
+            ("POST", "/api/jobs/batch", "submit"),
+            ("POST", "/api/jobs/bulk", "change"),
+            ("POST", "/api/jobs/{id}/cancel", "change"),
+            ("PUT", "/api/schedules/{name}", "change"),
+            ("POST", "unmatched", "change"),
+            ("GET", "/api/jobs", "read"),
+            ("HEAD", "/api/jobs/{id}", "read"),
+        ] {
+            assert_eq!(operation(method, route), expected, "{method} {route}");
+        }
+    }
 }

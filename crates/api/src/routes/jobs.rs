@@ -1,5 +1,7 @@
 //! Reading jobs.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +18,7 @@ use super::page::Page;
 use crate::app::AppState;
 use crate::auth::Reader;
 use crate::header::{etag, prefer};
+use crate::middleware::{RequestContext, Wait, Waited};
 use crate::openapi::{CommonProblems, JobProblems, ListProblems};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -139,9 +142,13 @@ pub(crate) async fn get_job(
     State(app): State<AppState>,
     Reader(caller): Reader,
     JobPath(id): JobPath,
-    headers: HeaderMap,
+    (context, headers): (RequestContext, HeaderMap),
 ) -> Result<Response, Problem> {
-    let (job, waited) = read(&app, caller.tenant_id, id, &headers).await?;
+    let asked = Asked {
+        wait: prefer::wait(&headers),
+        waited: &context.waited,
+    };
+    let (job, waited) = read(&app, caller.tenant_id, id, asked).await?;
     let in_full = caller.key.scopes.contains(Scope::JobsWrite);
     let etag = etag::of_job(&job, in_full);
     let unchanged = etag::matches(&headers, &etag);
@@ -162,18 +169,28 @@ pub(crate) async fn get_job(
     Ok((head.0, head.1, Json(body)).into_response())
 }
 
+/// Whether a client would rather wait, and how long it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) wait: Option<Duration>,
+    pub(super) waited: &'a Waited,
+}
+
 /// Reads the job, at its end if the client would rather wait and there is a place for it to; also tells which
 /// preference was followed.
 pub(super) async fn read(
     app: &AppState,
     tenant_id: TenantId,
     id: JobId,
-    headers: &HeaderMap,
+    Asked { wait, waited }: Asked<'_>,
 ) -> Result<(Job, Option<HeaderValue>), Problem> {
-    let wait = prefer::wait(headers);
     let mut watch = wait.and_then(|_| app.watch.watch(id));
     let deadline = Instant::now() + wait.unwrap_or_default();
+    let mut waiting: Option<Wait<'_>> = None;
     loop {
+        if let Some(waiting) = &mut waiting {
+            waiting.looks();
+        }
         // Even if the end was just announced: the truth is in the database.
         let job = app
             .store
@@ -187,6 +204,7 @@ pub(super) async fn read(
         if over {
             return Ok((job, wait.map(prefer::applied)));
         }
+        waiting.get_or_insert_with(|| waited.begin()).goes_on();
         tokio::select! {
             () = watching.ended() => {}
             () = sleep(app.limits.wait_sweep_interval) => {}

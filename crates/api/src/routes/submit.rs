@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::metric;
 use store::{Idempotency, Submission, Submitted, SubmittedJob};
 
-use super::jobs::{self, PREFERENCE_APPLIED};
+use super::jobs::{self, Asked, PREFERENCE_APPLIED};
 use super::made::{in_progress, key_reused, replayed};
 use crate::app::AppState;
 use crate::auth::Writer;
@@ -71,7 +71,11 @@ pub(crate) async fn submit_job(
     // Not what the client may wait for.
     span.end();
     let job = accepted.only()?;
-    let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, &headers).await;
+    let asked = Asked {
+        wait: prefer::wait(&headers),
+        waited: &context.waited,
+    };
+    let (ended, waited) = wait_for_end(&app, caller.tenant_id, job, asked).await;
     let waited = waited.map(|value| [(PREFERENCE_APPLIED, value)]);
     Ok(match ended {
         Some(ended) => (accepted.head(job), waited, Json(ended)).into_response(),
@@ -97,12 +101,12 @@ async fn wait_for_end(
     app: &AppState,
     tenant_id: TenantId,
     job: &SubmittedJob,
-    headers: &HeaderMap,
+    asked: Asked<'_>,
 ) -> (Option<JobBody>, Option<HeaderValue>) {
-    if prefer::wait(headers).is_none() {
+    if asked.wait.is_none() {
         return (None, None);
     }
-    match jobs::read(app, tenant_id, job.id, headers).await {
+    match jobs::read(app, tenant_id, job.id, asked).await {
         Ok((job, waited)) => (job.state.is_terminal().then(|| JobBody::in_full(job)), waited),
         Err(_unreadable) => (None, None),
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::header::traceparent::Traceparent;
+use crate::middleware::Waited;
 
 fn id() -> Uuid {
     Uuid::from_u128(1 << 63 | 7)
@@ -25,6 +26,7 @@ fn check(body: &Value) -> Result<NewJob, String> {
         request_id: RequestId::from(id()),
         traceparent: Traceparent::of(&HeaderMap::new(), id),
         span: runtime::trace::TraceSpan::default(),
+        waited: Waited::default(),
     };
     let lanes = [QueueName::default_lane(), "slow".parse().unwrap()];
     let kinds = KindBook::default();

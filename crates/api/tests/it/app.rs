@@ -59,7 +59,7 @@ impl TestApp {
         (Self::of(db, parts(store), Router::new()), proxy)
     }
 
-    fn of(db: TestDb, parts: Parts, routes: Router) -> Self {
+    pub(crate) fn of(db: TestDb, parts: Parts, routes: Router) -> Self {
         let (store, shutdown, hasher) = (parts.store.clone(), parts.shutdown.clone(), parts.hasher.clone());
         Self {
             limits: parts.config.limits,
@@ -182,6 +182,16 @@ impl TestApp {
         Blocker(connection)
     }
 
+    /// Lets nobody read the kinds until it is released.
+    pub(crate) async fn block_kinds(&self) -> Blocker {
+        let mut connection = self.db.superuser().await;
+        connection
+            .execute("begin; lock table kind in access exclusive mode")
+            .await
+            .unwrap();
+        Blocker(connection)
+    }
+
     /// Holds an idempotency key, as a first request does that has not ended.
     pub(crate) async fn hold_key(&self, tenant: TenantId, key: &str) -> Blocker {
         let mut connection = self.db.superuser().await;
@@ -199,17 +209,14 @@ impl TestApp {
     /// Waits until so many transactions wait for the blocker.
     pub(crate) async fn submits_are_blocked(&self, transactions: i64) {
         let mut superuser = self.db.superuser().await;
-        let mut waiting = async || {
-            // Other tests have databases of their own on the same server.
-            let waiting = sqlx::query_scalar::<_, i64>(
-                "select count(*) from pg_locks l join pg_database d on d.oid = l.database
-                 where not l.granted and d.datname = current_database()",
-            );
-            waiting.fetch_one(&mut superuser).await.unwrap()
-        };
-        while waiting().await < transactions {
+        while waits_for_locks(&mut superuser).await < transactions {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// How many transactions wait for somebody else's.
+    pub(crate) async fn waits_for_locks(&self) -> i64 {
+        waits_for_locks(&mut self.db.superuser().await).await
     }
 
     /// The connections that listen for ended jobs.
@@ -292,6 +299,13 @@ pub(crate) fn parts(store: Store) -> Parts {
         shutdown,
         config,
     }
+}
+
+async fn waits_for_locks(superuser: &mut PgConnection) -> i64 {
+    // Other tests have databases of their own on the same server.
+    let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
+         where not l.granted and d.datname = current_database()";
+    sqlx::query_scalar(waiting).fetch_one(superuser).await.unwrap()
 }
 
 /// A store that does not wait long for its database.

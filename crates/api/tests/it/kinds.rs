@@ -71,6 +71,25 @@ async fn kinds_are_listed_with_their_schemas() {
 }
 
 #[tokio::test]
+async fn kinds_that_can_not_be_read_at_the_moment_hold_up_no_submit() {
+    let app = TestApp::new().await;
+    let (user, worker) = (app.user().await, app.worker().await);
+    declare(&user, &worker, &[kind("mail", Some(mail()), &[])]).await;
+    let blocker = app.block_kinds().await;
+    let right = json!({ "kind": "mail", "payload": { "to": ["me"] } });
+    let wrong = json!({ "kind": "mail", "payload": { "to": 1 } });
+    // It is answered while somebody still waits for the kinds, once what was read is too old.
+    eventually("a submit that does not wait for them", SOON, async || {
+        user.post("/api/jobs", &right).await.ok(202);
+        (app.waits_for_locks().await > 0).then_some(())
+    })
+    .await;
+    user.post("/api/jobs", &wrong).await.ok(422);
+    assert!(app.waits_for_locks().await > 0);
+    blocker.release().await;
+}
+
+#[tokio::test]
 async fn a_payload_that_its_kind_does_not_take_is_refused_by_where_it_is_wrong() {
     let app = TestApp::new().await;
     let (user, worker) = (app.user().await, app.worker().await);

@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use api::App;
+use axum::Router;
 use axum::body::Body;
 use http::Method;
 use queue::postgres::{Listener, PostgresQueue};
 use runtime::credential::ApiKey;
 use runtime::telemetry::metrics_handle;
 use serde_json::{Value, json};
-use testkit::eventually;
+use store::{PoolConfig, Role, Store};
+use testkit::{TestDb, eventually};
 use tower::ServiceExt;
 
 use crate::app::{SOON, TestApp, impatient, parts};
@@ -38,6 +40,20 @@ async fn a_process_with_everything_it_needs_is_healthy_and_ready() {
             .header("content-type")
             .starts_with("text/plain; version=0.0.4")
     );
+}
+
+#[tokio::test]
+async fn a_process_is_ready_with_the_connections_that_it_keeps() {
+    let db = TestDb::create().await;
+    let config = PoolConfig {
+        min_connections: 4,
+        ..PoolConfig::default()
+    };
+    let store = Store::open_url(&db.url(), Role::Api, config).await.unwrap();
+    let app = TestApp::of(db, parts(store), Router::new());
+    app.anon().get("/ready").await.ok(200);
+    let connections = app.store.connections();
+    assert!(connections.idle + connections.busy >= 4, "{connections:?}");
 }
 
 #[tokio::test]
@@ -107,7 +123,7 @@ async fn requests_and_jobs_are_counted_without_what_clients_choose() {
         "tandem_http_requests_total{route=\"/api/jobs/{id}\",method=\"GET\",status=\"200\"} ",
         "tandem_http_requests_total{route=\"unmatched\",method=\"GET\",status=\"404\"} ",
         "tandem_http_requests_total{route=\"/api/jobs\",method=\"other\",status=\"405\"} ",
-        "tandem_http_request_duration_seconds_count{route=\"/api/jobs\",method=\"POST\"} ",
+        "tandem_http_request_duration_seconds_count{route=\"/api/jobs\",method=\"POST\",operation=\"submit\"} ",
         "tandem_jobs_submitted_total{via=\"single\"} ",
         "tandem_db_pool_connections{state=\"idle\"} ",
     ] {

@@ -7,11 +7,13 @@ use axum::body::Body;
 use domain::JobId;
 use futures::future::join_all;
 use http::Method;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde_json::{Value, json};
 use testkit::eventually;
 use tokio::time::timeout;
 
 use crate::app::{Answer, SOON, TestApp, User};
+use crate::logs::{Logs, requests};
 
 async fn wait(user: &User<'_>, id: &str, preference: &str) -> Answer {
     let request = user
@@ -252,4 +254,51 @@ async fn a_submit_that_has_waited_in_vain_is_answered_as_if_it_had_not_waited() 
     let plain = submit_and_wait(&user, "return=minimal", "first").await;
     assert_eq!(plain.ok(202), submitted);
     assert!(!plain.headers.contains_key("preference-applied"));
+}
+
+/// How long the api says that its requests took, of one route.
+fn took_ms(metrics: &PrometheusHandle, labels: &str) -> f64 {
+    let sum = format!("tandem_http_request_duration_seconds_sum{{{labels}}} ");
+    let text = metrics.render();
+    let took = text.lines().find_map(|line| line.strip_prefix(&sum));
+    1e3 * took
+        .unwrap_or_else(|| panic!("{sum} is not in\n{text}"))
+        .parse::<f64>()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_a_client_asked_to_wait_is_not_what_the_api_took() {
+    // The api of this test runs on its thread, and no other test does.
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let _counting = metrics::set_default_local_recorder(&recorder);
+    let app =
+        TestApp::with(|parts| parts.config.limits.wait_sweep_interval = Duration::from_millis(100)).await;
+    let user = app.user().await;
+    let logs = Logs::capture();
+    let submit = r#"route="/api/jobs",method="POST",operation="submit""#;
+    let read = r#"route="/api/jobs/{id}",method="GET",operation="read""#;
+    let id = submit_and_wait(&user, "wait=2", "first").await.ok(202)["id"].clone();
+    wait(&user, id.as_str().unwrap(), "wait=2").await.ok(200);
+    let lines = requests(&logs);
+    assert_eq!(lines.len(), 2);
+    for (line, labels) in lines.iter().zip([submit, read]) {
+        let [duration_ms, waited_ms] =
+            ["duration_ms", "waited_ms"].map(|field| line[field].as_f64().unwrap());
+        assert!(duration_ms >= 2_000.0 && waited_ms >= 1_000.0, "{line}");
+        let took_ms = took_ms(&recorder.handle(), labels);
+        assert!(
+            took_ms > 0.0 && took_ms + waited_ms <= duration_ms + 1.0,
+            "{took_ms}: {line}"
+        );
+    }
+
+    // Who does not wait is told as ever.
+    user.get(&format!("/api/jobs/{}", id.as_str().unwrap()))
+        .await
+        .ok(200);
+    let [line] = &requests(&logs)[..] else {
+        panic!("one request, one line")
+    };
+    assert_eq!(line.get("waited_ms"), None);
 }

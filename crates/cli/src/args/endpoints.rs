@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use domain::EndpointName;
+use runtime::duration;
 
 use super::ApiArgs;
-use crate::time::parse_duration;
 
 #[derive(Debug, Args)]
 pub(crate) struct EndpointsArgs {
@@ -49,7 +49,7 @@ pub(crate) enum EndpointsCommand {
         /// Its name
         name: EndpointName,
         /// How long the old secrets go on signing, at most 7d; 0s for a secret that has leaked
-        #[arg(long, default_value = "24h", value_parser = parse_duration)]
+        #[arg(long, default_value = "24h", value_parser = duration::parse)]
         overlap: Duration,
     },
 }
@@ -68,7 +68,7 @@ pub(crate) struct PutEndpointArgs {
     #[arg(long)]
     pub(crate) no_headers: bool,
     /// How long an exchange may take, if a job does not say otherwise
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) timeout: Option<Duration>,
     /// Have its jobs wait, until it is put without this
     #[arg(long)]

@@ -5,9 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use client::{KeyId, Scope};
+use runtime::duration;
 
 use super::ApiArgs;
-use crate::time::{parse_duration, parse_time};
+use crate::time::parse_time;
 
 #[derive(Debug, Args)]
 pub(crate) struct KeysArgs {
@@ -40,7 +41,7 @@ pub(crate) enum KeysCommand {
         /// The key's id: the third part of the key
         id: KeyId,
         /// How long the old key works yet
-        #[arg(long, value_parser = parse_duration, default_value = "24h")]
+        #[arg(long, value_parser = duration::parse, default_value = "24h")]
         overlap: Duration,
         /// When the new key stops working (RFC 3339); by default it lives as long as the old one was meant to
         #[arg(long, value_parser = parse_time)]
@@ -79,7 +80,7 @@ pub(crate) struct CreateKeyArgs {
     #[arg(long, conflicts_with = "tenant", value_parser = clap::value_parser!(i64).range(1..))]
     pub(crate) user_id: Option<i64>,
     /// When it stops working, from now; never, if absent
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) expires_in: Option<Duration>,
     /// The database, for --tenant
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]

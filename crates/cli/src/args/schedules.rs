@@ -5,10 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use client::{MissedPolicy, OverlapPolicy};
+use runtime::duration;
 
 use super::ApiArgs;
 use super::submit::{UniqueArgs, parse_pair};
-use crate::time::{parse_duration, parse_time};
+use crate::time::parse_time;
 
 #[derive(Debug, Args)]
 pub(crate) struct SchedulesArgs {
@@ -79,7 +80,7 @@ pub(crate) struct PutArgs {
     #[arg(long)]
     pub(crate) missed: Option<Missed>,
     /// How old a fire time may be before it counts as missed
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) missed_after: Option<Duration>,
     /// What the handler gets: JSON, `@file`, or `-` for standard input
     #[arg(long, short, default_value = "null")]
@@ -91,13 +92,13 @@ pub(crate) struct PutArgs {
     #[arg(long)]
     pub(crate) max_attempts: Option<u32>,
     /// How long one attempt may take
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) timeout: Option<Duration>,
     /// A label of its jobs; may be repeated
     #[arg(long = "tag")]
     pub(crate) tags: Vec<String>,
     /// Give a job up that was not started so long after it was made
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) start_within: Option<Duration>,
     /// Something to know about its jobs, as `key=value`; may be repeated
     #[arg(long, value_parser = parse_pair)]

@@ -16,9 +16,17 @@ pub(crate) struct MigrateArgs {
     /// The same for the worker
     #[arg(long, env = "TANDEM_WORKER_LOGIN_SECRET_ARN", value_name = "ARN", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) worker_login_secret: Option<String>,
+    /// The secret in Secrets Manager with the administrator's login, which logins that are put into secrets name as
+    /// masterarn, for a function that rotates them
+    #[arg(long, env = "TANDEM_MASTER_SECRET_ARN", value_name = "ARN", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) master_secret: Option<String>,
     /// The secret in Secrets Manager with the pepper of API keys; one without a value gets one
     #[arg(long, env = "TANDEM_PEPPER_SECRET_ARN", value_name = "ARN", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) pepper_secret: Option<String>,
+    /// The secret in Secrets Manager with the API key that releases are verified with, which may submit jobs and read them for a
+    /// tenant of its own; one without a key that works gets one
+    #[arg(long, env = "TANDEM_VERIFY_KEY_SECRET_ARN", value_name = "ARN", requires = "pepper_secret", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) verify_key_secret: Option<String>,
 }
 
 #[derive(Debug, Args)]

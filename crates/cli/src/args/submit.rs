@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
+use runtime::duration;
 
-use crate::time::{parse_duration, parse_time};
+use crate::time::parse_time;
 
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {
@@ -21,7 +22,7 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_parser = parse_time, conflicts_with = "delay")]
     pub(crate) run_at: Option<DateTime<Utc>>,
     /// Start no earlier than this from now
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) delay: Option<Duration>,
     /// Give up when it was not started by this time (RFC 3339)
     #[arg(long, value_parser = parse_time)]
@@ -30,7 +31,7 @@ pub(crate) struct SubmitArgs {
     #[arg(long)]
     pub(crate) max_attempts: Option<u32>,
     /// How long one attempt may take
-    #[arg(long, value_parser = parse_duration)]
+    #[arg(long, value_parser = duration::parse)]
     pub(crate) timeout: Option<Duration>,
     /// A label for finding it again; may be repeated
     #[arg(long = "tag")]
@@ -61,7 +62,7 @@ pub(crate) struct UniqueArgs {
     #[arg(long = "unique-field", value_name = "POINTER")]
     pub(crate) unique_fields: Vec<String>,
     /// The job keeps others away for so long, instead of until its end
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub(crate) unique_for: Option<Duration>,
     /// What to do when there is one; `return` by default
     #[arg(long)]

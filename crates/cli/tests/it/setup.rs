@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 
 use crate::world::{Ran, run, tandem};
 
-const PEPPER: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const PEPPER: &str = "0123456789abcdef0123456789abcdef";
 
 /// An environment without anything: an empty database, its administrator, and secrets without values.
 pub(crate) struct Account {
@@ -18,12 +18,13 @@ pub(crate) struct Account {
     endpoint: String,
     superuser: PgConnection,
     administrator: String,
-    server: PgConnectOptions,
-    database: String,
+    pub(crate) server: PgConnectOptions,
+    pub(crate) database: String,
     pub(crate) api: String,
     pub(crate) worker: String,
-    pepper: String,
-    operator_key: String,
+    pub(crate) pepper: String,
+    pub(crate) operator_key: String,
+    pub(crate) verify_key: String,
 }
 
 #[expect(
@@ -41,7 +42,7 @@ fn random() -> String {
 }
 
 impl Account {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         // Has the roles be there, which belong to the whole server.
         drop(testkit::TestDb::create().await);
         let mut account = Self::on(&testkit::server_url()).await;
@@ -71,11 +72,11 @@ impl Account {
             .endpoint_url(&endpoint);
         let client = Client::from_conf(config.build());
         let mut arns = Vec::new();
-        for name in ["api", "worker", "pepper", "operator-key"] {
+        for name in ["api", "worker", "pepper", "operator-key", "verify-key"] {
             let made = client.create_secret().name(format!("tandem-{id}/{name}"));
             arns.push(made.send().await.unwrap().arn.unwrap());
         }
-        let [api, worker, pepper, operator_key] = arns.try_into().unwrap();
+        let [api, worker, pepper, operator_key, verify_key] = arns.try_into().unwrap();
         Self {
             client,
             endpoint,
@@ -87,6 +88,7 @@ impl Account {
             worker,
             pepper,
             operator_key,
+            verify_key,
         }
     }
 
@@ -109,6 +111,7 @@ impl Account {
             .env("TANDEM_WORKER_LOGIN_SECRET_ARN", &self.worker)
             .env("TANDEM_PEPPER_SECRET_ARN", &self.pepper)
             .env("TANDEM_OPERATOR_KEY_SECRET_ARN", &self.operator_key)
+            .env("TANDEM_VERIFY_KEY_SECRET_ARN", &self.verify_key)
             .env("TANDEM_KEY_ENVIRONMENT", "test");
         run(command).await
     }
@@ -119,12 +122,12 @@ impl Account {
         ran
     }
 
-    async fn value(&self, arn: &str) -> String {
+    pub(crate) async fn value(&self, arn: &str) -> String {
         let value = self.client.get_secret_value().secret_id(arn).send();
         value.await.unwrap().secret_string.unwrap()
     }
 
-    async fn put(&self, arn: &str, value: &str) {
+    pub(crate) async fn put(&self, arn: &str, value: &str) {
         let put = self.client.put_secret_value().secret_id(arn).secret_string(value);
         put.send().await.unwrap();
     }
@@ -155,7 +158,7 @@ impl Account {
     }
 
     /// Logins belong to the whole server, on which other tests have theirs.
-    async fn name_logins(&self) {
+    pub(crate) async fn name_logins(&self) {
         for (arn, program) in [(&self.api, "api"), (&self.worker, "worker")] {
             let name = format!("{program}_of_{}", self.database);
             let (host, port) = (self.server.get_host(), self.server.get_port());
@@ -175,7 +178,12 @@ async fn a_first_run_makes_everything_and_a_second_one_nothing() {
     assert!(account.works(&account.api, "tandem_api").await, "{first:?}");
     assert!(account.works(&account.worker, "tandem_worker").await, "{first:?}");
     assert!(!account.works(&account.api, "tandem_worker").await);
-    let values = [&account.api, &account.worker, &account.pepper];
+    let values = [
+        &account.api,
+        &account.worker,
+        &account.pepper,
+        &account.verify_key,
+    ];
     let before = futures::future::join_all(values.map(|arn| account.value(arn))).await;
     assert!(before[2].len() >= 64, "a pepper of 48 bytes");
 
@@ -191,7 +199,7 @@ async fn a_first_run_makes_everything_and_a_second_one_nothing() {
     let after = futures::future::join_all(values.map(|arn| account.value(arn))).await;
     assert_eq!(before, after);
     for ran in [first, second] {
-        for value in ["password", before[2].as_str()] {
+        for value in ["password", before[2].as_str(), before[3].as_str()] {
             assert!(!ran.err.contains(value) && !ran.out.contains(value), "{ran:?}");
         }
         for arn in [&account.api, &account.worker] {
@@ -260,6 +268,7 @@ async fn secrets_of_a_wrong_shape_are_told_all_at_once_before_anything_is_done()
         .put(&account.worker, r#"{"username":"a","password":"hunter2"}"#)
         .await;
     account.put(&account.pepper, "hunter2").await;
+    account.put(&account.verify_key, "hunter2").await;
     let ran = account.tandem(&["migrate"]).await;
     assert_eq!(ran.code, 1, "{ran:?}");
     for (arn, told) in [
@@ -269,6 +278,7 @@ async fn secrets_of_a_wrong_shape_are_told_all_at_once_before_anything_is_done()
         ),
         (&account.worker, "its password must have at least 16 characters"),
         (&account.pepper, "must have at least 32 characters"),
+        (&account.verify_key, "must hold an API key or nothing"),
     ] {
         assert!(ran.err.contains(&format!("the secret {arn} {told}")), "{ran:?}");
     }
@@ -285,6 +295,8 @@ async fn secrets_of_a_wrong_shape_are_told_all_at_once_before_anything_is_done()
     let taken = json!({ "username": "tandem_owner", "password": PEPPER }).to_string();
     account.put(&account.api, &taken).await;
     account.put(&account.pepper, PEPPER).await;
+    // One without a value.
+    account.verify_key.clone_from(&account.operator_key);
     let login = json!({ "username": format!("w_{}", account.database), "password": PEPPER });
     account.put(&account.worker, &login.to_string()).await;
     let ran = account.tandem(&["migrate"]).await;
@@ -310,7 +322,7 @@ impl Account {
         self.put(&self.api, &login.to_string()).await;
     }
 
-    async fn how_many(&self, what: &str) -> i64 {
+    pub(crate) async fn how_many(&self, what: &str) -> i64 {
         let options = self.server.clone().database(&self.database);
         let mut connection = PgConnection::connect_with(&options).await.unwrap();
         let query = AssertSqlSafe(format!("select count(*) from {what}"));
@@ -319,69 +331,4 @@ impl Account {
             .await
             .unwrap()
     }
-}
-
-#[tokio::test]
-async fn the_first_key_is_made_once_and_again_only_when_it_does_not_work() {
-    let account = Account::new().await;
-    account.name_logins().await;
-    let early = account.tandem(&["found-operator"]).await;
-    assert!(
-        early.code == 1 && early.err.contains("has no pepper yet"),
-        "{early:?}"
-    );
-    account.migrate().await;
-    let found = async || {
-        let ran = account.tandem(&["found-operator"]).await;
-        assert_eq!(ran.code, 0, "{ran:?}");
-        let key = account.value(&account.operator_key).await;
-        assert!(key.starts_with("tdm_test_") && !ran.err.contains(&key) && !ran.out.contains(&key));
-        key
-    };
-    let (a, b) = tokio::join!(found(), found());
-    assert_eq!(a, b, "two at once");
-    assert_eq!(
-        (
-            account.how_many("tenant where operator").await,
-            account.how_many("api_key").await
-        ),
-        (1, 1)
-    );
-    assert_eq!(found().await, a);
-
-    // Cut off after the secret was written.
-    let mut superuser = PgConnection::connect_with(&account.server.clone().database(&account.database))
-        .await
-        .unwrap();
-    superuser.execute("delete from api_key").await.unwrap();
-    assert_eq!(found().await, a);
-    assert_eq!(account.how_many("api_key").await, 1);
-
-    superuser
-        .execute("update api_key set revoked_at = now()")
-        .await
-        .unwrap();
-    let next = found().await;
-    assert_ne!(next, a);
-    assert_eq!(account.how_many("api_key where revoked_at is null").await, 1);
-    // With another pepper no key works any more.
-    account.put(&account.pepper, PEPPER).await;
-    assert_ne!(found().await, next);
-
-    account.put(&account.operator_key, "hunter2").await;
-    let wrong = account.tandem(&["found-operator"]).await;
-    assert!(
-        wrong.code == 1 && wrong.err.contains("must hold an API key or nothing"),
-        "{wrong:?}"
-    );
-    assert!(!wrong.err.contains("hunter2"), "{wrong:?}");
-    superuser
-        .execute("update tenant set operator = false")
-        .await
-        .unwrap();
-    let taken = account.tandem(&["found-operator"]).await;
-    assert!(
-        taken.code == 1 && taken.err.contains("does not operate the others"),
-        "{taken:?}"
-    );
 }

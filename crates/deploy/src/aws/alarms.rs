@@ -1,5 +1,6 @@
 //! Alarms in CloudWatch.
 
+use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use serde::Serialize;
 
@@ -11,6 +12,9 @@ pub(crate) struct Alarm {
     pub(crate) name: String,
     /// Why, in CloudWatch's words.
     pub(crate) reason: String,
+    /// Since when; CloudWatch always tells.
+    #[serde(skip)]
+    pub(crate) since: Option<DateTime>,
 }
 
 impl Aws {
@@ -25,20 +29,25 @@ impl Aws {
         let mut raised = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(Error::of("cloudwatch:DescribeAlarms"))?;
-            let metric = page
-                .metric_alarms()
-                .iter()
-                .map(|it| (it.alarm_name(), it.state_reason()));
-            let composite = page
-                .composite_alarms()
-                .iter()
-                .map(|it| (it.alarm_name(), it.state_reason()));
-            raised.extend(metric.chain(composite).map(|(name, reason)| Alarm {
-                name: name.unwrap_or_default().to_owned(),
-                reason: reason.unwrap_or_default().to_owned(),
-            }));
+            let metric = page.metric_alarms().iter().map(|it| Alarm {
+                name: it.alarm_name().unwrap_or_default().to_owned(),
+                reason: it.state_reason().unwrap_or_default().to_owned(),
+                since: since(it.state_transitioned_timestamp(), it.state_updated_timestamp()),
+            });
+            raised.extend(metric);
+            let composite = page.composite_alarms().iter().map(|it| Alarm {
+                name: it.alarm_name().unwrap_or_default().to_owned(),
+                reason: it.state_reason().unwrap_or_default().to_owned(),
+                since: since(it.state_transitioned_timestamp(), it.state_updated_timestamp()),
+            });
+            raised.extend(composite);
         }
         raised.sort();
         Ok(raised)
     }
+}
+
+/// When an alarm was raised. The time of the update goes on with each new value, and is for servers that tell no other.
+fn since(transitioned: Option<&DateTime>, updated: Option<&DateTime>) -> Option<DateTime> {
+    transitioned.or(updated).copied()
 }

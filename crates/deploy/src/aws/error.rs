@@ -2,17 +2,18 @@
 
 use std::error::Error as StdError;
 
+use aws_errors::CallFailed;
 use aws_sdk_ecs::config::http::HttpResponse;
-use aws_sdk_ecs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
 
 /// A call that did not do what it should.
 #[derive(Debug, thiserror::Error)]
-#[error("{call}: {message}")]
+#[error("{sentence}")]
 pub(crate) struct Error {
-    call: &'static str,
+    /// Names the call, and what to do where that is known.
+    sentence: String,
     /// What AWS calls it, where it answered.
     code: Option<String>,
-    message: String,
     may_pass: bool,
 }
 
@@ -23,31 +24,20 @@ impl Error {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         move |error| {
-            let code = error
-                .as_service_error()
-                .and_then(ProvideErrorMetadata::code)
-                .map(str::to_owned);
-            let said = error.as_service_error().and_then(ProvideErrorMetadata::message);
-            let message = match (&code, said) {
-                (Some(code), Some(said)) => format!("{said} ({code})"),
-                (Some(code), None) => code.clone(),
-                (None, _) => DisplayErrorContext(&error).to_string(),
-            };
+            let failed = CallFailed::new(call, &error);
             Self {
-                call,
-                may_pass: may_pass(&error, code.as_deref()),
-                code,
-                message,
+                sentence: failed.to_string(),
+                code: failed.code().map(str::to_owned),
+                may_pass: may_pass(&error, failed.code()),
             }
         }
     }
 
     /// An answer that lacks what the call is made for.
-    pub(super) fn answer(call: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn answer(call: &'static str, message: impl std::fmt::Display) -> Self {
         Self {
-            call,
+            sentence: format!("{call}: {message}"),
             code: None,
-            message: message.into(),
             may_pass: false,
         }
     }
@@ -93,19 +83,15 @@ fn is_throttled(code: &str) -> bool {
 impl Error {
     pub(crate) fn outage(call: &'static str) -> Self {
         Self {
-            call,
-            code: None,
-            message: "no answer".to_owned(),
             may_pass: true,
+            ..Self::answer(call, "no answer")
         }
     }
 
     pub(crate) fn refusal(call: &'static str, code: &str) -> Self {
         Self {
-            call,
             code: Some(code.to_owned()),
-            message: "no".to_owned(),
-            may_pass: false,
+            ..Self::answer(call, "no")
         }
     }
 }

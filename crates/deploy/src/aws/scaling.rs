@@ -20,6 +20,16 @@ pub(crate) struct Suspension {
 impl Aws {
     /// What a service is spared; `None` when nothing scales it.
     pub(crate) async fn suspension(&self, cluster: &str, service: &str) -> Result<Option<Suspension>, Error> {
+        Ok(self.scalable_target(cluster, service).await?.as_ref().map(read))
+    }
+
+    /// How many tasks a service may have now; `None` when nothing scales it.
+    pub(crate) async fn most_tasks(&self, cluster: &str, service: &str) -> Result<Option<i32>, Error> {
+        let target = self.scalable_target(cluster, service).await?;
+        Ok(target.map(|it| it.max_capacity()))
+    }
+
+    async fn scalable_target(&self, cluster: &str, service: &str) -> Result<Option<ScalableTarget>, Error> {
         let request = self
             .scaling
             .describe_scalable_targets()
@@ -31,7 +41,7 @@ impl Aws {
             .send()
             .await
             .map_err(Error::of("application-autoscaling:DescribeScalableTargets"))?;
-        Ok(answer.scalable_targets().first().map(read))
+        Ok(answer.scalable_targets.unwrap_or_default().into_iter().next())
     }
 
     /// Changes what a service is spared. Its limits stay.

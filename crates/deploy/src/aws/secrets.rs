@@ -1,4 +1,4 @@
-//! Secrets in Secrets Manager. The roles of workflows may not read them; people's may.
+//! Secrets in Secrets Manager. The role of workflows may read one of them, the key that verifies releases; people's may read more.
 
 use super::{Aws, Error};
 

@@ -1,9 +1,10 @@
 //! The same commands against ministack, for what it has: rolling deployments, tasks, parameters, images and alarms. It has
-//! neither CodeDeploy nor Auto Scaling, and no containers, so that tasks run which do nothing. Its CloudWatch does not speak the
-//! SDK's protocol unless a library is there that it does not ask for, so alarms are asked of the tests' own server.
+//! neither CodeDeploy nor Auto Scaling, and no containers, so that tasks run which do nothing. Alarms are real ones, in states
+//! that the tests set.
 
 mod shape;
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use reqwest::Client;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use testkit::eventually;
 use tokio::process::Command;
 
-use crate::cloud::{Cloud, image, sha, template};
+use crate::cloud::{image, sha, template};
 use crate::program::{Ran, command_at, end};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -55,7 +56,6 @@ pub(crate) async fn call(url: &str, (service, target): (&str, &str), name: &str,
 pub(crate) struct Emulated {
     url: String,
     name: &'static str,
-    alarms: Cloud,
 }
 
 impl Emulated {
@@ -63,7 +63,6 @@ impl Emulated {
         let it = Self {
             url: endpoint(),
             name,
-            alarms: Cloud::new().await,
         };
         it.call(ECS, "CreateCluster", &json!({ "clusterName": name }))
             .await;
@@ -142,18 +141,28 @@ impl Emulated {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = command_at(&self.url, self.name, arguments);
-        command.env("AWS_ENDPOINT_URL_CLOUDWATCH", &self.alarms.url);
-        command
+        command_at(&self.url, self.name, arguments)
+    }
+
+    /// Has an alarm of the environment be there, in this state.
+    async fn alarm(&self, name: &str, state: &str) {
+        let name = format!("{}-{name}", self.name);
+        let alarm = json!({
+            "AlarmName": name, "Namespace": "Tandem", "MetricName": "errors", "Statistic": "Sum", "Period": 60,
+            "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold",
+        });
+        self.call(CLOUDWATCH, "PutMetricAlarm", &alarm).await;
+        let state = json!({ "AlarmName": name, "StateValue": state, "StateReason": "too many errors" });
+        self.call(CLOUDWATCH, "SetAlarmState", &state).await;
     }
 
     async fn deploy(&self, arguments: &[&str]) -> Ran {
         end(self.command(arguments).spawn().unwrap()).await
     }
 
-    async fn releases(&self, digit: char) -> Ran {
+    async fn releases(&self, digit: char, more: &[&str]) -> Ran {
         let digests = format!("{},{}", image("api", digit), image("worker", digit));
-        self.deploy(&[
+        let arguments = [
             "release",
             "--skip-migrate",
             "--digest",
@@ -162,8 +171,8 @@ impl Emulated {
             "20ms",
             "--limit",
             "20s",
-        ])
-        .await
+        ];
+        self.deploy(&[&arguments, more].concat()).await
     }
 
     /// By program: what it runs, what is recorded, what was before, by their first digits; and its tasks.
@@ -191,15 +200,15 @@ async fn releases_and_going_back_are_the_same_there() {
     let it = Emulated::new("tandem-em1").await;
     let both = |digits: &str, tasks| vec![(digits.to_owned(), tasks), (digits.to_owned(), tasks)];
     assert_eq!(it.status().await, both("---", 0));
-    let ran = it.releases('1').await;
+    let ran = it.releases('1', &[]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(it.status().await, both("11-", 2));
-    let ran = it.releases('1').await;
+    let ran = it.releases('1', &[]).await;
     assert!(ran.code == 0 && ran.out.starts_with("runs already"), "{ran:?}");
-    let ran = it.releases('2').await;
+    let ran = it.releases('2', &[]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(it.status().await, both("221", 2));
-    let ran = it.releases('3').await;
+    let ran = it.releases('3', &[]).await;
     assert!(ran.code == 3 && ran.err.contains("there is no image"), "{ran:?}");
     let ran = it.deploy(&["rollback", "--poll-interval", "20ms"]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -209,11 +218,10 @@ async fn releases_and_going_back_are_the_same_there() {
 #[tokio::test]
 async fn a_raised_alarm_that_a_service_names_keeps_a_release_away() {
     let it = Emulated::new("tandem-em2").await;
-    let alarms = ["tandem-em2-rollback", "tandem-em2-other"];
-    it.alarms.world().alarms = alarms
-        .map(|name| (name.to_owned(), "too many errors".to_owned()))
-        .to_vec();
-    let ran = it.releases('1').await;
+    for name in ["rollback", "other"] {
+        it.alarm(name, "ALARM").await;
+    }
+    let ran = it.releases('1', &[]).await;
     assert!(
         ran.code == 3 && ran.err.contains("the alarm tandem-em2-rollback is raised"),
         "{ran:?}"
@@ -222,6 +230,46 @@ async fn a_raised_alarm_that_a_service_names_keeps_a_release_away() {
         ran.err.contains("too many errors") && !ran.err.contains("tandem-em2-other"),
         "{ran:?}"
     );
+}
+
+#[tokio::test]
+async fn an_alarm_counts_against_the_release_after_which_it_was_raised() {
+    let it = Emulated::new("tandem-em6").await;
+    it.alarm("dead-letters", "ALARM").await;
+    it.alarm("rollback", "ALARM").await;
+    let verifies = async || {
+        it.deploy(&["verify", "--url", "http://127.0.0.1:1", "--api-key", "none"])
+            .await
+    };
+    // Times are told in whole seconds, so the first release may be in the alarm's.
+    let digit = Cell::new('2');
+    let ran = eventually("a release after the alarm", SOON, async || {
+        digit.set(if digit.get() == '1' { '2' } else { '1' });
+        let ran = it.releases(digit.get(), &["--despite-alarms"]).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let ran = verifies().await;
+        ran.out.contains("was raised before the release").then_some(ran)
+    })
+    .await;
+    assert!(
+        ran.out.contains("ok      no alarm that releases look at")
+            && ran
+                .out
+                .contains("tandem-em6-rollback was raised before the release: too many errors")
+            && ran
+                .out
+                .contains("tandem-em6-dead-letters, which releases do not look at, is raised"),
+        "{ran:?}"
+    );
+    eventually("the alarm is raised a second later", SOON, async || {
+        it.alarm("rollback", "OK").await;
+        it.alarm("rollback", "ALARM").await;
+        let ran = verifies().await;
+        ran.err
+            .contains("the alarm tandem-em6-rollback is raised: too many errors")
+            .then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

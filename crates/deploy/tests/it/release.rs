@@ -94,6 +94,9 @@ async fn settings_ride_along_with_the_same_image() {
     assert_eq!(
         cloud.world().changes,
         [
+            // Nothing else is gone back to; it says when this began.
+            "PutParameter /tandem-test/worker/previous_digest",
+            "PutParameter /tandem-test/api/previous_digest",
             "RegisterTaskDefinition tandem-test-worker",
             "UpdateService worker"
         ]

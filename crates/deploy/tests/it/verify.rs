@@ -1,43 +1,11 @@
 //! A real api and a real worker, tried from outside.
 
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::Stdio;
-
 use serde_json::json;
 use testkit::World;
-use tokio::process::{Child, Command};
 
 use crate::cloud::{Cloud, NAME, sha};
 use crate::program::{Ran, command, end, releases};
-
-/// The workspace's binaries lie beside the tests'.
-fn binary(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.ancestors().nth(2).unwrap().join(name)
-}
-
-/// A worker on the api's database, with the handlers for tests, that may send to this machine.
-fn worker(world: &World) -> Child {
-    let ops = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let binary = binary("worker");
-    let mut worker = Command::new(&binary);
-    worker
-        .env_clear()
-        .env("DATABASE_URL", world.db.url())
-        .env("TANDEM_OPS_ADDR", ops.to_string())
-        .env("TANDEM_TEST_HANDLERS", "true")
-        .env("TANDEM_HTTP_TARGETS", "local")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    worker.spawn().unwrap_or_else(|error| {
-        panic!(
-            "{} can't be started: {error}; run `cargo xtask test`",
-            binary.display()
-        )
-    })
-}
+use crate::worker;
 
 /// A cloud that runs a release whose image says that it is this build.
 async fn released() -> Cloud {
@@ -49,10 +17,14 @@ async fn released() -> Cloud {
     cloud
 }
 
+fn keeps_the_key(cloud: &Cloud) -> bool {
+    !cloud.world().secrets.is_empty()
+}
+
 async fn verifies(cloud: &Cloud, world: &World, more: &[&str]) -> Ran {
     let arguments = [&["verify", "--url", &world.url, "--jobs", "10"][..], more].concat();
     let mut command = command(cloud, &arguments);
-    if !more.contains(&"--api-key-secret") {
+    if !keeps_the_key(cloud) {
         command.env("TANDEM_API_KEY", world.key.expose());
     }
     end(command.spawn().unwrap()).await
@@ -61,20 +33,8 @@ async fn verifies(cloud: &Cloud, world: &World, more: &[&str]) -> Ran {
 #[tokio::test]
 async fn an_environment_that_is_well_is_found_so() {
     let (cloud, world) = (released().await, World::new().await);
-    let _worker = worker(&world);
-    testkit::eventually(
-        "the worker's kinds",
-        std::time::Duration::from_secs(20),
-        async || {
-            let client = client::Client::new(&world.url, world.key.expose()).unwrap();
-            let kinds = client.kinds().await.unwrap();
-            kinds
-                .iter()
-                .any(|kind| kind.live && kind.name == "test.echo")
-                .then_some(())
-        },
-    )
-    .await;
+    let _worker = worker::start(&world);
+    worker::ready(&world).await;
     let ran = verifies(&cloud, &world, &[]).await;
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(
@@ -96,13 +56,15 @@ async fn an_environment_that_is_well_is_found_so() {
             .count()
     };
     assert_eq!((of("test.echo"), of("http.request"), jobs.len()), (10, 10, 20));
-    // The key can be a secret's.
-    cloud.world().secrets.insert(
-        "tandem-test/verify-key".to_owned(),
-        format!("{}\n", world.key.expose()),
-    );
-    let ran = verifies(&cloud, &world, &["--api-key-secret", "tandem-test/verify-key"]).await;
-    assert_eq!(ran.code, 0, "{ran:?}");
+    // The key can be a secret's: that of the environment, or another one.
+    for (secret, arguments) in [
+        ("other", &["--api-key-secret", "tandem-test/other"][..]),
+        ("verify-key", &[]),
+    ] {
+        cloud.world().secrets = [(format!("{NAME}/{secret}"), format!("{}\n", world.key.expose()))].into();
+        let ran = verifies(&cloud, &world, arguments).await;
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
     // A target that can't be reached is found too, by its error.
     let ran = verifies(
         &cloud,
@@ -127,11 +89,22 @@ async fn everything_that_is_wrong_is_told() {
         .world()
         .parameters
         .insert(format!("/{NAME}/worker/digest"), sha('3'));
-    cloud.world().alarms = ["workers", "known", "other"]
-        .map(|it| (format!("{NAME}-{it}"), format!("{it} of it")))
+    let watched = ["rollback-a", "rollback-b"].map(|it| format!("{NAME}-{it}"));
+    cloud.world().alarms = watched
+        .clone()
+        .map(|it| {
+            let reason = format!("{it} of it");
+            (it, reason)
+        })
         .to_vec();
-    let ran = verifies(&cloud, &world, &["--ignore-alarm", "tandem-test-known"]).await;
+    cloud.world().watched = watched.to_vec();
+    let output = std::env::temp_dir().join(format!("tandem-verify-{}", std::process::id()));
+    let ignore = ["--ignore-alarm", "tandem-test-rollback-b"];
+    let tells = ["--output", output.to_str().unwrap()];
+    let ran = verifies(&cloud, &world, &[ignore, tells].concat()).await;
     assert_eq!(ran.code, 6, "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&output).unwrap(), "unwell=true\n");
+    std::fs::remove_file(&output).unwrap();
     let told = [
         "the worker runs another image than was released last".to_owned(),
         format!(
@@ -140,19 +113,118 @@ async fn everything_that_is_wrong_is_told() {
             runtime::build::COMMIT
         ),
         "no worker is there that has a handler".to_owned(),
-        "the alarm tandem-test-workers is raised: workers of it".to_owned(),
-        "the alarm tandem-test-other is raised".to_owned(),
+        "the alarm tandem-test-rollback-a is raised: tandem-test-rollback-a of it".to_owned(),
     ];
     for told in told {
         assert!(ran.err.contains(&told), "{told}: {}", ran.err);
     }
-    assert!(!ran.err.contains("tandem-test-known"), "{ran:?}");
+    assert!(!ran.err.contains("tandem-test-rollback-b"), "{ran:?}");
     assert!(ran.out.contains("ok      the api is ready"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn alarms_about_something_else_or_from_before_are_told_and_do_not_count() {
+    let cloud = Cloud::running('1').await;
+    let watched = format!("{NAME}-rollback-api-errors");
+    let alarms = [
+        "rollback-api-errors",
+        "default-dead-letters",
+        "worker-scale-by-age",
+    ]
+    .map(|it| (format!("{NAME}-{it}"), "a threshold was crossed".to_owned()));
+    cloud.world().alarms = alarms.to_vec();
+    let now_secs = cloud.world().now_secs;
+    cloud.world().raised_at_secs.insert(watched.clone(), now_secs);
+    // The cure of what one of them is about.
+    let ran = releases(&cloud, '2', &["--despite-alarms"]).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let looks = async || {
+        let arguments = ["verify", "--url", "http://127.0.0.1:1", "--api-key", "none"];
+        end(command(&cloud, &arguments).spawn().unwrap()).await
+    };
+    let line = "no alarm that releases look at was raised since";
+    let ran = looks().await;
+    assert!(ran.out.contains(&format!("ok      {line}")), "{ran:?}");
+    for told in [
+        "tandem-test-rollback-api-errors was raised before the release: a threshold was crossed",
+        "tandem-test-default-dead-letters, which releases do not look at, is raised",
+        "tandem-test-worker-scale-by-age, which releases do not look at, is raised",
+    ] {
+        assert!(
+            ran.out.contains(&format!("told    the alarm {told}")),
+            "{told}: {ran:?}"
+        );
+    }
+    assert!(!ran.err.contains("alarm"), "{ran:?}");
+    // Raised again, it is about the release.
+    let now_secs = cloud.world().now_secs;
+    cloud.world().raised_at_secs.insert(watched, now_secs);
+    let ran = looks().await;
+    assert!(
+        ran.out.contains(&format!("failed  {line}"))
+            && ran
+                .err
+                .contains("the alarm tandem-test-rollback-api-errors is raised"),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_environment_that_sleeps_is_released_to_and_not_tried() {
+    let cloud = Cloud::running('1').await;
+    cloud.world().is_rolling();
+    cloud.world().sleeps();
+    let ran = releases(&cloud, '2', &[]).await;
+    assert_eq!(
+        (ran.code, cloud.recorded().as_str(), cloud.runs().as_str()),
+        (0, "2121", "22"),
+        "{ran:?}"
+    );
+    assert!(cloud.world().services.values().all(|it| it.desired == 0));
+    // Nobody answers, and it needs no key.
+    let ran = end(command(&cloud, &["verify"]).spawn().unwrap()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let lines: Vec<&str> = ran.out.lines().map(|line| &line[..8]).collect();
+    assert_eq!(lines, ["ok      ", "asleep  "], "{ran:?}");
+    // What it can see it looks at all the same.
+    cloud
+        .world()
+        .parameters
+        .insert(format!("/{NAME}/worker/digest"), sha('3'));
+    let ran = end(command(&cloud, &["verify"]).spawn().unwrap()).await;
+    assert!(
+        ran.code == 6 && ran.err.contains("runs another image than was released last"),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_can_not_be_tried_is_no_reason_to_take_a_release_back() {
+    let cloud = Cloud::running('1').await;
+    let output = std::env::temp_dir().join(format!("tandem-no-key-{}", std::process::id()));
+    let arguments = [
+        "verify",
+        "--url",
+        "http://127.0.0.1:1",
+        "--output",
+        output.to_str().unwrap(),
+    ];
+    let ran = end(command(&cloud, &arguments).spawn().unwrap()).await;
+    assert!(
+        ran.code == 1
+            && ran
+                .err
+                .contains("the API key can't be read from the secret tandem-test/verify-key"),
+        "{ran:?}"
+    );
+    assert!(!output.exists());
 }
 
 #[tokio::test]
 async fn it_must_know_where_and_as_whom() {
     let cloud = Cloud::running('1').await;
+    // As an earlier Terraform has left it.
+    cloud.world().has_no_verify_key();
     for (arguments, told) in [
         (&["verify"][..], "--url must say where the api is"),
         (&["verify", "--url", "http://127.0.0.1:1"], "there is no API key"),

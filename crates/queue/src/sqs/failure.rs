@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
+use aws_errors::CallFailed;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::BatchResultErrorEntry;
 
@@ -15,12 +16,20 @@ pub(super) struct Failure {
     source: Arc<dyn StdError + Send + Sync>,
 }
 
-impl<E> From<SdkError<E>> for Failure
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    fn from(error: SdkError<E>) -> Self {
-        let may_pass = match &error {
+impl Failure {
+    /// For `map_err`: names the call.
+    pub(super) fn of<E>(call: &'static str) -> impl FnOnce(SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        move |error| Self::new(call, &error)
+    }
+
+    fn new<E>(call: &'static str, error: &SdkError<E>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        let may_pass = match error {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status();
                 status.is_server_error()
@@ -34,7 +43,7 @@ where
         };
         Self {
             may_pass,
-            source: Arc::new(error),
+            source: Arc::new(CallFailed::new(call, error)),
         }
     }
 }

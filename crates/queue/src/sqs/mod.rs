@@ -70,7 +70,11 @@ impl SqsQueue {
                 .expect("id and body are set")
         });
         let request = self.client.send_message_batch().queue_url(&self.queue_url);
-        let answer = request.set_entries(Some(entries.collect())).send().await?;
+        let answer = request
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map_err(Failure::of("sqs:SendMessageBatch"))?;
         let accepted = answer.successful().iter().map(|entry| entry.id());
         Ok(batch::failures(envelopes.len(), accepted, answer.failed()))
     }
@@ -92,7 +96,11 @@ impl SqsQueue {
             .client
             .change_message_visibility_batch()
             .queue_url(&self.queue_url);
-        let answer = request.set_entries(Some(entries.collect())).send().await?;
+        let answer = request
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map_err(Failure::of("sqs:ChangeMessageVisibilityBatch"))?;
         let accepted = answer.successful().iter().map(|entry| entry.id());
         Ok(batch::failures(receipts.len(), accepted, answer.failed()))
     }
@@ -106,7 +114,11 @@ impl SqsQueue {
                 .expect("id and receipt handle are set")
         });
         let request = self.client.delete_message_batch().queue_url(&self.queue_url);
-        let answer = request.set_entries(Some(entries.collect())).send().await?;
+        let answer = request
+            .set_entries(Some(entries.collect()))
+            .send()
+            .await
+            .map_err(Failure::of("sqs:DeleteMessageBatch"))?;
         let accepted = answer.successful().iter().map(|entry| entry.id());
         Ok(batch::failures(receipts.len(), accepted, answer.failed()))
     }
@@ -139,7 +151,7 @@ impl Queue for SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .send()
             .await
-            .map_err(Failure::from)?;
+            .map_err(Failure::of("sqs:ReceiveMessage"))?;
         Ok(answer
             .messages
             .unwrap_or_default()
@@ -163,7 +175,7 @@ impl Queue for SqsQueue {
             .set_attribute_names(Some(COUNTS.to_vec()))
             .send()
             .await
-            .map_err(Failure::from)?;
+            .map_err(Failure::of("sqs:GetQueueAttributes"))?;
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name| attributes.get(name)?.parse::<u64>().ok();
         Ok(COUNTS.iter().filter_map(count).sum())
@@ -175,7 +187,7 @@ impl Queue for SqsQueue {
             .attribute_names(QueueAttributeName::QueueArn)
             .send()
             .await
-            .map_err(Failure::from)?;
+            .map_err(Failure::of("sqs:GetQueueAttributes"))?;
         Ok(())
     }
 

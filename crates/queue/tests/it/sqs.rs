@@ -1,5 +1,6 @@
 //! The SQS backend: the suite, and what only SQS has.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -7,7 +8,10 @@ use domain::{JobId, TenantId};
 use queue::conformance::Backend;
 use queue::sqs::SqsQueue;
 use queue::{Envelope, Error, MAX_DELAY, Message, Queue, Receive};
+use serde_json::json;
 use uuid::Uuid;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::sqs_backend::{SqsBackend, client, conform, endpoint, run};
 
@@ -123,4 +127,35 @@ async fn a_server_that_does_not_answer_is_unavailable() {
         queue.send(&[envelope()]).await,
         Err(Error::Unavailable(_))
     ));
+}
+
+#[tokio::test]
+async fn what_keeps_a_call_from_its_work_is_told_in_a_sentence() {
+    let told = async |endpoint: &str| {
+        let queue = SqsQueue::new(&client(endpoint), "http://127.0.0.1/000000000000/jobs");
+        let error = queue.receive(ONE).await.unwrap_err();
+        format!("{error}: {}", error.source().unwrap())
+    };
+    // Bound but not listening, so that every attempt to connect is refused.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    assert_eq!(
+        told(&format!("http://{}", nobody.local_addr().unwrap())).await,
+        "the queue can't be reached: sqs:ReceiveMessage: AWS is not reached: Connection refused (os error 111); look at the \
+         network, and at AWS_ENDPOINT_URL if it is set"
+    );
+    let refusing = MockServer::start().await;
+    let refusal =
+        json!({ "__type": "com.amazon.coral.service#AccessDeniedException", "message": "You may not." });
+    Mock::given(any())
+        .respond_with(
+            ResponseTemplate::new(403).set_body_raw(refusal.to_string(), "application/x-amz-json-1.0"),
+        )
+        .mount(&refusing)
+        .await;
+    assert_eq!(
+        told(&refusing.uri()).await,
+        "the queue refused the request: sqs:ReceiveMessage: You may not. (AccessDeniedException); allow it to the role or \
+         the user that this runs as"
+    );
 }

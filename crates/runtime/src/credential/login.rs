@@ -36,6 +36,9 @@ pub struct DatabasePlace {
     pub port: u16,
     /// Its name.
     pub name: String,
+    /// The ARN of the secret with its administrator's login, as which a function that rotates makes the second of two users;
+    /// none where that is not known.
+    pub administrator: Option<String>,
 }
 
 /// Why a secret is no login. None says anything of the secret.
@@ -93,10 +96,13 @@ impl DatabaseLogin {
     /// What a secret holds, with all that functions which rotate it ask for.
     #[must_use]
     pub fn to_secret(&self, place: &DatabasePlace) -> Secret<String> {
-        let document = json!({
+        let mut document = json!({
             "engine": "postgres", "host": place.host, "port": place.port, "dbname": place.name,
             "username": self.username, "password": self.password.expose(),
         });
+        if let Some(arn) = &place.administrator {
+            document["masterarn"] = json!(arn);
+        }
         Secret::new(document.to_string())
     }
 
@@ -143,6 +149,7 @@ mod tests {
             host: "db.internal".to_owned(),
             port: 5433,
             name: "tandem".to_owned(),
+            administrator: None,
         };
         let made = DatabaseLogin::generate("app");
         let written = made.to_secret(&place);
@@ -157,6 +164,28 @@ mod tests {
             DatabaseLogin::generate("app").password.expose(),
             made.password.expose()
         );
+    }
+
+    #[test]
+    fn the_administrators_secret_is_told_to_who_rotates_where_it_is_known() {
+        let arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:rds!db-0";
+        let mut place = DatabasePlace {
+            host: "db.internal".to_owned(),
+            port: 5432,
+            name: "tandem".to_owned(),
+            administrator: Some(arn.to_owned()),
+        };
+        let login = DatabaseLogin::generate("app");
+        let document = |place: &DatabasePlace| -> serde_json::Value {
+            serde_json::from_str(login.to_secret(place).expose()).unwrap()
+        };
+        assert_eq!(document(&place)["masterarn"], arn);
+        assert_eq!(
+            DatabaseLogin::parse(&login.to_secret(&place)).unwrap().username,
+            "app"
+        );
+        place.administrator = None;
+        assert_eq!(document(&place).get("masterarn"), None);
     }
 
     #[test]

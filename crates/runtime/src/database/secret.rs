@@ -1,5 +1,6 @@
 //! Credentials in AWS Secrets Manager, in the shape that RDS writes.
 
+use aws_errors::CallFailed;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,7 +11,7 @@ use url::Url;
 use super::{DatabaseSourceError, HOST, NAME, PORT, SECRET_ARN};
 use crate::Secret;
 use crate::env::Env;
-use crate::secrets_manager::client;
+use crate::secrets_manager::{GET, client};
 
 const DEFAULT_PORT: u16 = 5432;
 
@@ -90,7 +91,7 @@ impl SecretSource {
                 }
                 _ => DatabaseSourceError::Unreadable {
                     arn: self.arn(),
-                    source: error.into(),
+                    source: CallFailed::new(GET, &error),
                 },
             })?;
         let text = answer

@@ -6,9 +6,9 @@
 
 use super::{
     ATTEMPT_DURATION, ATTEMPTS, BLOCKED_HANDLERS, BREAKER_TRANSITIONS, DB_POOL_CONNECTIONS, DEAD_LETTERS,
-    DELIVERIES, Definition, FINISHES, HEARTBEATS, HTTP_REQUEST_DURATION, JOBS_RUNNING, JOBS_SUBMITTED,
-    MAINTENANCE_FAILURES, MAINTENANCE_LEADER, OLDEST_QUEUED, OVERDUE, PICKUP, QUEUED_JOBS, SCHEDULE_FIRES,
-    SCHEDULED_JOBS, UNHEARD_DOORBELLS, WORKERS,
+    DELIVERIES, Definition, FINISHES, HEARTBEATS, HTTP_REQUEST_DURATION, JOBS_EXPIRED, JOBS_RUNNING,
+    JOBS_SUBMITTED, MAINTENANCE_FAILURES, MAINTENANCE_LEADER, OLDEST_QUEUED, OVERDUE, OWN_FAILURES, PICKUP,
+    QUEUED_JOBS, SCHEDULE_FIRES, SCHEDULED_JOBS, UNHEARD_DOORBELLS, WORKERS,
 };
 
 /// The namespace of the metrics in CloudWatch.
@@ -44,14 +44,18 @@ const fn worker(metric: Definition, sets: &'static [&'static [&'static str]]) ->
 
 /// All of them.
 pub const PUBLISHED: &[Published] = &[
-    api(HTTP_REQUEST_DURATION.definition(), &[&["method"]]),
+    api(HTTP_REQUEST_DURATION.definition(), &[&["operation"]]),
     api(JOBS_SUBMITTED.definition(), &[&["via"]]),
+    // All that a worker submits comes from schedules.
+    worker(JOBS_SUBMITTED.definition(), &[&[]]),
+    worker(JOBS_EXPIRED.definition(), &[&[]]),
     api(DB_POOL_CONNECTIONS.definition(), &[&["state"]]),
     worker(DB_POOL_CONNECTIONS.definition(), &[&["state"]]),
     worker(DELIVERIES.definition(), &[&[]]),
     worker(UNHEARD_DOORBELLS.definition(), &[&[]]),
     worker(PICKUP.definition(), &[&[]]),
     worker(ATTEMPTS.definition(), &[&["event"], &["kind"]]),
+    worker(OWN_FAILURES.definition(), &[&[]]),
     worker(ATTEMPT_DURATION.definition(), &[&["kind"]]),
     worker(JOBS_RUNNING.definition(), &[&[]]),
     worker(BLOCKED_HANDLERS.definition(), &[&[]]),

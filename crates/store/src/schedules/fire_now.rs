@@ -1,5 +1,7 @@
 //! Firing a schedule on request, besides its fire times.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::schedule::{Fire, Overlap};
 use domain::{JobId, NewJob, ScheduleName};
@@ -11,10 +13,10 @@ use super::{Schedule, read};
 use crate::audit::{self, Actor};
 use crate::control::{Cancel, cancel, state_of};
 use crate::error::Error;
-use crate::idempotency::{Idempotency, key_held};
+use crate::idempotency::{Idempotency, bind};
 use crate::pool::Store;
 use crate::row::parse;
-use crate::submit::{Submission, Submitted, replay, submit_tenant};
+use crate::submit::{Submission, Submitted, replay, submit_bound};
 
 /// What the job of a schedule that fires on request is called.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ impl Store {
     /// before is answered the same, whatever became of the schedule.
     ///
     /// # Errors
-    /// When a statement failed; nothing was changed.
+    /// When a statement failed; nothing was changed. [`Error::Locked`] when somebody else holds the schedule.
     pub async fn fire_now(
         &self,
         actor: &Actor,
@@ -72,31 +74,39 @@ impl Store {
     ) -> Result<FiredNow, Error> {
         let tenant_id = actor.tenant_id;
         let mut tx = self.begin(tenant_id).await?;
-        // One at a time, so that the second request with one key finds what the first has made: it waits for its key here.
-        let held = sqlx::query_scalar!(
-            r#"select now() as "now!" from schedule where tenant_id = $1 and name = $2 for update"#,
-            tenant_id.0,
-            name.as_str(),
-        )
-        .fetch_optional(&mut *tx)
-        .await;
-        let now = match &trigger.idempotency {
-            Some(_) => held.map_err(key_held)?,
-            None => held?,
+        // The key before the schedule: who waits for the key waits for the first request with it, and knows what that one
+        // has made; who waits for the schedule may wait for anybody.
+        let bound = match &trigger.idempotency {
+            Some(wish) => bind(&mut tx, tenant_id, &mut [(wish, vec![trigger.job_id.0])]).await?,
+            None => HashMap::new(),
         };
         if let Some(wish) = &trigger.idempotency
+            && bound.values().any(|bound| !bound.fresh)
             && let Some(answer) = replay(&mut tx, tenant_id, wish).await?
         {
             let cancelled = Vec::new();
             return Ok(FiredNow::Submitted { answer, cancelled });
         }
+        // One at a time. In a statement of its own, so that the next one sees everything that was done before.
+        let now = sqlx::query_scalar!(
+            r#"select now() as "now!" from schedule where tenant_id = $1 and name = $2 for update"#,
+            tenant_id.0,
+            name.as_str(),
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         let schedule = read(&mut tx, tenant_id, name.as_str()).await?;
         let Some((now, schedule)) = now.zip(schedule) else {
+            tx.rollback().await?;
             return Ok(FiredNow::NotFound);
         };
         let previous = living(&mut tx, schedule.last_job_id).await?;
         let to_cancel = match (schedule.overlap, previous) {
-            (Overlap::Skip, Some(previous)) => return Ok(FiredNow::PreviousLives(previous)),
+            (Overlap::Skip, Some(previous)) => {
+                // At once, not when the connection is used again: the key is free for who asks again.
+                tx.rollback().await?;
+                return Ok(FiredNow::PreviousLives(previous));
+            }
             (Overlap::CancelPrevious, previous) => previous,
             (Overlap::Allow | Overlap::Skip, _) => None,
         };
@@ -105,7 +115,7 @@ impl Store {
             idempotency: trigger.idempotency.clone(),
             jobs: vec![new_job(schedule, actor, trigger, now)?],
         };
-        let (mut answers, mut cancelled) = submit_tenant(&mut tx, tenant_id, &[&submission]).await?;
+        let (mut answers, mut cancelled) = submit_bound(&mut tx, tenant_id, &[&submission], &bound).await?;
         let answer = answers.remove(0);
         if let Submitted::Accepted(jobs) = &answer
             && jobs.iter().any(|job| !job.existed)

@@ -4,6 +4,7 @@
 
 mod audit;
 mod breakers;
+mod brief_locks;
 mod bulk;
 mod cancel;
 mod catalog;

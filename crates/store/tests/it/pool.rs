@@ -1,12 +1,17 @@
-//! Connections that break while nobody uses them.
+//! Connections that break while nobody uses them, or as soon as somebody does.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::JobId;
 use futures::future::join_all;
 use sqlx::{Connection as _, Executor as _};
-use store::{Error, Submission};
+use store::{Error, PoolConfig, Role, Store, Submission};
 use testkit::{eventually, new_job};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::world::{World, random};
 
@@ -40,6 +45,53 @@ async fn connections_that_broke_while_idle_cost_no_request() {
         .filter_map(Result::err)
         .collect();
     assert!(failed.is_empty(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_warm_pool_has_the_connections_that_it_keeps() {
+    let world = World::new().await;
+    let config = PoolConfig {
+        min_connections: 4,
+        ..PoolConfig::default()
+    };
+    let store = Store::open_url(&world.db.url(), Role::Api, config).await.unwrap();
+    store.warm_up().await.unwrap();
+    let connections = store.connections();
+    assert!(connections.idle + connections.busy >= 4, "{connections:?}");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_hangs_up_on_each_connection_is_tried_no_longer_than_a_connection_may_take() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://tandem@{}/tandem", server.local_addr().unwrap());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        loop {
+            let (_call, _) = server.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::SeqCst);
+            sleep(Duration::from_millis(800)).await;
+        }
+    });
+    let config = PoolConfig {
+        max_connections: 1,
+        min_connections: 0,
+        acquire_timeout: Duration::from_secs(1),
+        ..PoolConfig::default()
+    };
+    let store = Store::open_url(&url, Role::Api, config).await.unwrap();
+    let submission = Submission {
+        tenant_id: domain::TenantId(random()),
+        idempotency: None,
+        jobs: vec![new_job()],
+    };
+    let answer = store.submit(&[submission]).await.remove(0);
+    assert!(matches!(answer, Err(Error::Unavailable(_))), "{answer:?}");
+    // The second is given up in the middle; each one more would take most of a second more.
+    let calls = calls.load(Ordering::SeqCst);
+    assert!((1..=2).contains(&calls), "{calls} calls");
 }
 
 #[tokio::test]

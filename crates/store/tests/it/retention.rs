@@ -24,7 +24,7 @@ fn job_of(days: i64) -> NewJob {
     }
 }
 
-const PARTITIONS_OF_40_DAYS_AGO: &str = "set role tandem_owner;
+pub(crate) const PARTITIONS_OF_40_DAYS_AGO: &str = "set role tandem_owner;
     call create_partition('job', 'id', (now() at time zone 'utc')::date - 40);
     call create_partition('attempt', 'job_id', (now() at time zone 'utc')::date - 40);
     call create_partition('job_event', 'job_id', (now() at time zone 'utc')::date - 40);";
@@ -32,7 +32,7 @@ const ENDED_31_DAYS_AGO: &str =
     "update job set finished_at = now() - interval '31 days' where finished_at is not null";
 
 /// The one day that is past 30 days.
-async fn past_day(world: &World) -> PastDay {
+pub(crate) async fn past_day(world: &World) -> PastDay {
     let days = world.worker.past_days(30).await.unwrap();
     assert_eq!(days.len(), 1, "{days:?}");
     days[0]

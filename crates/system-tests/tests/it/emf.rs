@@ -11,11 +11,14 @@ use crate::figures::tell;
 use crate::system::{Setup, System};
 
 const SOON: Duration = Duration::from_secs(60);
+/// How long a submit waits for the end of its job: far longer than the api takes for it.
+const WAITED: Duration = Duration::from_secs(4);
 
 /// What no process of the test has a reason to tell: nothing of it happens there.
 const NEVER: &[&str] = &[
     "tandem_blocked_handlers_total",
     "tandem_breaker_transitions_total",
+    "tandem_jobs_expired_total",
     "tandem_maintenance_failures_total",
     "tandem_unheard_doorbells_total",
 ];
@@ -166,8 +169,22 @@ async fn run_jobs(system: &System) {
     system
         .sql("update schedule set next_fire_at = date_trunc('year', now())")
         .await;
+    let waits = json!({"kind": "test.sleep", "payload": {"ms": WAITED.as_millis()}});
+    let waits = system
+        .request_post("/api/jobs")
+        .header("prefer", "wait=60")
+        .json(&waits);
+    assert_eq!(waits.send().await.unwrap().status(), 200);
     let ended = "select count(*) from job where finished_at is not null";
-    system.until_count("the end of all jobs", ended, 10, SOON).await;
+    system.until_count("the end of all jobs", ended, 11, SOON).await;
+}
+
+/// The longest of what was measured, where a dimension has this value.
+fn longest(documents: &[Value], metric: &str, (dimension, value): (&str, &str)) -> f64 {
+    let of_value = documents.iter().filter(|document| document[dimension] == value);
+    let values = of_value.filter_map(|document| document[metric]["Values"].as_array());
+    let values = values.flatten().map(|value| value.as_f64().unwrap());
+    values.reduce(f64::max).expect("something was measured")
 }
 
 async fn all_is_published(mut setup: Setup) {
@@ -200,11 +217,27 @@ async fn all_is_published(mut setup: Setup) {
     // Counted once each, over all lines, with those of the end.
     assert_eq!(
         totals(&of_api, "tandem_jobs_submitted_total", "via"),
-        counted([("batch", 5), ("schedule", 1), ("single", 3)])
+        counted([("batch", 5), ("schedule", 1), ("single", 4)])
     );
-    let by_event = counted([("failed", 1), ("retry_scheduled", 1), ("succeeded", 9)]);
+    // The worker fires what is due, the api what it is told to.
+    assert_eq!(
+        totals(&of_worker, "tandem_jobs_submitted_total", "Service"),
+        counted([("worker", 1)])
+    );
+    // What a client asked to wait raises no alarm.
+    let took = longest(
+        &of_api,
+        "tandem_http_request_duration_seconds",
+        ("operation", "submit"),
+    );
+    assert!(took < WAITED.as_secs_f64(), "{took} s");
+    assert_eq!(
+        totals(&of_worker, "tandem_own_failures_total", "Service"),
+        counted([("worker", 2)])
+    );
+    let by_event = counted([("failed", 1), ("retry_scheduled", 1), ("succeeded", 10)]);
     assert_eq!(totals(&of_worker, "tandem_attempts_total", "event"), by_event);
-    let by_kind = counted([("test.echo", 9), ("test.fail", 2)]);
+    let by_kind = counted([("test.echo", 9), ("test.fail", 2), ("test.sleep", 1)]);
     assert_eq!(totals(&of_worker, "tandem_attempts_total", "kind"), by_kind);
     assert_eq!(
         totals(&of_worker, "tandem_attempt_duration_seconds", "kind"),
@@ -212,7 +245,7 @@ async fn all_is_published(mut setup: Setup) {
     );
     assert_eq!(
         totals(&of_worker, "tandem_pickup_seconds", "Service"),
-        counted([("worker", 11)])
+        counted([("worker", 12)])
     );
 
     let mut superuser = system.db.superuser().await;

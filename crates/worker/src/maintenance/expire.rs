@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use runtime::metric;
 use store::Store;
 
 use super::pass::{Counts, Pass};
@@ -26,6 +27,7 @@ impl Pass for Expire {
 
     async fn run_once(&self, limit: i32) -> Result<Counts, Error> {
         let expired = self.store.expire(limit.into()).await?;
+        metric::JOBS_EXPIRED.with([]).increment(expired.into());
         Ok(Counts {
             changed: expired.into(),
             more: i64::from(expired) >= i64::from(limit),

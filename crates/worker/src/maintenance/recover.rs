@@ -9,6 +9,7 @@ use store::{Ending, ExpiredLease, Finished, Store};
 
 use super::pass::{Counts, Pass};
 use crate::error::Error;
+use crate::meters::count_own_failure;
 use crate::news::News;
 
 /// See the module.
@@ -44,13 +45,14 @@ impl Pass for Recover {
                 .iter()
                 .zip(&answers)
                 .filter_map(|(ending, answer)| match answer {
-                    Finished::Recorded(state) => Some((ending.lease.job_id, *state)),
+                    Finished::Recorded(state) => Some((ending, *state)),
                     // Somebody else found it first.
                     Finished::LeaseLost => None,
                 })
         };
-        for (job_id, state) in states() {
-            tracing::warn!(job.id = %job_id, state = %state, "an attempt's worker was lost");
+        for (ending, state) in states() {
+            tracing::warn!(job.id = %ending.lease.job_id, state = %state, "an attempt's worker was lost");
+            count_own_failure(ending.finish.failure.as_ref(), state);
         }
         if states().any(|(_, state)| state == JobState::Queued) {
             self.lanes.iter().for_each(|lane| self.bell.ring(lane));
@@ -58,7 +60,7 @@ impl Pass for Recover {
         self.news.ended(
             states()
                 .filter(|(_, state)| state.is_terminal())
-                .map(|(job_id, _)| job_id),
+                .map(|(ending, _)| ending.lease.job_id),
         );
         let changed = states().count() as u64;
         // A batch of which nothing could be changed would be found again at once.

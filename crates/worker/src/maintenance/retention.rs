@@ -7,8 +7,10 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use domain::JobId;
 use store::Store;
+use tokio::time::sleep;
 
 use super::pass::{Counts, Pass};
+use crate::backoff::around;
 use crate::error::Error;
 
 /// The most jobs of a day that may outlive it: everybody waits while they move. A day of which more must stay is kept as a
@@ -18,6 +20,10 @@ const MOST_SURVIVORS: i32 = 5_000;
 const PAGE: i32 = 20_000;
 /// How long the days may be read; a day of five million jobs takes about a minute.
 const READING: Duration = Duration::from_mins(15);
+/// How often the locks that shut everybody out are asked for, before that is told as a failure.
+const TRIES: u32 = 5;
+/// The pause after a try, in which everybody else goes on.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the partitions of the next days.
 pub(crate) struct Partitions {
@@ -60,7 +66,7 @@ impl Pass for Partitions {
             // A day without a partition is worse than one that takes longer to attach.
             tracing::warn!(error.chain = %runtime::error_chain(&error), "days could not be excluded beforehand");
         }
-        let made = self.store.ensure_partitions(self.ahead_days).await?;
+        let made = patiently(|| self.store.ensure_partitions(self.ahead_days)).await?;
         Ok(Counts {
             changed: made.into(),
             ..Counts::default()
@@ -68,9 +74,23 @@ impl Pass for Partitions {
     }
 }
 
+/// Asks again where somebody held a lock: a try must not last, because everybody waits behind it.
+async fn patiently<T, F>(ask: impl Fn() -> F) -> Result<T, store::Error>
+where
+    F: Future<Output = Result<T, store::Error>>,
+{
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(store::Error::Locked(_)) => sleep(around(PAUSE, runtime::random::jitter())).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
 impl Partitions {
     async fn exclude_missing_days(&self) -> Result<(), Error> {
-        self.store.exclude_missing_days(self.ahead_days).await?;
+        patiently(|| self.store.exclude_missing_days(self.ahead_days)).await?;
         while self.store.check_excluded_day().await? {}
         Ok(())
     }
@@ -121,7 +141,7 @@ impl Drop {
             staying.extend(page.found);
             if page.last_read.is_none() {
                 let staying: Vec<JobId> = staying.into_iter().collect();
-                return Ok(store.detach_day(day, &staying, MOST_SURVIVORS).await?);
+                return Ok(patiently(|| store.detach_day(day, &staying, MOST_SURVIVORS)).await?);
             }
             after = page.last_read;
         }

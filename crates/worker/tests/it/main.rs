@@ -6,6 +6,7 @@ mod attempts;
 mod breaker;
 mod cancel;
 mod claims;
+mod counts;
 mod dead_letter_scene;
 mod dead_letters;
 mod drain;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use domain::{JobId, JobState, NewJob};
 use serde_json::json;
+use sqlx::Executor as _;
 use testkit::eventually;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -115,15 +116,45 @@ async fn a_job_that_was_not_started_in_time_expires() {
     assert_eq!(worker.run_once(&lane(), 10).await.unwrap().len(), 1);
 }
 
+const WITHOUT_THE_LAST_DAY: &str = "set role tandem_owner;
+    do $$ declare day text := to_char((now() at time zone 'utc')::date + 7, 'YYYYMMDD'); begin
+        execute format('drop table job_p%s, attempt_p%s, job_event_p%s', day, day, day);
+    end $$";
+
+#[tokio::test]
+async fn a_lock_that_was_not_granted_is_asked_for_again() {
+    let world = World::new().await;
+    world.sql(WITHOUT_THE_LAST_DAY).await;
+    let worker = world.worker(test_handlers()).await;
+    let mut holder = world.db.superuser().await;
+    holder
+        .execute("begin; lock table job in row exclusive mode")
+        .await
+        .unwrap();
+    let waiting = "select count(*) from pg_locks
+                   where not granted and database = (select oid from pg_database where datname = current_database())";
+    let released = async {
+        for (what, wanted) in [("the sweep waits", true), ("the sweep has given up", false)] {
+            eventually(what, PATIENCE, async || {
+                ((world.count(waiting).await > 0) == wanted).then_some(())
+            })
+            .await;
+        }
+        holder.execute("rollback").await.unwrap();
+    };
+    let (made, ()) = tokio::join!(worker.maintain_once("partitions", 100), released);
+    assert_eq!(made.unwrap().unwrap().changed, 1);
+}
+
 #[tokio::test]
 async fn missing_partitions_are_made_and_old_ones_dropped() {
     let world = World::new().await;
     let worker = world.worker(test_handlers()).await;
+    world.sql(WITHOUT_THE_LAST_DAY).await;
     world
         .sql(
             "set role tandem_owner;
-             do $$ declare day text := to_char((now() at time zone 'utc')::date + 7, 'YYYYMMDD'); begin
-                 execute format('drop table job_p%s, attempt_p%s, job_event_p%s', day, day, day);
+             do $$ begin
                  call create_partition('job', 'id', current_date - 60);
                  call create_partition('attempt', 'job_id', current_date - 60);
                  call create_partition('job_event', 'job_id', current_date - 60);

@@ -26,7 +26,7 @@ run "production_survives_a_zone_and_a_bad_version" {
     error_message = "There must be two of everything that serves."
   }
   assert {
-    condition     = output.platform.deploy.services.api.codedeploy.group == "api" && output.platform.deploy.test_listener_port == 8443
+    condition     = output.platform.deploy.services.api.codedeploy.group == "api" && output.platform.deploy.verify_key_secret == "tandem-prod/verify-key"
     error_message = "A new version of the api must be tried by a canary."
   }
   assert {

@@ -9,6 +9,11 @@ mock_provider "aws" {
   }
 }
 
+mock_provider "aws" {
+  alias           = "dr"
+  override_during = plan
+}
+
 variables {
   names = ["tandem/api", "tandem/worker"]
 }
@@ -104,5 +109,39 @@ run "what_whoever_pays_for_it_gets" {
   assert {
     condition     = toset([for filter in aws_ecr_replication_configuration.dr[0].replication_configuration[0].rule[0].repository_filter : filter.filter]) == var.names
     error_message = "Only our own repositories are copied."
+  }
+}
+
+run "copies_are_kept_like_what_they_are_copies_of" {
+  command = plan
+
+  variables {
+    replication_region = "eu-central-1"
+    pull_account_ids   = ["444455556666"]
+  }
+
+  assert {
+    condition = (
+      toset(keys(aws_ecr_repository.copy)) == var.names
+      && alltrue([for copy in aws_ecr_repository.copy : copy.image_tag_mutability == "IMMUTABLE" && copy.image_scanning_configuration[0].scan_on_push && !copy.force_delete])
+    )
+    error_message = "Each repository must have its copy, whose tags stay with their images."
+  }
+  assert {
+    condition     = alltrue([for name in var.names : aws_ecr_lifecycle_policy.copy[name].policy == aws_ecr_lifecycle_policy.this[name].policy])
+    error_message = "What is deleted here must be deleted there."
+  }
+  assert {
+    condition     = alltrue([for name in var.names : aws_ecr_repository_policy.copy[name].policy == aws_ecr_repository_policy.pull[name].policy])
+    error_message = "Who pulls here must be able to pull there."
+  }
+}
+
+run "nothing_is_copied_unless_asked_for" {
+  command = plan
+
+  assert {
+    condition     = length(aws_ecr_repository.copy) == 0 && length(aws_ecr_lifecycle_policy.copy) == 0 && length(aws_ecr_repository_policy.copy) == 0
+    error_message = "Without a second region there must be no copies."
   }
 }

@@ -80,8 +80,8 @@ run "workers_follow_their_load_and_the_age_of_the_oldest" {
   assert {
     condition = one([
       for metric in aws_appautoscaling_policy.expression["load"].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics : metric.expression if metric.return_data
-    ]) == "(FILL(waiting, 0) + FILL(running, 0)) / IF(tasks < 1, 1, tasks)"
-    error_message = "The load must be divided by the number of tasks, of which there may be none."
+    ]) == "(FILL(waiting, 0) + FILL(running, 0)) / tasks"
+    error_message = "The load must be divided by the number of tasks, and a minute that does not tell it must move nothing."
   }
   assert {
     condition = {
@@ -154,6 +154,55 @@ run "an_environment_can_sleep" {
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.missing_tasks) == 0
     error_message = "Nobody must be called every evening."
+  }
+  assert {
+    condition     = length(aws_appautoscaling_target.this) == 0 && aws_appautoscaling_target.sleeping[0].min_capacity == 1 && aws_appautoscaling_target.sleeping[0].max_capacity == 4
+    error_message = "It must begin awake."
+  }
+}
+
+# What another plan finds in the state is not what it would write, as after a stop: the schedule is changed, the bounds are left.
+run "what_sleeps_is_no_drift" {
+  variables {
+    desired_count = 2
+    autoscaling = {
+      max          = 6
+      cpu_percent  = 60
+      office_hours = { start = "cron(0 7 ? * MON-FRI *)", stop = "cron(0 19 ? * MON-FRI *)", time_zone = "Europe/Berlin" }
+    }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.sleeping[0].min_capacity == 1 && aws_appautoscaling_target.sleeping[0].max_capacity == 4
+    error_message = "Terraform must leave the bounds to the office hours, or every night is a drift, and every apply wakes it."
+  }
+  assert {
+    condition     = [for bound in ["min_capacity", "max_capacity"] : tonumber(aws_appautoscaling_scheduled_action.office_hours["start"].scalable_target_action[0][bound])] == [2, 6]
+    error_message = "New bounds must come with the next morning."
+  }
+}
+
+run "what_never_sleeps_keeps_its_bounds" {
+  variables {
+    desired_count = 2
+    autoscaling   = { max = 6, cpu_percent = 60 }
+  }
+
+  assert {
+    condition     = length(aws_appautoscaling_target.sleeping) == 0 && aws_appautoscaling_target.this[0].min_capacity == 2 && aws_appautoscaling_target.this[0].max_capacity == 6 && length(aws_appautoscaling_scheduled_action.office_hours) == 0
+    error_message = "Without office hours the bounds are Terraform's."
+  }
+}
+
+run "bounds_are_changed_where_nothing_sleeps" {
+  variables {
+    desired_count = 3
+    autoscaling   = { max = 9, cpu_percent = 60 }
+  }
+
+  assert {
+    condition     = aws_appautoscaling_target.this[0].min_capacity == 3 && aws_appautoscaling_target.this[0].max_capacity == 9
+    error_message = "A change of the bounds must be applied."
   }
 }
 

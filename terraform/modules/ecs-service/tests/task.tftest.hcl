@@ -235,7 +235,7 @@ run "before_the_first_release_nothing_runs" {
     error_message = "The deploy program must find where to write."
   }
   assert {
-    condition     = !aws_cloudwatch_metric_alarm.missing_tasks[0].actions_enabled
+    condition     = !aws_cloudwatch_metric_alarm.missing_tasks[0].actions_enabled && !output.is_released
     error_message = "Nobody must be called because nothing runs yet."
   }
 }

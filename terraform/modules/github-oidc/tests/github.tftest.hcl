@@ -21,6 +21,7 @@ variables {
   repo_id             = 987654321
   regions             = ["eu-central-1", "eu-west-1"]
   ecr_repository_arns = ["arn:aws:ecr:eu-central-1:111122223333:repository/tandem/api", "arn:aws:ecr:eu-central-1:111122223333:repository/tandem/worker"]
+  owned_tags          = { Project = "tandem", Environment = "prod" }
   state               = { bucket_arn = "arn:aws:s3:::tandem-state", key = "prod/terraform.tfstate", kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/0" }
   hosted_zone_ids     = ["Z0123456789ABC"]
   roles = {
@@ -52,8 +53,8 @@ run "roles" {
     error_message = "A role must ask for the audience, the repository, the environment, the branch and the workflow, each literally."
   }
   assert {
-    condition     = alltrue([for role in aws_iam_role.this : role.max_session_duration == 3600])
-    error_message = "No session may last longer than an hour."
+    condition     = { for name, role in aws_iam_role.this : name => role.max_session_duration / 3600 } == { build = 1, promote = 1, deploy = 4, plan = 1, apply = 2 }
+    error_message = "A session must last as long as what is done in it, and not longer."
   }
   assert {
     condition = { for name in keys(var.roles) : name => join(" ", sort([for key, attachment in local.attachments : attachment.policy if attachment.role == name])) } == {
@@ -61,7 +62,7 @@ run "roles" {
       promote = "promote"
       deploy  = "deploy"
       plan    = "read"
-      apply   = "apply-data apply-identity apply-network apply-services read state"
+      apply   = "apply-data apply-entry apply-identity apply-network apply-services read state"
     }
     error_message = "Each role has the policies of its kind and no others."
   }
@@ -87,8 +88,12 @@ run "forged_tokens_are_refused" {
 
 run "policies_are_as_narrow_as_they_can_be" {
   assert {
-    condition     = alltrue([for policy in output.policies : length(policy) <= 6144])
-    error_message = "IAM takes 6,144 characters: ${jsonencode({ for name, policy in output.policies : name => length(policy) })}"
+    condition     = alltrue([for policy in concat(values(output.policies), [output.boundary.policy]) : length(policy) <= 6144])
+    error_message = "IAM takes 6,144 characters: ${jsonencode({ for name, policy in merge(output.policies, { boundary = output.boundary.policy }) : name => length(policy) })}"
+  }
+  assert {
+    condition     = length([for key, attachment in local.attachments : key if attachment.role == "apply"]) <= 10
+    error_message = "IAM attaches ten policies to a role, unless it is asked for more."
   }
   # Actions on all resources are named one by one, but for those that only look.
   assert {
@@ -169,7 +174,7 @@ run "a_deployment_can_do_little" {
       "codedeploy:ListDeploymentTargets", "codedeploy:RegisterApplicationRevision", "codedeploy:StopDeployment",
       "ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
       "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition",
-      "ecs:RunTask", "ecs:UpdateService", "iam:PassRole", "ssm:GetParameters", "ssm:PutParameter",
+      "ecs:RunTask", "ecs:UpdateService", "iam:PassRole", "kms:Decrypt", "secretsmanager:GetSecretValue", "ssm:GetParameters", "ssm:PutParameter",
     ])
     error_message = "A deployment may make the calls of the deploy program, and no others."
   }
@@ -178,6 +183,19 @@ run "a_deployment_can_do_little" {
       for name in ["api/digest", "api/previous_digest", "worker/digest", "worker/previous_digest"] : "arn:aws:ssm:eu-central-1:111122223333:parameter/tandem-prod/${name}"
     ])
     error_message = "A deployment may record what it released, and not what it is told about the environment."
+  }
+  assert {
+    condition = (
+      [for s in jsondecode(output.policies["deploy"]).Statement : s.Sid if contains(flatten([s.Action]), "secretsmanager:GetSecretValue")] == ["VerifyKey"]
+      && one([for s in jsondecode(output.policies["deploy"]).Statement : s.Resource if s.Sid == "VerifyKey"]) == [
+        "arn:aws:secretsmanager:eu-central-1:111122223333:secret:tandem-prod/verify-key-??????",
+        "arn:aws:secretsmanager:eu-west-1:111122223333:secret:tandem-prod/verify-key-??????",
+      ]
+      && one([for s in jsondecode(output.policies["deploy"]).Statement : s.Condition if s.Sid == "DecryptVerifyKey"]) == {
+        StringLike = { "kms:EncryptionContext:SecretARN" = one([for s in jsondecode(output.policies["deploy"]).Statement : s.Resource if s.Sid == "VerifyKey"]) }
+      }
+    )
+    error_message = "A deployment may read the key that it verifies releases with, and no other secret."
   }
   assert {
     condition     = !strcontains(output.policies["deploy"], "ecr:PutImage") && !strcontains(output.policies["build"], "ecs:") && !strcontains(output.policies["build"], "iam:")
@@ -198,6 +216,8 @@ run "a_promotion_brings_no_image" {
 run "pull_requests_where_they_may_run" {
   variables {
     name                = "tandem-dev"
+    deployment          = { canary = false }
+    owned_tags          = { Project = "tandem", Environment = "dev" }
     ecr_repository_arns = ["arn:aws:ecr:eu-central-1:111122223333:repository/tandem-dev/api"]
     roles = {
       build  = { permissions = "build", pull_requests = true }
@@ -221,11 +241,24 @@ run "pull_requests_where_they_may_run" {
     condition     = !strcontains(output.policies["build"], "repository/tandem/")
     error_message = "Unreviewed images must not get to those that are promoted."
   }
+  assert {
+    condition = (
+      !strcontains(output.policies["deploy"], "codedeploy:")
+      && one([for s in jsondecode(output.policies["deploy"]).Statement : s.Condition if s.Sid == "HoldScaling"]) == {
+        StringEquals = { "aws:ResourceTag/Project" = "tandem", "aws:ResourceTag/Environment" = "dev" }
+      }
+    )
+    error_message = "Unreviewed code must reach no canary, and the scaling of its own environment only."
+  }
+  assert {
+    condition     = output.boundary == null
+    error_message = "Where nobody from GitHub applies, no role is made that must be bounded."
+  }
 }
 
 run "who_applies_can_not_open_the_door_wider" {
   assert {
-    condition = one([for s in jsondecode(output.policies["apply-identity"]).Statement : s if s.Effect == "Deny"]) == {
+    condition = one([for s in jsondecode(output.policies["apply-identity"]).Statement : s if s.Effect == "Deny" && s.Sid == "HandsOffGithub"]) == {
       Sid    = "HandsOffGithub"
       Effect = "Deny"
       Action = "iam:*"
@@ -237,9 +270,35 @@ run "who_applies_can_not_open_the_door_wider" {
   }
   assert {
     condition = alltrue([
-      for policy in output.policies : !strcontains(policy, "secretsmanager:GetSecretValue") && !strcontains(policy, "secretsmanager:PutSecretValue") && !strcontains(policy, "secretsmanager:*")
+      for name, policy in output.policies :
+      (name == "deploy" || !strcontains(policy, "secretsmanager:GetSecretValue")) && !strcontains(policy, "secretsmanager:PutSecretValue") && !strcontains(policy, "secretsmanager:*")
     ])
-    error_message = "Nobody from GitHub may read or set a secret."
+    error_message = "Nobody from GitHub may set a secret, or read one, but that a deployment reads the key that verifies it."
+  }
+}
+
+run "who_applies_makes_no_role_beyond_the_boundary" {
+  assert {
+    condition = alltrue([
+      for s in jsondecode(output.policies["apply-identity"]).Statement :
+      s.Condition.StringEquals["iam:PermissionsBoundary"] == "arn:aws:iam::111122223333:policy/tandem-prod-github-boundary"
+      if s.Effect == "Allow" && length(setintersection(flatten([s.Action]), ["iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"])) > 0
+    ])
+    error_message = "A role must have the boundary before it gets a policy."
+  }
+  assert {
+    condition = !anytrue(flatten([
+      for policy in output.policies : [for s in jsondecode(policy).Statement : [for action in flatten([s.Action]) : can(regex("^iam:(\\*|Delete\\*|DeleteRolePermissionsBoundary|CreateUser|CreateAccessKey)$", action))] if s.Effect == "Allow"]
+    ]))
+    error_message = "Nobody from GitHub may take a boundary away, or make a user."
+  }
+  assert {
+    condition = alltrue(flatten([
+      for s in jsondecode(output.boundary.policy).Statement : [
+        for action in flatten([s.Action]) : !strcontains(action, ":*") && (!startswith(action, "iam:") || action == "iam:PassRole") && !startswith(action, "ec2:") && !startswith(action, "sts:")
+      ]
+    ]))
+    error_message = "Within the boundary there must be no family of actions, and no way to other roles and networks."
   }
 }
 

@@ -124,6 +124,10 @@ run "silence_of_the_workers_is_an_alarm" {
     error_message = "When no worker tells anything, somebody is paged."
   }
   assert {
+    condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.worker) : alarm.actions_enabled]) && alltrue([for alarm in values(aws_cloudwatch_composite_alarm.burn) : alarm.actions_enabled])
+    error_message = "After the first release every alarm that tells somebody must tell."
+  }
+  assert {
     condition = aws_cloudwatch_metric_alarm.worker["lost-leases"].dimensions == tomap({
       Service = "worker", Environment = "test", answer = "lease_lost"
     })
@@ -132,6 +136,22 @@ run "silence_of_the_workers_is_an_alarm" {
   assert {
     condition     = !contains(keys(aws_cloudwatch_metric_alarm.worker), "dead-letters")
     error_message = "Lanes in SQS have alarms of their own about dead letters."
+  }
+}
+
+run "nobody_is_called_before_the_first_release" {
+  variables {
+    released = false
+  }
+  assert {
+    condition = [for name, alarm in aws_cloudwatch_metric_alarm.worker : name if !alarm.actions_enabled] == [
+      for name, alarm in aws_cloudwatch_metric_alarm.worker : name if alarm.treat_missing_data == "breaching"
+    ] && length([for alarm in aws_cloudwatch_metric_alarm.worker : alarm if !alarm.actions_enabled]) == 2
+    error_message = "Silence must call nobody while there is nobody who could tell anything; what is told still counts."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_composite_alarm.burn : !alarm.actions_enabled])
+    error_message = "What is not there yet has promised nothing."
   }
 }
 
@@ -150,6 +170,22 @@ run "deployments_are_told_what_rolls_them_back" {
       && alltrue([for query in alarm.metric_query : query.metric[0].period == 60 if length(query.metric) > 0])
     ])
     error_message = "Two bad minutes of three roll back; no traffic does not."
+  }
+}
+
+run "what_clients_and_targets_do_rolls_nothing_back" {
+  assert {
+    condition = {
+      for query in aws_cloudwatch_metric_alarm.rollback["worker-failures"].metric_query : query.id => "${query.metric[0].metric_name} ${lookup(query.metric[0].dimensions, "event", "-")}" if length(query.metric) > 0
+    } == { good = "tandem_attempts_total succeeded", own = "tandem_own_failures_total -" }
+    error_message = "Attempts that a target or a payload failed must not count."
+  }
+  assert {
+    condition = alltrue([
+      for query in flatten([aws_cloudwatch_metric_alarm.rollback["api-latency"].metric_query, [for alarm in aws_cloudwatch_metric_alarm.burn : alarm.metric_query if can(regex("burn-latency", alarm.alarm_name))]]) :
+      query.metric[0].dimensions == tomap({ Service = "api", Environment = "test", operation = "submit" }) if length(query.metric) > 0
+    ])
+    error_message = "What is promised about submits must be measured by them."
   }
 }
 

@@ -40,7 +40,7 @@ variables {
 run "each_dashboard_shows_what_it_is_for" {
   assert {
     condition = { for name, dashboard in aws_cloudwatch_dashboard.this : name => length(jsondecode(dashboard.dashboard_body).widgets) } == {
-      api = 7, worker = 11, queues = 8, database = 7, business = 7
+      api = 7, worker = 11, queues = 8, database = 7, business = 8
     }
     error_message = "The dashboards must have their widgets."
   }
@@ -59,6 +59,27 @@ run "each_dashboard_shows_what_it_is_for" {
       length(distinct([for widget in jsondecode(dashboard.dashboard_body).widgets : "${widget.x} ${widget.y}"])) == length(jsondecode(dashboard.dashboard_body).widgets)
     ])
     error_message = "No widget may cover another."
+  }
+}
+
+run "business_is_seen_from_where_it_is_done" {
+  assert {
+    condition = [
+      for series in one([for widget in jsondecode(aws_cloudwatch_dashboard.this["business"].dashboard_body).widgets : widget.properties.metrics if widget.properties.title == "Jobs accepted, by way"]) :
+      "${series[1]} ${series[3]} ${try(tostring(series[7]), "")}"
+      ] == [
+      "tandem_jobs_submitted_total api batch", "tandem_jobs_submitted_total api schedule", "tandem_jobs_submitted_total api single",
+      "tandem_jobs_submitted_total worker ",
+    ]
+    error_message = "Jobs come through the api, and from the worker that fires schedules."
+  }
+  assert {
+    condition = toset(flatten([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this["business"].dashboard_body).widgets : [
+        for series in widget.properties.metrics : split(" ", split(",", element(series, length(series) - 1).label)[0])[0]
+      ] if contains(["Jobs by state, now", "Jobs that ended, by state"], widget.properties.title)
+    ])) == toset(["scheduled", "queued", "running", "succeeded", "failed", "cancelled", "expired"])
+    error_message = "Each state of a job must be seen."
   }
 }
 
@@ -109,5 +130,34 @@ run "dashboards_are_chosen" {
   assert {
     condition     = jsonencode(output.dashboard_names) == jsonencode({ api = "tandem-test-api", queues = "tandem-test-queues" })
     error_message = "Only what is asked for is made."
+  }
+}
+
+run "a_million_jobs_have_a_price_where_the_bill_is_known" {
+  variables {
+    cost = { month_usd = 160.5, million_jobs_usd = 2 }
+  }
+  assert {
+    condition     = length(jsondecode(aws_cloudwatch_dashboard.this["business"].dashboard_body).widgets) == 9
+    error_message = "The bill must be on the dashboard."
+  }
+  assert {
+    condition = [
+      for series in jsondecode(aws_cloudwatch_dashboard.this["business"].dashboard_body).widgets[8].properties.metrics : series[0].expression if try(series[0].expression, null) != null
+    ] == ["RUNNING_SUM(TIME_SERIES(PERIOD(good)))*160.5/2628000*1000000/RUNNING_SUM(FILL(SUM([good,bad,gone]),0))+2"]
+    error_message = "It must be what the time that is shown costs, by the jobs that ended in it, and what each million adds."
+  }
+  assert {
+    condition = {
+      for series in jsondecode(aws_cloudwatch_dashboard.this["business"].dashboard_body).widgets[8].properties.metrics : series[8].id => [series[1], series[7], series[8].visible]
+      if try(series[8].id, null) != null
+      } == {
+      good = ["tandem_attempts_total", "succeeded", false], bad = ["tandem_attempts_total", "failed", false], gone = ["tandem_attempts_total", "cancelled", false]
+    }
+    error_message = "A job has ended when an attempt succeeded, failed for good or was cancelled."
+  }
+  assert {
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this["business"].dashboard_body).widgets : widget.properties.period] == [60, 60, 60, 60, 60, 60, 60, 60, 300]
+    error_message = "A month must be looked at by values that CloudWatch keeps for a month."
   }
 }

@@ -34,7 +34,7 @@ run "what_is_left_away_is_not_paid_for" {
     error_message = "There must be no firewall, no logs of requests, and no second listener."
   }
   assert {
-    condition     = output.deploy.services.api.codedeploy == null && output.deploy.test_listener_port == null && !output.deploy.is_scaled && output.url == null
+    condition     = output.deploy.services.api.codedeploy == null && !output.deploy.is_scaled && output.url == null
     error_message = "Deployments must be rolling, and the name somebody else's."
   }
   assert {
@@ -65,5 +65,75 @@ run "endpoints_are_opened_to_tasks" {
   assert {
     condition     = keys(local.reaches) == ["database", "endpoints"] && local.reaches.endpoints.open
     error_message = "Tasks must reach the endpoints, which nobody else opens to them."
+  }
+}
+
+run "who_has_all_endpoints_has_no_way_to_the_internet" {
+  command = plan
+
+  variables {
+    network = { egress_mode = "nat_instance", interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "sqs"] }
+  }
+
+  assert {
+    condition     = length(local.internet_ports.api) == 0 && length(local.internet_ports.migrate) == 0
+    error_message = "What the api and the migration call is behind the endpoints, so they need no way to the internet."
+  }
+  assert {
+    condition     = contains(keys(local.gateways.api), "s3") && contains(keys(local.gateways.migrate), "s3")
+    error_message = "Images must still come from S3."
+  }
+}
+
+run "one_endpoint_less_is_reached_over_the_internet" {
+  command = plan
+
+  variables {
+    network = { egress_mode = "nat_instance", interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "secretsmanager"] }
+  }
+
+  assert {
+    condition     = local.internet_ports.api == tolist([443]) && length(local.internet_ports.migrate) == 0
+    error_message = "The api calls SQS, and the migration does not."
+  }
+}
+
+run "traces_go_to_somebody_else" {
+  command = plan
+
+  variables {
+    network = { egress_mode = "nat_instance", interface_endpoints = ["ecr.api", "ecr.dkr", "logs", "secretsmanager", "sqs"] }
+    traces  = { otlp_endpoint = "https://otlp.example.com" }
+  }
+
+  assert {
+    condition     = local.internet_ports.api == tolist([443]) && length(local.internet_ports.migrate) == 0
+    error_message = "The api sends traces over the internet."
+  }
+}
+
+run "a_function_that_rotates_reaches_the_database" {
+  command = plan
+
+  variables {
+    secret_rotation = { lambda_arn = "arn:aws:lambda:eu-west-1:111122223333:function:rotate", sg_id = "sg-0123456789abcdef0" }
+  }
+
+  assert {
+    condition     = local.database_clients["rotation"] == "sg-0123456789abcdef0"
+    error_message = "The database must let in the function's security group."
+  }
+}
+
+run "roles_have_the_boundary_that_they_are_given" {
+  command = plan
+
+  variables {
+    permissions_boundary = "tandem-test-github-boundary"
+  }
+
+  assert {
+    condition     = endswith(local.permissions_boundary_arn, ":policy/tandem-test-github-boundary") && startswith(local.permissions_boundary_arn, "arn:")
+    error_message = "The boundary is a policy of the account."
   }
 }

@@ -25,7 +25,7 @@ variables {
 # Making all of it takes a while, so one run looks at everything.
 run "everything_is_made_wired_and_told" {
   assert {
-    condition     = output.url == "https://jobs.example.com" && output.deploy.cluster == "tandem-test" && output.deploy.test_listener_port == 8443
+    condition     = output.url == "https://jobs.example.com" && output.deploy.cluster == "tandem-test" && output.deploy.verify_key_secret == "tandem-test/verify-key"
     error_message = "Clients and the deploy program must be told where things are."
   }
   assert {
@@ -60,7 +60,7 @@ run "everything_is_made_wired_and_told" {
     error_message = "The deploy program must know the settings of the next release, and where to try it."
   }
   assert {
-    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "operator-key", "pepper"]
+    condition     = keys(output.queue_urls) == ["default", "high", "low"] && join(" ", keys(output.repository_urls)) == "tandem/api tandem/worker" && keys(output.secret_names) == ["database/api", "database/worker", "operator-key", "pepper", "verify-key"]
     error_message = "Each lane has its queues, each program its repository, each secret its place."
   }
   assert {
@@ -69,12 +69,13 @@ run "everything_is_made_wired_and_told" {
       "database/worker" = [true, true, 2]
       "operator-key"    = [true, true, 1]
       "pepper"          = [true, true, 2]
+      "verify-key"      = [true, true, 1]
     }
-    error_message = "Only the task that migrates gives secrets their first values; a program reads its own besides, and nobody's task the operators' key."
+    error_message = "Only the task that migrates gives secrets their first values; a program reads its own besides, and nobody's task the keys."
   }
   assert {
     condition = (
-      { for setting, key in { API_LOGIN = "database/api", WORKER_LOGIN = "database/worker", PEPPER = "pepper", OPERATOR_KEY = "operator-key" } : key => local.migrate_environment["TANDEM_${setting}_SECRET_ARN"] } == module.secrets.arns
+      { for setting, key in { API_LOGIN = "database/api", WORKER_LOGIN = "database/worker", PEPPER = "pepper", OPERATOR_KEY = "operator-key", VERIFY_KEY = "verify-key" } : key => local.migrate_environment["TANDEM_${setting}_SECRET_ARN"] } == module.secrets.arns
       && local.migrate_environment.TANDEM_KEY_ENVIRONMENT == "test" && local.migrate_environment.PGSSLROOTCERT == "/app/rds-ca.pem"
     )
     error_message = "The task that migrates must know all that it makes."
@@ -129,6 +130,15 @@ run "everything_is_made_wired_and_told" {
 
 run "services_publish_what_is_looked_at" {
   command = plan
+
+  variables {
+    monitoring = { cost = { month_usd = 160, million_jobs_usd = 2 } }
+  }
+
+  assert {
+    condition     = output.cost == { month_usd = 160, million_jobs_usd = 2 }
+    error_message = "The dashboards must know the bill."
+  }
 
   assert {
     condition     = local.common_environment.TANDEM_METRICS_EMF == "on" && local.common_environment.TANDEM_ENVIRONMENT == local.worker_load.metrics.backlog_0.dimensions.Environment

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::setup::config_of;
-use super::{NAME, Said, World};
+use super::{NAME, Said, World, cbor};
 
 impl World {
     pub(super) fn get_parameters(&self, body: &Value) -> Value {
@@ -13,7 +13,7 @@ impl World {
             .into_iter()
             .partition(|name| self.parameters.contains_key(name));
         let found = found.into_iter().map(
-            |name| json!({ "Name": name, "Type": "String", "Value": self.parameters[&name], "Version": 1 }),
+            |name| json!({ "Name": name, "Type": "String", "Value": self.parameters[&name], "Version": 1, "LastModifiedDate": self.written_at_secs.get(&name).copied().unwrap_or_default() }),
         );
         json!({ "Parameters": found.collect::<Vec<_>>(), "InvalidParameters": missing })
     }
@@ -28,6 +28,7 @@ impl World {
             .ok_or(("AccessDeniedException", format!("not authorized to put {name}")))?;
         *known = value;
         self.changed(format!("PutParameter {name}"));
+        self.written_at_secs.insert(name.to_owned(), self.now_secs);
         Ok(json!({ "Version": 2 }))
     }
 
@@ -40,9 +41,10 @@ impl World {
         let Some([scale_in, scale_out, scheduled]) = self.suspended.get(service(id)) else {
             return json!({ "ScalableTargets": [] });
         };
+        let most = self.most_tasks.get(service(id)).copied().unwrap_or(4);
         json!({ "ScalableTargets": [{
-            "ServiceNamespace": "ecs", "ResourceId": id, "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 1,
-            "MaxCapacity": 4, "RoleARN": "arn:aws:iam::111122223333:role/aws-service-role/x", "CreationTime": 1_764_000_000.5,
+            "ServiceNamespace": "ecs", "ResourceId": id, "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": most.min(1),
+            "MaxCapacity": most, "RoleARN": "arn:aws:iam::111122223333:role/aws-service-role/x", "CreationTime": 1_764_000_000.5,
             "SuspendedState": { "DynamicScalingInSuspended": scale_in, "DynamicScalingOutSuspended": scale_out, "ScheduledScalingSuspended": scheduled },
         }] })
     }
@@ -174,8 +176,8 @@ impl World {
         assert_eq!(body["StateValue"], "ALARM");
         let prefix = body["AlarmNamePrefix"].as_str().unwrap();
         let raised = self.alarms.iter().filter(|(name, _)| name.starts_with(prefix));
-        let raised = raised
-            .map(|(name, reason)| json!({ "AlarmName": name, "StateReason": reason, "StateValue": "ALARM" }));
+        let since = |name: &String| self.raised_at_secs.get(name).copied().unwrap_or(self.now_secs);
+        let raised = raised.map(|(name, reason)| json!({ "AlarmName": name, "StateReason": reason, "StateValue": "ALARM", "StateTransitionedTimestamp": cbor::time(since(name)) }));
         json!({ "MetricAlarms": raised.collect::<Vec<_>>(), "CompositeAlarms": [] })
     }
 }

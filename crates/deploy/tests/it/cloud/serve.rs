@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     Unheard,
     /// 400 `AccessDeniedException`.
     Denied,
+    /// 400 `UnrecognizedClientException`: credentials that AWS has not given to anybody.
+    Stranger,
+    /// 200 and a page, as a proxy answers that wants somebody to log in.
+    Page,
 }
 
 /// When the caller is killed.
@@ -173,6 +177,15 @@ fn respond(said: Result<Said, Fault>, media_type: &str, write: impl Fn(&Value) -
             StatusCode::BAD_REQUEST,
             refuse("AccessDeniedException", "not authorized").into(),
         ),
+        Err(Fault::Stranger) => (
+            StatusCode::BAD_REQUEST,
+            refuse(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            )
+            .into(),
+        ),
+        Err(Fault::Page) => (StatusCode::OK, "<html>Log in\n</html>".into()),
         Err(Fault::Broken) => (StatusCode::INTERNAL_SERVER_ERROR, Body::empty()),
         Err(Fault::Unheard) => {
             let broken =

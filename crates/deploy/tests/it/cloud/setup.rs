@@ -88,22 +88,43 @@ impl World {
         template["family"] = json!(format!("{NAME}-{program}"));
         self.register_task_definition(&template).unwrap();
         let number = self.families[&format!("{NAME}-{program}")].len();
-        let mut deploy: Value = serde_json::from_str(&self.parameters[&format!("/{NAME}/deploy")]).unwrap();
-        deploy["services"][program]["template"] = json!(arn(program, number));
-        self.parameters
-            .insert(format!("/{NAME}/deploy"), deploy.to_string());
+        self.changes_facts(|deploy| deploy["services"][program]["template"] = json!(arn(program, number)));
         self.changes.clear();
     }
 
     /// Deployments of the api are rolling, and nothing is scaled: an environment that comes and goes.
     pub(crate) fn is_lean(&mut self) {
-        let mut deploy: Value = serde_json::from_str(&self.parameters[&format!("/{NAME}/deploy")]).unwrap();
-        deploy["is_scaled"] = json!(false);
-        deploy["services"]["api"]["codedeploy"] = Value::Null;
-        self.parameters
-            .insert(format!("/{NAME}/deploy"), deploy.to_string());
-        self.services.get_mut("api").unwrap().by_codedeploy = false;
+        self.is_rolling();
+        self.changes_facts(|deploy| deploy["is_scaled"] = json!(false));
         self.suspended.clear();
+    }
+
+    /// Deployments of the api are rolling.
+    pub(crate) fn is_rolling(&mut self) {
+        self.changes_facts(|deploy| deploy["services"]["api"]["codedeploy"] = Value::Null);
+        self.services.get_mut("api").unwrap().by_codedeploy = false;
+    }
+
+    /// The clock has taken all tasks away, and lets none be.
+    pub(crate) fn sleeps(&mut self) {
+        for (program, service) in &mut self.services {
+            (service.desired, service.running) = (0, 0);
+            self.most_tasks.insert(program.clone(), 0);
+        }
+    }
+
+    /// Terraform has not made the secret of the key that verifies releases.
+    pub(crate) fn has_no_verify_key(&mut self) {
+        self.changes_facts(|deploy| {
+            deploy.as_object_mut().unwrap().remove("verify_key_secret");
+        });
+    }
+
+    fn changes_facts(&mut self, change: impl FnOnce(&mut Value)) {
+        let facts = self.parameters.get_mut(&format!("/{NAME}/deploy")).unwrap();
+        let mut deploy: Value = serde_json::from_str(facts).unwrap();
+        change(&mut deploy);
+        *facts = deploy.to_string();
     }
 }
 

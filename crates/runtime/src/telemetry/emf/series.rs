@@ -238,7 +238,10 @@ mod tests {
         );
         assert!(
             series
-                .points(&key("tandem_jobs_submitted_total", &[("via", "single")]))
+                .points(&key(
+                    "tandem_http_request_duration_seconds",
+                    &[("operation", "submit")]
+                ))
                 .is_empty()
         );
         assert!(told(&series).is_empty());

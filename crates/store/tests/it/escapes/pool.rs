@@ -171,3 +171,33 @@ async fn ten_thousand_requests_of_many_tenants_on_two_connections_see_their_own_
         count(&counts.without_tenant),
     ));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_at_any_moment_leaves_no_transaction_behind() {
+    let db = TestDb::create().await;
+    let config = PoolConfig {
+        max_connections: 1,
+        min_connections: 1,
+        acquire_timeout: std::time::Duration::from_secs(60),
+        ..PoolConfig::default()
+    };
+    let store = Store::open_url(&db.url(), Role::Api, config).await.unwrap();
+    let me = tenant(&db, &store).await;
+    let (mut left, all) = (0, JobFilter::default());
+    for round in 0..400 {
+        // With a connection at hand, it is not waiting for one that it is left at.
+        while store.pool().num_idle() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let listing = store.list_jobs(me.id, &all, 100);
+        left += usize::from(given_up_after(round % 20, listing).await.is_none());
+        // What a transaction sets ends with it.
+        let tenant: String =
+            sqlx::query_scalar("select coalesce(current_setting('app.tenant_id', true), '')")
+                .fetch_one(store.pool())
+                .await
+                .unwrap();
+        assert_eq!(tenant, "", "left after {} looks", round % 20);
+    }
+    assert!(left > 100, "{left} have left");
+}

@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::schedule::{Overlap, Plan, Skip};
 use domain::unique::Window;
 use domain::{JobId, JobState, NewJob, OnConflict, Outcome, Unique, UniqueKey};
-use store::{FiredNow, Firing, Idempotency, ScheduleChange, Submitted, Trigger};
+use sqlx::Executor as _;
+use store::{Error, FiredNow, Firing, Idempotency, ScheduleChange, Submitted, Trigger};
 use testkit::{actor, new_job};
 
 use super::fire::{made, new_id};
@@ -337,4 +338,41 @@ async fn a_repeated_request_to_fire_makes_one_job() {
         matches!(&replayed, FiredNow::Submitted { answer: Submitted::Replayed(jobs), .. } if jobs[0].id == new[0]),
         "{replayed:?}"
     );
+}
+
+#[tokio::test]
+async fn a_request_to_fire_that_waits_in_vain_is_in_progress_only_where_its_key_is_held() {
+    let world = World::new().await;
+    world.put(&hourly("nightly")).await;
+    let mut other = world.db.superuser().await;
+    other.execute("begin").await.unwrap();
+    sqlx::query("insert into idempotency values ($1, 'k', $2, '{}', now() + interval '1 hour')")
+        .bind(world.tenant_id.0)
+        .bind(vec![7_u8; 32])
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let fired = world.fire_now("nightly", Some("k")).await;
+    let in_progress = matches!(
+        fired,
+        FiredNow::Submitted {
+            answer: Submitted::InProgress,
+            ..
+        }
+    );
+    assert!(in_progress, "{fired:?}");
+    other.execute("rollback").await.unwrap();
+
+    // Here somebody else holds the schedule, and the key is free.
+    other
+        .execute("begin; select from schedule for update")
+        .await
+        .unwrap();
+    let by = actor(world.tenant_id);
+    for key in [Some("k"), None] {
+        let waited = world.api.fire_now(&by, &name("nightly"), &trigger(key)).await;
+        assert!(matches!(waited, Err(Error::Locked(_))), "{waited:?}");
+    }
+    other.execute("rollback").await.unwrap();
+    made(world.fire_now("nightly", Some("k")).await);
 }

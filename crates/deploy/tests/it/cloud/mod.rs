@@ -47,6 +47,14 @@ pub(crate) struct World {
     pub(crate) findings: BTreeMap<String, BTreeMap<String, i32>>,
     /// Raised alarms, with why.
     pub(crate) alarms: Vec<(String, String)>,
+    /// Since when they are raised, in seconds; one that is not here is raised now.
+    pub(crate) raised_at_secs: BTreeMap<String, u64>,
+    /// When parameters were written, in seconds; one that is not here was there from the beginning.
+    pub(crate) written_at_secs: BTreeMap<String, u64>,
+    /// What time it is: a second goes by with each change.
+    pub(crate) now_secs: u64,
+    /// The most tasks of a service, where that is not the usual.
+    pub(crate) most_tasks: BTreeMap<String, i64>,
     /// The alarms that deployments look at.
     pub(crate) watched: Vec<String>,
     /// Digests whose tasks do not start.
@@ -130,6 +138,7 @@ impl World {
     /// Makes a change known to whoever counts them.
     fn changed(&mut self, what: impl Into<String>) {
         self.changes.push(what.into());
+        self.now_secs += 1;
     }
 
     fn revision(&self, arn: &str) -> Option<&Value> {
@@ -157,6 +166,7 @@ impl World {
     fn raise(&mut self, why: &str) {
         let alarm = (format!("{NAME}-rollback-api-errors"), why.to_owned());
         if !self.alarms.contains(&alarm) {
+            self.raised_at_secs.insert(alarm.0.clone(), self.now_secs);
             self.alarms.push(alarm);
         }
     }

@@ -1,4 +1,4 @@
-# What ministack lacks, and nothing else: the rest of production is made in it as terraform.tfvars has it.
+# What ministack lacks, and nothing else: the rest of staging is made in it as terraform.tfvars has it.
 without = [
   "autoscaling", # it does not know the service
   "canary",      # nor CodeDeploy
@@ -7,11 +7,21 @@ without = [
   "backup_copy", # it copies no backups to another region
 ]
 
-# It has no call that lets an instance pass on what is not its own, so a gateway takes the instances' place.
+# It has no call that lets an instance pass on what is not its own, so a gateway takes the instance's place.
 network = {
-  cidr        = "10.20.0.0/16"
+  cidr        = "10.21.0.0/16"
   egress_mode = "nat_gateway_single"
+  flow_logs   = false
 }
+
+# It copies no images to another region.
+images = {
+  create = true
+  prefix = "tandem"
+}
+
+# Nobody has made it there.
+permissions_boundary = null
 
 # A test takes away what it has made.
 protected = false
