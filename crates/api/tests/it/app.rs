@@ -6,20 +6,16 @@ use std::time::Duration;
 
 use api::{App, Config, Limits, Parts, RateLimit};
 use axum::Router;
-use axum::body::Body;
 use domain::{QueueName, Scope, Scopes, TenantId};
-use http::{Method, Request, StatusCode};
-use http_body_util::BodyExt;
 use queue::postgres::{Bell, Listener};
 use runtime::credential::{ApiKey, KeyHasher};
 use runtime::{Secret, Shutdown, clock, random};
-use serde_json::Value;
 use sqlx::{Executor, PgConnection};
 use store::{NewApiKey, PoolConfig, Role, Store};
 use testkit::{Proxy, TestDb};
-use tower::ServiceExt;
 
 pub(crate) use crate::answer::Answer;
+pub(crate) use crate::user::User;
 use crate::worker::Worker;
 
 /// How long a test waits for what should happen at once.
@@ -159,12 +155,18 @@ impl TestApp {
     }
 
     pub(crate) async fn terminate(&self, pid: i32) {
+        self.signal("select pg_terminate_backend($1)", pid).await;
+    }
+
+    /// Ends what a connection does now, and leaves it the connection.
+    pub(crate) async fn cancel(&self, pid: i32) {
+        self.signal("select pg_cancel_backend($1)", pid).await;
+    }
+
+    async fn signal(&self, statement: &'static str, pid: i32) {
         let mut superuser = self.db.superuser().await;
-        sqlx::query("select pg_terminate_backend($1)")
-            .bind(pid)
-            .execute(&mut superuser)
-            .await
-            .unwrap();
+        let sent = sqlx::query(statement).bind(pid).execute(&mut superuser);
+        sent.await.unwrap();
     }
 
     pub(crate) async fn sql(&self, statement: &'static str) {
@@ -207,16 +209,16 @@ impl TestApp {
     }
 
     /// Waits until so many transactions wait for the blocker.
-    pub(crate) async fn submits_are_blocked(&self, transactions: i64) {
+    pub(crate) async fn submits_are_blocked(&self, transactions: usize) {
         let mut superuser = self.db.superuser().await;
-        while waits_for_locks(&mut superuser).await < transactions {
+        while wait_for_locks(&mut superuser).await.len() < transactions {
             tokio::task::yield_now().await;
         }
     }
 
-    /// How many transactions wait for somebody else's.
-    pub(crate) async fn waits_for_locks(&self) -> i64 {
-        waits_for_locks(&mut self.db.superuser().await).await
+    /// The connections whose transactions wait for somebody else's.
+    pub(crate) async fn wait_for_locks(&self) -> Vec<i32> {
+        wait_for_locks(&mut self.db.superuser().await).await
     }
 
     /// The connections that listen for ended jobs.
@@ -301,11 +303,12 @@ pub(crate) fn parts(store: Store) -> Parts {
     }
 }
 
-async fn waits_for_locks(superuser: &mut PgConnection) -> i64 {
-    // Other tests have databases of their own on the same server.
-    let waiting = "select count(*) from pg_locks l join pg_database d on d.oid = l.database
-         where not l.granted and d.datname = current_database()";
-    sqlx::query_scalar(waiting).fetch_one(superuser).await.unwrap()
+async fn wait_for_locks(superuser: &mut PgConnection) -> Vec<i32> {
+    // Other tests have databases of their own on the same server. The lock of a transaction belongs to no database, so
+    // the connection is asked for its own.
+    let waiting = "select distinct pid from pg_locks join pg_stat_activity using (pid)
+         where not granted and datname = current_database()";
+    sqlx::query_scalar(waiting).fetch_all(superuser).await.unwrap()
 }
 
 /// A store that does not wait long for its database.
@@ -317,78 +320,4 @@ pub(crate) async fn impatient(url: &str) -> Store {
         ..PoolConfig::default()
     };
     Store::open_url(url, Role::Api, config).await.unwrap()
-}
-
-/// Somebody who sends requests.
-#[derive(Clone)]
-pub(crate) struct User<'a> {
-    router: &'a Router,
-    key: Option<ApiKey>,
-}
-
-impl User<'_> {
-    pub(crate) fn key_text(&self) -> &str {
-        self.key.as_ref().unwrap().expose()
-    }
-
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap())
-            .await
-    }
-
-    /// Sends JSON.
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.post_text(path, body.to_string()).await
-    }
-
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
-        let request = self
-            .request(Method::PATCH, path)
-            .header("content-type", "application/json");
-        self.send(request.body(body.to_string().into()).unwrap()).await
-    }
-
-    pub(crate) async fn post_text(&self, path: &str, body: impl Into<Body>) -> Answer {
-        self.send(self.json_request(path).body(body.into()).unwrap())
-            .await
-    }
-
-    /// Submits a job and gives its id.
-    pub(crate) async fn submit(&self, body: &Value) -> String {
-        let answer = self.post("/api/jobs", body).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
-        answer.json()["id"].as_str().unwrap().to_owned()
-    }
-
-    pub(crate) fn json_request(&self, path: &str) -> http::request::Builder {
-        self.request(Method::POST, path)
-            .header("content-type", "application/json")
-    }
-
-    pub(crate) fn request(&self, method: Method, path: &str) -> http::request::Builder {
-        let request = Request::builder().method(method).uri(path);
-        match &self.key {
-            Some(key) => request.header("x-api-key", key.expose()),
-            None => request,
-        }
-    }
-
-    /// Reads what need not be text.
-    pub(crate) async fn get_bytes(&self, path: &str) -> Vec<u8> {
-        let request = self.request(Method::GET, path).body(Body::empty()).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
-        response.into_body().collect().await.unwrap().to_bytes().to_vec()
-    }
-
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            text: String::from_utf8(body.to_vec()).unwrap(),
-        }
-    }
 }

@@ -146,8 +146,13 @@ async fn a_request_whose_first_one_could_not_be_stored_is_told_what_keeps_it_now
     let body = json!({ "kind": "k" });
     let (first, second) = tokio::join!(submit(&user, "/api/jobs", "k", &body), async {
         app.submits_are_blocked(1).await;
-        // The first one holds the key and waits for the table. It gives up before this one does, which then waits itself.
-        submit(&user, "/api/jobs", "k", &body).await
+        let holder = app.wait_for_locks().await[0];
+        // The first one holds the key and waits for the table. This one waits for the key, until the first one's end.
+        let (second, ()) = tokio::join!(submit(&user, "/api/jobs", "k", &body), async {
+            app.submits_are_blocked(2).await;
+            app.cancel(holder).await;
+        });
+        second
     });
     first.problem(503, "unavailable");
     second.problem(503, "unavailable");

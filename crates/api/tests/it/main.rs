@@ -36,6 +36,7 @@ mod stream;
 mod submit;
 mod tenants;
 mod unique;
+mod user;
 mod users;
 mod wait;
 mod worker;
