@@ -112,10 +112,11 @@ expect() {
   printf '# expected: %s\n' "$1"
 }
 
-# Waits until a command says something, and compares the seconds since `start_clock` with those that are expected.
-# Asks every second, and gives up after five times as long.
+# Waits until a command says something, and compares the seconds since `start_clock` with those that are expected, or
+# DRILL_PATIENCE times as many, for a machine that is busy with other things. Asks every second, and gives up after five
+# times as long.
 until_says() {
-  local what="$1" within="$2" wanted="$3" took
+  local what="$1" within=$(($2 * ${DRILL_PATIENCE:-1})) wanted="$3" took
   shift 3
   printf '# until %s, expected within %s s, "%s" by:\n' "$what" "$within" "$wanted"
   show "$@"
@@ -146,7 +147,7 @@ start_clock() {
 
 # The status that the api answers a path with; 000 when nobody answers.
 status_of() {
-  curl --silent --output /dev/null --max-time 3 --write-out '%{http_code}' "$@" || true
+  curl --silent --output /dev/null --max-time $((3 * ${DRILL_PATIENCE:-1})) --write-out '%{http_code}' "$@" || true
 }
 
 finish() {

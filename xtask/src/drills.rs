@@ -273,6 +273,8 @@ impl<'a> Drills<'a> {
                 .envs(account.clone())
                 .env("PATH", &path)
                 .env("TANDEM_URL", site.url())
+                // What comes in which order is looked at here; how soon, where nothing else runs.
+                .env("DRILL_PATIENCE", "12")
                 .env("TANDEM_API_KEY", &site.key);
             let output = command
                 .output()

@@ -4,8 +4,8 @@ use std::io::{Read, Result, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-const CONNECT_LIMIT: Duration = Duration::from_millis(20);
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
 /// A port of this machine that nobody listens at. Somebody else may be faster to take it.
 ///

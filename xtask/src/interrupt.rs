@@ -11,6 +11,9 @@ use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+/// How often a download is tried.
+const DOWNLOAD_TRIES: u32 = 3;
+
 /// Passes interrupting signals on to the command that is running, and remembers that there was one.
 #[derive(Debug)]
 pub struct Interrupts {
@@ -63,6 +66,22 @@ impl Interrupts {
     pub fn run(&self, command: &mut Command) -> Result<ExitStatus> {
         let child = self.spawn(command.stdin(Stdio::null()).process_group(0), Running::Group)?;
         self.wait(child)
+    }
+
+    /// Runs a command that downloads, and up to twice again when it fails: a connection may have broken off.
+    ///
+    /// # Errors
+    ///
+    /// Like [`Self::run`].
+    pub fn run_download(&self, command: &mut Command) -> Result<ExitStatus> {
+        let mut status = self.run(command)?;
+        for _ in 1..DOWNLOAD_TRIES {
+            if status.success() {
+                break;
+            }
+            status = self.run(command)?;
+        }
+        Ok(status)
     }
 
     /// Runs a command to its end and shows each line of its output to the caller.

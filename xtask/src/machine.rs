@@ -40,7 +40,7 @@ pub fn install(interrupts: &Interrupts, packages: &[&str]) -> Result<bool> {
         &[&["install", "--yes", "--no-install-recommends"], packages].concat(),
     ] {
         let mut apt = Command::new("apt-get");
-        apt.arg("--quiet")
+        apt.args(["--quiet", "-o=Acquire::Retries=3", "-o=DPkg::Lock::Timeout=120"])
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive");
         let status = interrupts.run(&mut apt)?;

@@ -48,7 +48,7 @@ pub fn ensure_modules(root: &Path, interrupts: &Interrupts) -> Result<PathBuf> {
         "--no-fund",
         "--loglevel=error",
     ]);
-    let status = interrupts.run(&mut npm)?;
+    let status = interrupts.run_download(&mut npm)?;
     if !status.success() {
         bail!("npm could not install tools/node/package-lock.json ({status})");
     }

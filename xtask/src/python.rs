@@ -69,7 +69,7 @@ impl Environment {
         println!("Installing {} into .testenv/{}.", self.requirements, self.name);
         let mut pip = pip_install(&python);
         pip.args(["--require-hashes", "--requirement"]).arg(&requirements);
-        let status = interrupts.run(&mut pip)?;
+        let status = interrupts.run_download(&mut pip)?;
         if !status.success() {
             bail!("pip could not install {} ({status})", self.requirements);
         }

@@ -107,14 +107,16 @@ mod tests {
 
     use super::*;
 
-    /// What a client hears that says something: `None` when it hears nothing.
-    async fn heard(proxy: &Proxy) -> Option<Vec<u8>> {
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// What a client hears that says something: `None` when it hears nothing for so long.
+    async fn heard(proxy: &Proxy, patience: Duration) -> Option<Vec<u8>> {
         let mut client = TcpStream::connect(proxy.addr).await.unwrap();
         drop(client.write_all(b"hello").await);
         drop(client.shutdown().await);
         let mut answer = Vec::new();
         let read = client.read_to_end(&mut answer);
-        timeout(Duration::from_millis(300), read).await.ok()?.ok();
+        timeout(patience, read).await.ok()?.ok();
         Some(answer)
     }
 
@@ -129,12 +131,12 @@ mod tests {
             }
         });
         let proxy = Proxy::start(server).await.unwrap();
-        assert_eq!(heard(&proxy).await, Some(b"hello".to_vec()));
+        assert_eq!(heard(&proxy, SOON).await, Some(b"hello".to_vec()));
         proxy.set(Mode::Refuse);
-        assert_eq!(heard(&proxy).await, Some(Vec::new()));
+        assert_eq!(heard(&proxy, SOON).await, Some(Vec::new()));
         proxy.set(Mode::Silence);
-        assert_eq!(heard(&proxy).await, None);
+        assert_eq!(heard(&proxy, Duration::from_millis(300)).await, None);
         proxy.set(Mode::Pass);
-        assert_eq!(heard(&proxy).await, Some(b"hello".to_vec()));
+        assert_eq!(heard(&proxy, SOON).await, Some(b"hello".to_vec()));
     }
 }

@@ -1,20 +1,23 @@
 //! Connections: how many, as whom, and what happens when the credentials change under us.
 
+mod config;
+
 use std::fmt;
 use std::io;
-use std::str::FromStr;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::TenantId;
 use futures::future::try_join_all;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgPoolOptions;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, PgPool, PgTransaction, Postgres, SqlSafeStr, Transaction,
 };
 use tokio::time::{sleep, timeout, timeout_at};
 
+use self::config::connect_options;
+pub use self::config::{PoolConfig, Role};
 use crate::credentials::{CredentialSource, Credentials};
 use crate::error::{Error, connection_lost, credentials_rejected};
 
@@ -26,58 +29,6 @@ const SUSPICION: Duration = Duration::from_secs(30);
 const NEXT_TRY: Duration = Duration::from_millis(20);
 /// The pause before credentials that were rejected and have not changed are tried again: they may be changing now.
 const REJECTED_AGAIN: Duration = Duration::from_millis(200);
-
-/// What a connection becomes when it is made; none of the app roles owns a table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// Serves requests: sees the tenant that its transaction names.
-    Api,
-    /// Runs jobs of all tenants, within narrow grants.
-    Worker,
-    /// Operates: creates tenants and keys. Never used by a service.
-    Owner,
-}
-
-impl Role {
-    /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Api, Self::Worker, Self::Owner];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Api => "tandem_api",
-            Self::Worker => "tandem_worker",
-            Self::Owner => "tandem_owner",
-        }
-    }
-}
-
-/// Bounds of the pool.
-#[derive(Clone, Copy, Debug)]
-pub struct PoolConfig {
-    /// The most connections.
-    pub max_connections: u32,
-    /// The connections that are kept open while idle.
-    pub min_connections: u32,
-    /// A connection is closed when it is this old.
-    pub max_lifetime: Duration,
-    /// How long a caller waits for a connection before it is told that the database is not available.
-    pub acquire_timeout: Duration,
-    /// Postgres cancels a statement after this.
-    pub statement_timeout: Duration,
-}
-
-impl Default for PoolConfig {
-    fn default() -> Self {
-        Self {
-            max_connections: 25,
-            min_connections: 5,
-            max_lifetime: Duration::from_mins(5),
-            // A submit waits for this after as long in line, and should have its answer within five seconds.
-            acquire_timeout: Duration::from_secs(2),
-            statement_timeout: Duration::from_secs(10),
-        }
-    }
-}
 
 /// The database as one role sees it. Cloning shares the pool.
 #[derive(Clone)]
@@ -241,16 +192,22 @@ impl Store {
     /// Begins a transaction that sees one tenant, in one round trip.
     pub(crate) async fn begin(&self, tenant_id: TenantId) -> Result<PgTransaction<'static>, Error> {
         // A UUID has no character that could end the literal.
-        let statement =
-            format!("begin; set local app.tenant_id = '{tenant_id}'; set local lock_timeout = '2s'");
+        let begin = self.begin_waiting_for_locks();
+        let statement = format!("{begin}; set local app.tenant_id = '{tenant_id}'");
         self.first_use(|| self.begin_with(AssertSqlSafe(statement.clone())))
             .await
     }
 
     /// Begins a transaction of a worker, who serves all tenants.
     pub(crate) async fn begin_for_all(&self) -> Result<PgTransaction<'static>, Error> {
-        self.first_use(|| self.begin_with("begin; set local lock_timeout = '2s'"))
+        let statement = self.begin_waiting_for_locks();
+        self.first_use(|| self.begin_with(AssertSqlSafe(statement.clone())))
             .await
+    }
+
+    fn begin_waiting_for_locks(&self) -> String {
+        let lock_timeout_ms = self.connector.config.lock_timeout.as_millis();
+        format!("begin; set local lock_timeout = {lock_timeout_ms}")
     }
 
     /// Begins a transaction that sees all tenants. For [`Role::Owner`].
@@ -372,26 +329,4 @@ pub(crate) async fn newest_version(connection: &mut PgConnection) -> Result<Opti
     sqlx::query_scalar("select max(version) from _sqlx_migrations where success")
         .fetch_one(connection)
         .await
-}
-
-fn connect_options(url: &str, role: Role, config: &PoolConfig) -> Result<PgConnectOptions, Error> {
-    let options = PgConnectOptions::from_str(url).map_err(|error| Error::Credentials(error.into()))?;
-    let statement_timeout_ms = config.statement_timeout.as_millis().to_string();
-    Ok(options.application_name(role.name()).options([
-        ("role", role.name()),
-        ("statement_timeout", &statement_timeout_ms),
-        ("idle_in_transaction_session_timeout", &statement_timeout_ms),
-        // The small tables are nearly empty until, suddenly, they are not, and a plan that was cached while they were
-        // reads them as a whole. Every statement has an index that it is meant for, and walks it in order.
-        ("enable_seqscan", "off"),
-        ("enable_bitmapscan", "off"),
-        ("jit", "off"),
-        // Postgres ends the session of a host that has vanished without a word, and rolls back what it had begun, after
-        // a quarter of a minute: by keepalives where it waits for the host, and by the last one where it can't hand it
-        // an answer, which also holds for a process that is stopped and reads nothing.
-        ("tcp_keepalives_idle", "5"),
-        ("tcp_keepalives_interval", "5"),
-        ("tcp_keepalives_count", "2"),
-        ("tcp_user_timeout", "15000"),
-    ]))
 }

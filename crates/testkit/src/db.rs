@@ -1,6 +1,7 @@
 //! A database per test: a clone of a template that is migrated once per schema and server.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Duration;
 
 use domain::TenantId;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
@@ -48,14 +49,21 @@ impl TestDb {
     /// # Panics
     /// When the URL is no Postgres URL.
     pub async fn store(&self, role: Role) -> Store {
-        let config = PoolConfig {
+        Store::open_url(&self.url(), role, Self::pool_config())
+            .await
+            .unwrap()
+    }
+
+    /// Bounds of a small pool. On a busy machine many wait for it, and for locks that a test holds.
+    #[must_use]
+    pub fn pool_config() -> PoolConfig {
+        PoolConfig {
             max_connections: 5,
             min_connections: 0,
-            // Few connections on a busy machine.
-            acquire_timeout: std::time::Duration::from_secs(5),
+            acquire_timeout: Duration::from_mins(1),
+            lock_timeout: Duration::from_secs(30),
             ..PoolConfig::default()
-        };
-        Store::open_url(&self.url(), role, config).await.unwrap()
+        }
     }
 
     /// Makes a tenant.

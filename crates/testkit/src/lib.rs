@@ -16,7 +16,7 @@ pub use actor::actor;
 pub use db::{TestDb, server_url};
 pub use job::new_job;
 pub use logs::Logs;
-pub use proxy::Proxy;
+pub use proxy::{Proxy, nobody_there};
 pub use wait::eventually;
 #[cfg(feature = "api")]
 pub use world::World;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 /// Passes connections on to a server while the network is whole.
@@ -16,6 +16,28 @@ pub struct Proxy {
     /// Accepts, and owns the connections; nothing while the network is broken.
     network: JoinSet<()>,
     accepted: Arc<AtomicUsize>,
+    /// Keeps the port while the network is broken.
+    nobody: Option<TcpSocket>,
+}
+
+/// An address that refuses connections, and no other test can get, for as long as the socket lives: it is bound, and
+/// not listened on.
+///
+/// # Panics
+/// When there is no port.
+#[must_use]
+pub fn nobody_there() -> (TcpSocket, SocketAddr) {
+    let nobody = keep("127.0.0.1:0".parse().unwrap());
+    let addr = nobody.local_addr().unwrap();
+    (nobody, addr)
+}
+
+fn keep(addr: SocketAddr) -> TcpSocket {
+    let nobody = TcpSocket::new_v4().unwrap();
+    // Connections from before may still be ending on it.
+    nobody.set_reuseaddr(true).unwrap();
+    nobody.bind(addr).unwrap();
+    nobody
 }
 
 impl Proxy {
@@ -31,6 +53,7 @@ impl Proxy {
             target: server(url).to_owned(),
             network: JoinSet::new(),
             accepted: Arc::default(),
+            nobody: None,
         };
         proxy.listen(listener);
         proxy
@@ -43,16 +66,21 @@ impl Proxy {
     }
 
     /// Breaks all connections, and refuses new ones.
+    ///
+    /// # Panics
+    /// When somebody else has taken the port at this moment.
     pub async fn break_network(&mut self) {
         self.network.shutdown().await;
+        self.nobody = Some(keep(self.addr));
     }
 
     /// Accepts connections again.
     ///
     /// # Panics
-    /// When somebody else has taken the port.
+    /// When the network is not broken.
+    #[expect(clippy::unused_async, reason = "listening needs the test's runtime")]
     pub async fn restore_network(&mut self) {
-        let listener = TcpListener::bind(self.addr).await.unwrap();
+        let listener = self.nobody.take().unwrap().listen(1_024).unwrap();
         self.listen(listener);
     }
 

@@ -78,7 +78,7 @@ impl World {
         };
         let (store, worker) = (db.store(Role::Api).await, db.store(Role::Worker).await);
         let worker_id = random::worker_id();
-        let lease = Duration::from_secs(30);
+        let lease = Duration::from_mins(10);
         worker.register_worker(worker_id, "test", lease).await.unwrap();
         let hasher = KeyHasher::new(&Secret::new("a pepper for tests".to_owned()));
         let key = make_key(&db, tenant_id, &hasher).await;

@@ -128,6 +128,10 @@ impl Trial<'_> {
         let mut api = self.environment(&Task::of(self.made, "api")?)?;
         api.insert("TANDEM_API_ADDR".to_owned(), format!("127.0.0.1:{port}"));
         let mut worker = self.environment(&Task::of(self.made, "worker")?)?;
+        // The trial is short, and what a process could not write before its end is lost.
+        for environment in [&mut api, &mut worker] {
+            environment.insert("TANDEM_METRICS_EMF_INTERVAL_SECS".to_owned(), "1".to_owned());
+        }
         worker.insert("TANDEM_OPS_ADDR".to_owned(), format!("127.0.0.1:{ops}"));
         // Jobs must not lead off this machine.
         worker.insert("TANDEM_HTTP_TARGETS".to_owned(), "local".to_owned());

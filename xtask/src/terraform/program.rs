@@ -21,6 +21,9 @@ const AT_ONCE: [&str; 3] = ["-input=false", "-no-color", "-parallelism=40"];
 /// works for seconds to describe all that AWS has; with 100, the default, a quarter of it is clearing up.
 const GARBAGE_PERCENT: &str = "400";
 
+/// Held by who downloads: Terraform's cache of providers is for one at a time.
+static DOWNLOADING: Mutex<()> = Mutex::new(());
+
 /// Terraform on this machine.
 pub(crate) struct Terraform<'a> {
     interrupts: &'a Interrupts,
@@ -28,8 +31,6 @@ pub(crate) struct Terraform<'a> {
     mirror: Option<PathBuf>,
     /// Whatever is downloaded or made on the way.
     scratch: PathBuf,
-    /// Held by who downloads: Terraform's cache of providers is for one at a time.
-    downloading: Mutex<()>,
 }
 
 impl<'a> Terraform<'a> {
@@ -39,7 +40,6 @@ impl<'a> Terraform<'a> {
             interrupts,
             mirror: provider::mirror(),
             scratch: root.join(".testenv/terraform"),
-            downloading: Mutex::new(()),
         };
         let version = terraform.version();
         if !version.is_some_and(|version| version >= OLDEST && version.0 == OLDEST.0) {
@@ -114,7 +114,7 @@ impl<'a> Terraform<'a> {
         let _guard = self
             .mirror
             .is_none()
-            .then(|| self.downloading.lock().unwrap_or_else(PoisonError::into_inner));
+            .then(|| DOWNLOADING.lock().unwrap_or_else(PoisonError::into_inner));
         Ok(complaint(&self.output(&mut command)?))
     }
 

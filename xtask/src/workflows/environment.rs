@@ -15,7 +15,7 @@ use crate::interrupt::Interrupts;
 use crate::programs::picked;
 
 const EXAMPLE: &str = "stand_in";
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The example, which ends when this value is dropped.

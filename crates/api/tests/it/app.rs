@@ -13,6 +13,7 @@ use runtime::{Secret, Shutdown, clock, random};
 use sqlx::{Executor, PgConnection};
 use store::{NewApiKey, PoolConfig, Role, Store};
 use testkit::{Proxy, TestDb};
+use tokio::time::timeout;
 
 pub(crate) use crate::answer::Answer;
 pub(crate) use crate::user::User;
@@ -47,11 +48,22 @@ impl TestApp {
         Self::of(db, parts, routes)
     }
 
+    /// Whose submits soon give up waiting for a lock.
+    pub(crate) async fn waiting_for_locks(lock_timeout: Duration) -> Self {
+        let db = TestDb::create().await;
+        let config = PoolConfig {
+            lock_timeout,
+            ..TestDb::pool_config()
+        };
+        let store = Store::open_url(&db.url(), Role::Api, config).await.unwrap();
+        Self::of(db, parts(store), Router::new())
+    }
+
     /// With a network to the database that can be broken.
     pub(crate) async fn behind_a_proxy() -> (Self, Proxy) {
         let db = TestDb::create().await;
         let proxy = Proxy::start(&db.url()).await;
-        let store = impatient(&proxy.url(&db.url())).await;
+        let store = waiting_for(Duration::from_secs(5), &proxy.url(&db.url())).await;
         (Self::of(db, parts(store), Router::new()), proxy)
     }
 
@@ -211,9 +223,14 @@ impl TestApp {
     /// Waits until so many transactions wait for the blocker.
     pub(crate) async fn submits_are_blocked(&self, transactions: usize) {
         let mut superuser = self.db.superuser().await;
-        while wait_for_locks(&mut superuser).await.len() < transactions {
-            tokio::task::yield_now().await;
-        }
+        let waiting = async {
+            while wait_for_locks(&mut superuser).await.len() < transactions {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(SOON, waiting)
+            .await
+            .expect("so many wait for the blocker");
     }
 
     /// The connections whose transactions wait for somebody else's.
@@ -313,11 +330,13 @@ async fn wait_for_locks(superuser: &mut PgConnection) -> Vec<i32> {
 
 /// A store that does not wait long for its database.
 pub(crate) async fn impatient(url: &str) -> Store {
+    waiting_for(Duration::from_millis(500), url).await
+}
+
+async fn waiting_for(acquire_timeout: Duration, url: &str) -> Store {
     let config = PoolConfig {
-        max_connections: 5,
-        min_connections: 0,
-        acquire_timeout: Duration::from_millis(500),
-        ..PoolConfig::default()
+        acquire_timeout,
+        ..TestDb::pool_config()
     };
     Store::open_url(url, Role::Api, config).await.unwrap()
 }

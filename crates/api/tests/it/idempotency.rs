@@ -3,12 +3,14 @@
 mod made;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use domain::Scope;
 use futures::future::join_all;
 use serde_json::{Value, json};
+use testkit::eventually;
 
-use crate::app::{Answer, TestApp, User};
+use crate::app::{Answer, SOON, TestApp, User};
 
 async fn submit(user: &User<'_>, path: &str, key: &str, body: &Value) -> Answer {
     let request = user
@@ -126,7 +128,7 @@ async fn two_keys_of_a_tenant_share_them() {
 
 #[tokio::test]
 async fn a_first_request_that_has_not_ended_is_told() {
-    let app = TestApp::new().await;
+    let app = TestApp::waiting_for_locks(Duration::from_secs(1)).await;
     let tenant = app.tenant().await;
     let user = app.key(tenant, &[Scope::JobsWrite]).await;
     let body = json!({ "kind": "k" });
@@ -146,11 +148,21 @@ async fn a_request_whose_first_one_could_not_be_stored_is_told_what_keeps_it_now
     let body = json!({ "kind": "k" });
     let (first, second) = tokio::join!(submit(&user, "/api/jobs", "k", &body), async {
         app.submits_are_blocked(1).await;
+        // The first one holds the key and waits for the table. This one waits for the key, until the first one's end, and
+        // then for the table as well.
         let holder = app.wait_for_locks().await[0];
-        // The first one holds the key and waits for the table. This one waits for the key, until the first one's end.
         let (second, ()) = tokio::join!(submit(&user, "/api/jobs", "k", &body), async {
             app.submits_are_blocked(2).await;
             app.cancel(holder).await;
+            let next = eventually("the second one waits alone", SOON, async || {
+                let waiting = app.wait_for_locks().await;
+                waiting
+                    .iter()
+                    .find(|pid| **pid != holder)
+                    .copied()
+                    .filter(|_| waiting.len() == 1)
+            });
+            app.cancel(next.await).await;
         });
         second
     });

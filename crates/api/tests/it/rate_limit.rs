@@ -1,11 +1,13 @@
 //! How often a key may ask.
 
 use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use api::RateLimit;
 use domain::Scope;
+use testkit::eventually;
 
-use crate::app::TestApp;
+use crate::app::{SOON, TestApp};
 
 async fn app(per_second: u32, burst: u32) -> TestApp {
     let number = |number| NonZeroU32::new(number).unwrap();
@@ -19,9 +21,20 @@ async fn app(per_second: u32, burst: u32) -> TestApp {
 #[tokio::test]
 async fn a_burst_passes_and_then_the_key_must_wait() {
     let app = app(1, 3).await;
-    let (user, other) = (app.user().await, app.user().await);
-    for remaining in [2, 1, 0] {
-        let answer = user.get("/api/jobs").await;
+    let other = app.user().await;
+    // After a second the bucket has one more: of a machine that stood still for so long nothing can be said.
+    let answers = eventually("four requests within a second", SOON, async || {
+        let user = app.user().await;
+        let begun = Instant::now();
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(user.get("/api/jobs").await);
+        }
+        (begun.elapsed() < Duration::from_secs(1)).then_some(answers)
+    })
+    .await;
+    let (refused, passed) = answers.split_last().unwrap();
+    for (answer, remaining) in passed.iter().zip([2, 1, 0]) {
         answer.ok(200);
         assert!(
             answer
@@ -30,7 +43,6 @@ async fn a_burst_passes_and_then_the_key_must_wait() {
         );
         assert_eq!(answer.header("ratelimit-policy"), "\"default\";q=1;w=1");
     }
-    let refused = user.get("/api/jobs").await;
     refused.problem(429, "rate_limited");
     assert!((1..=2).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
     assert!(refused.header("ratelimit").starts_with("\"default\";r=0;t="));

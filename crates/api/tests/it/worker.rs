@@ -15,7 +15,7 @@ impl Worker {
     pub(crate) async fn register(store: Store) -> Self {
         let id = runtime::random::worker_id();
         store
-            .register_worker(id, "test", Duration::from_secs(30))
+            .register_worker(id, "test", Duration::from_mins(10))
             .await
             .unwrap();
         Self { store, id }

@@ -16,10 +16,8 @@ async fn without_a_key_it_is_told_where_to_get_one() {
 
 #[tokio::test]
 async fn an_api_that_is_not_there_is_told_with_its_address() {
-    // A port that was free a moment ago.
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", free.local_addr().unwrap());
-    drop(free);
+    let (_nobody, addr) = testkit::nobody_there();
+    let url = format!("http://{addr}");
     let mut command = tandem(&LIST);
     command.env("TANDEM_URL", &url).env("TANDEM_API_KEY", "a key");
     let ran = run(command).await;

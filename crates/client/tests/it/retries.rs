@@ -7,7 +7,7 @@ use client::{
     SubmitJob,
 };
 use serde_json::json;
-use testkit::Logs;
+use testkit::{Logs, eventually, nobody_there};
 use tokio::io::{AsyncReadExt as _, copy, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -37,11 +37,7 @@ async fn a_client_without_patience_is_told_why() {
         .build()
         .unwrap();
     let jobs = async || client.jobs(&JobFilter::default()).all().await;
-    let mut refused = None;
-    for _ in 0..3 {
-        refused = refused.or(jobs().await.err());
-    }
-    let refused = refused.unwrap();
+    let refused = eventually("a refusal", Duration::from_secs(30), async || jobs().await.err()).await;
     let problem = refused.problem().unwrap();
     assert_eq!(problem.code, "rate_limited");
     assert!(
@@ -53,16 +49,16 @@ async fn a_client_without_patience_is_told_why() {
 
 #[tokio::test]
 async fn nobody_there_is_told_after_all_tries() {
-    // A port that was free a moment ago.
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", free.local_addr().unwrap());
-    drop(free);
+    let (_nobody, addr) = nobody_there();
     let quick = RetryPolicy {
         max_tries: 3,
         initial: Duration::from_millis(1),
         ..RetryPolicy::default()
     };
-    let client = Client::builder(url, "a key").retry(quick).build().unwrap();
+    let client = Client::builder(format!("http://{addr}"), "a key")
+        .retry(quick)
+        .build()
+        .unwrap();
     let error = client.jobs(&JobFilter::default()).all().await.unwrap_err();
     assert!(matches!(error, Error::Connection(_)), "{error:?}");
 }
@@ -176,7 +172,8 @@ async fn an_api_that_has_no_place_to_wait_in_is_asked_once_a_second() {
         .iter()
         .filter(|line| line["target"] == "api::middleware::observe")
         .count();
-    assert!((2..=3).contains(&asked), "{asked}");
+    // Each took as long as the machine wanted; without a pause it would be many.
+    assert!((1..=3).contains(&asked), "{asked}");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::world::{KIND, World};
 
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 async fn submitted(world: &World) -> JobId {
     let job = SubmitJob::new(KIND, &json!(null)).unwrap();
@@ -139,7 +139,14 @@ async fn a_wait_outlives_a_broken_network() {
     let world = World::new().await;
     let id = submitted(&world).await;
     let mut proxy = Proxy::start(&world.url).await;
-    let client = Client::new(proxy.url(&world.url), world.key.expose()).unwrap();
+    let patient = client::RetryPolicy {
+        max_tries: 1_000,
+        ..client::RetryPolicy::default()
+    };
+    let client = Client::builder(proxy.url(&world.url), world.key.expose())
+        .retry(patient)
+        .build()
+        .unwrap();
     let cutting = async {
         eventually("the client waits", SOON, async || {
             (proxy.accepted() > 0).then_some(())

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::cloud::{image, sha, template};
 use crate::program::{Ran, command_at, end};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(2);
 const REGISTRY: &str = "000000000000.dkr.ecr.eu-west-1.amazonaws.com";
 
 pub(crate) const ECS: (&str, &str) = ("ecs", "AmazonEC2ContainerServiceV20141113");

@@ -7,7 +7,7 @@ use testkit::eventually;
 use crate::cloud::{Cloud, Fault, When, sha};
 use crate::program::{end, killed, release, releases, start};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn calls_that_fail_for_a_while_do_not_matter() {

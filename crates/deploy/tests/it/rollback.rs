@@ -7,7 +7,7 @@ use testkit::eventually;
 use crate::cloud::{Cloud, Fault, NAME, When, image, sha};
 use crate::program::{Ran, killed, release, releases, run, start};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_mins(2);
 
 async fn rolls_back(cloud: &Cloud, more: &[&str]) -> Ran {
     run(

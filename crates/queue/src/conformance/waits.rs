@@ -45,7 +45,7 @@ pub async fn a_waiting_receiver_is_woken(backend: &dyn Backend) {
     let sent_at = Instant::now();
     let (received, ()) = join!(waiting, send(queue, [1]));
     assert!(
-        sent_at.elapsed() < 3 * SECOND,
+        sent_at.elapsed() < PATIENCE / 2,
         "woken after {:?}",
         sent_at.elapsed()
     );
@@ -70,7 +70,7 @@ pub async fn a_waiting_receiver_gets_what_is_handed_back(backend: &dyn Backend) 
     let returned_at = Instant::now();
     let (received, ()) = join!(waiting, extend(queue, &first, Duration::ZERO));
     assert!(
-        returned_at.elapsed() < 3 * SECOND,
+        returned_at.elapsed() < PATIENCE / 2,
         "woken after {:?}",
         returned_at.elapsed()
     );

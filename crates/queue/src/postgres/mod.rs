@@ -41,6 +41,7 @@ pub struct PostgresQueue {
     lane: QueueName,
     listener: Listener,
     dead_letters: Option<DeadLetters>,
+    fallback: Duration,
     holds: Arc<watch::Sender<LaneHolds>>,
     /// The tenant that was served last: the next look begins behind it.
     served: Arc<Mutex<TenantId>>,
@@ -65,6 +66,7 @@ impl PostgresQueue {
             lane,
             listener,
             dead_letters: None,
+            fallback: FALLBACK,
             holds: Arc::new(watch::Sender::new(LaneHolds::default())),
             served: Arc::new(Mutex::new(TenantId(uuid::Uuid::nil()))),
         }
@@ -80,6 +82,13 @@ impl PostgresQueue {
             dead_letters: Some(dead_letters),
             ..self
         }
+    }
+
+    /// Has a receiver that hears nothing wait for so long before it looks again. For tests, which see by it what wakes
+    /// receivers, however slow the machine is.
+    #[must_use]
+    pub fn with_fallback(self, fallback: Duration) -> Self {
+        Self { fallback, ..self }
     }
 
     /// Takes what is visible now, and not held.
@@ -138,7 +147,10 @@ impl Queue for PostgresQueue {
             if !taken.deliveries.is_empty() || now >= deadline {
                 return Ok(taken.deliveries);
             }
-            let next_look = now + taken.next_visible_in.map_or(FALLBACK, |next| next.min(FALLBACK));
+            let next_look = now
+                + taken
+                    .next_visible_in
+                    .map_or(self.fallback, |next| next.min(self.fallback));
             let wakeup = async {
                 tokio::select! {
                     () = wakeups.wait() => {}
@@ -160,7 +172,7 @@ impl Queue for PostgresQueue {
         }
         let failures = rows::extend(&self.pool, &self.lane, receipts, visibility).await?;
         // Those who wait learn of a later moment by themselves, in time.
-        if visibility < FALLBACK && failures.len() < receipts.len() {
+        if visibility < self.fallback && failures.len() < receipts.len() {
             self.ring().await;
         }
         Ok(failures)

@@ -19,9 +19,6 @@ queue::conformance_tests!(conform);
 /// Longer than anything takes that is going to happen at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Far longer than a signal takes, far shorter than it takes a receiver to look by itself.
-const PROMPT: Duration = Duration::from_secs(2);
-
 const ONE: Receive = Receive {
     max: 1,
     wait: PATIENCE,

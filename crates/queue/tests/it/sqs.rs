@@ -9,6 +9,7 @@ use queue::conformance::Backend;
 use queue::sqs::SqsQueue;
 use queue::{Envelope, Error, MAX_DELAY, Message, Queue, Receive};
 use serde_json::json;
+use tokio::net::TcpSocket;
 use uuid::Uuid;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
@@ -34,6 +35,13 @@ fn envelope() -> Envelope {
         message,
         delay: Duration::ZERO,
     }
+}
+
+/// Bound but not listening, so that every attempt to connect is refused.
+fn nobody() -> TcpSocket {
+    let nobody = TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    nobody
 }
 
 #[tokio::test]
@@ -112,14 +120,9 @@ async fn a_missing_queue_is_a_refusal() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_unavailable() {
-    // Nothing listens on the port of a listener that is gone.
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let nobody = nobody();
     let queue = SqsQueue::new(
-        &client(&format!("http://127.0.0.1:{port}")),
+        &client(&format!("http://{}", nobody.local_addr().unwrap())),
         format!("{}/0/gone", endpoint()),
     );
     assert!(matches!(queue.check().await, Err(Error::Unavailable(_))));
@@ -136,9 +139,7 @@ async fn what_keeps_a_call_from_its_work_is_told_in_a_sentence() {
         let error = queue.receive(ONE).await.unwrap_err();
         format!("{error}: {}", error.source().unwrap())
     };
-    // Bound but not listening, so that every attempt to connect is refused.
-    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
-    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = nobody();
     assert_eq!(
         told(&format!("http://{}", nobody.local_addr().unwrap())).await,
         "the queue can't be reached: sqs:ReceiveMessage: AWS is not reached: Connection refused (os error 111); look at the \

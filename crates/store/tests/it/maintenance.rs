@@ -80,7 +80,8 @@ async fn a_leader_that_is_silent_is_a_leader_no_more() {
     let silence = Duration::from_secs(1);
     let mut silent = world.worker.try_lead(None, silence).await.unwrap().unwrap();
     let heir = testkit::eventually("leadership", Duration::from_secs(10), || async {
-        world.worker.try_lead(None, silence).await.unwrap()
+        let patient = Duration::from_mins(1);
+        world.worker.try_lead(None, patient).await.unwrap()
     });
     let mut heir = heir.await;
     assert!(!silent.holds().await);

@@ -247,7 +247,7 @@ async fn keys_and_tenants_are_made_once_too() {
 
 #[tokio::test]
 async fn a_request_that_waits_in_vain_is_in_progress_only_where_its_key_is_held() {
-    let world = World::new().await;
+    let world = World::impatient().await;
     let mut first = world.db.superuser().await;
     first.execute("begin").await.unwrap();
     sqlx::query("insert into idempotency values ($1, 'k', $2, '{}', now() + interval '1 hour')")

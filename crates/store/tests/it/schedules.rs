@@ -176,8 +176,9 @@ async fn a_paused_schedule_has_no_next_fire_time_whatever_is_put() {
     assert_eq!((again.paused_at, again.version), (paused.paused_at, 2));
     let put = world.put(&hourly("nightly")).await;
     assert!(put.paused_at.is_some() && put.next_fire_at.is_none());
+    let before = world.now().await;
     let resumed = resume().await;
-    assert!(resumed.paused_at.is_none() && resumed.next_fire_at > Some(world.now().await));
+    assert!(resumed.paused_at.is_none() && resumed.next_fire_at > Some(before));
     assert_eq!((resumed.version, resume().await.version), (4, 4));
     let unknown = world.api.pause_schedule(&by, &name("other")).await.unwrap();
     assert!(unknown.is_none());

@@ -1,10 +1,12 @@
 //! The programs' logins, made by an administrator who is no superuser, as that of RDS.
 
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use store::{Error, Login, LoginOutcome, PoolConfig, Role, Setup, Store};
+use testkit::TestDb;
 
 use crate::world::random;
 
@@ -77,8 +79,9 @@ impl Fresh {
         );
         let config = PoolConfig {
             max_connections: 1,
-            min_connections: 0,
-            ..PoolConfig::default()
+            // A login that is refused is tried for so long.
+            acquire_timeout: Duration::from_secs(5),
+            ..TestDb::pool_config()
         };
         let store = Store::open_url(&url, role, config).await.unwrap();
         store.schema_version().await.is_ok()

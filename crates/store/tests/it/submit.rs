@@ -159,7 +159,7 @@ async fn one_bad_request_does_not_take_the_others_with_it() {
 
 #[tokio::test]
 async fn a_key_whose_first_request_has_not_ended_is_in_progress() {
-    let world = World::new().await;
+    let world = World::impatient().await;
     let mut first = world.db.superuser().await;
     sqlx::raw_sql("begin").execute(&mut first).await.unwrap();
     sqlx::query("insert into idempotency values ($1, 'slow', $2, '{}', now() + interval '1 hour')")

@@ -321,7 +321,7 @@ async fn keys_that_nobody_holds_are_purged_and_others_are_not() {
 
 #[tokio::test]
 async fn a_key_that_somebody_holds_on_to_is_waited_for_and_told() {
-    let world = World::new().await;
+    let world = World::impatient().await;
     let wanted = job("a", RETURN);
     let mut other = world.db.superuser().await;
     sqlx::raw_sql("begin").execute(&mut other).await.unwrap();

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use domain::{Finish, JobId, LaneHolds, NewJob, Outcome, QueueName, StartedJob, TenantId, WorkerId};
 use store::{
-    Claim, Doorbell, Ending, Finished, Job, Role, Store, Submission, Submitted, SubmittedJob, TakeDoorbells,
+    Claim, Doorbell, Ending, Finished, Job, PoolConfig, Role, Store, Submission, Submitted, SubmittedJob,
+    TakeDoorbells,
 };
 use testkit::TestDb;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ pub(crate) static NOTHING_HELD: LaneHolds = LaneHolds {
     rooms: BTreeMap::new(),
     most: None,
 };
-pub(crate) const LEASE: Duration = Duration::from_secs(30);
+pub(crate) const LEASE: Duration = Duration::from_mins(10);
 
 pub(crate) struct World {
     pub(crate) db: TestDb,
@@ -39,6 +40,17 @@ impl World {
             worker,
             worker_id,
         }
+    }
+
+    /// With an api that soon gives up waiting for a lock.
+    pub(crate) async fn impatient() -> Self {
+        let world = Self::new().await;
+        let config = PoolConfig {
+            lock_timeout: Duration::from_secs(1),
+            ..TestDb::pool_config()
+        };
+        let api = Store::open_url(&world.db.url(), Role::Api, config).await.unwrap();
+        Self { api, ..world }
     }
 
     pub(crate) async fn submit(&self, job: NewJob) -> SubmittedJob {

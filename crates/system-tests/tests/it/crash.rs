@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use testkit::eventually;
 
+use crate::figures::tell;
 use crate::receiver::Receiver;
 use crate::system::System;
 
 const JOBS: i64 = 200;
 
-/// Lease and sweep, as promised.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(35);
+/// Lease and sweep, as promised, and what a busy machine adds.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(30 + 5 + 10);
 
 async fn a_killed_workers_jobs_start_again(system: System) {
-    let receiver = Receiver::slow(Duration::from_secs(4)).await;
+    let receiver = Receiver::slow_at_first(Duration::from_secs(25)).await;
     // More than there are jobs, because a lane without work holds a few slots while it waits for some.
     let slots = [("TANDEM_WORKER_CONCURRENCY", "300")];
     let mut victim = system.worker_with(&slots);
@@ -36,6 +37,9 @@ async fn a_killed_workers_jobs_start_again(system: System) {
     })
     .await;
     let recovered_after = killed_at.elapsed();
+    tell(&format!(
+        "{JOBS} jobs of a killed worker start again after {recovered_after:.1?}"
+    ));
     assert!(recovered_after <= RECOVERY_LIMIT, "{recovered_after:?}");
 
     system.all_succeed(JOBS, Duration::from_secs(30)).await;

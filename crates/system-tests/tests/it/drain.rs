@@ -9,16 +9,17 @@ use testkit::eventually;
 use crate::system::System;
 
 async fn a_worker_drains(system: System) {
-    let mut worker = system.worker_with(&[("TANDEM_DRAIN_SECS", "3")]);
+    let mut worker = system.worker_with(&[("TANDEM_DRAIN_SECS", "10")]);
     let short = json!({"kind": "test.sleep", "payload": {"ms": 1_500}});
-    let long = json!({"kind": "test.sleep", "payload": {"ms": 20_000}, "max_attempts": 1});
+    let long = json!({"kind": "test.sleep", "payload": {"ms": 30_000}, "max_attempts": 1});
     system.submit_batch(vec![short, long]).await;
     eventually("both jobs running", Duration::from_secs(30), || async {
-        (system.count("select count(*) from claim").await == 2).then_some(())
+        let started = "select count(*) from job_event where event = 'started'";
+        (system.count(started).await == 2).then_some(())
     })
     .await;
     worker.signal(Signal::SIGTERM);
-    let status = worker.ended(Duration::from_secs(20)).await;
+    let status = worker.ended(Duration::from_secs(25)).await;
     assert_eq!(status.code(), Some(0), "{}", worker.log());
 
     assert_eq!(

@@ -12,9 +12,10 @@ use crate::system::{Setup, System};
 use crate::worker::Worker;
 
 const CLIENTS: usize = 4;
-const EVERY: Duration = Duration::from_millis(100);
-/// How soon after the return of the queue the last job that was accepted until then has ended.
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(20);
+const EVERY: Duration = Duration::from_millis(300);
+/// How soon after the return of the queue the last job that was accepted until then has ended: a long poll, and what a
+/// busy machine adds.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(20 + 10);
 /// What may be sent beyond what is needed: requests that were under way when the queue went, and batches that are not
 /// full because jobs come one by one.
 const SPARE_REQUESTS: usize = 30;

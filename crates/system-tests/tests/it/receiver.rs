@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use wiremock::matchers::any;
+use wiremock::matchers::{any, header};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 pub(crate) struct Receiver(MockServer);
@@ -16,12 +16,16 @@ impl Receiver {
         Self(server)
     }
 
-    pub(crate) async fn slow(delay: Duration) -> Self {
+    /// Keeps the first attempt of each job waiting.
+    pub(crate) async fn slow_at_first(delay: Duration) -> Self {
         let server = MockServer::start().await;
-        Mock::given(any())
-            .respond_with(ResponseTemplate::new(204).set_delay(delay))
+        let answer = ResponseTemplate::new(204);
+        let first = Mock::given(header("tandem-attempt", "1"));
+        first
+            .respond_with(answer.clone().set_delay(delay))
             .mount(&server)
             .await;
+        Mock::given(any()).respond_with(answer).mount(&server).await;
         Self(server)
     }
 

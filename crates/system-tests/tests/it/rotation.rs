@@ -16,7 +16,7 @@ use crate::worker::Worker;
 
 const CLIENTS: usize = 8;
 const ROTATIONS: usize = 5;
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5 + 5);
 
 /// A role that both processes log in as, and the secret with its password.
 struct Login {

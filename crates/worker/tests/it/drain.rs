@@ -10,7 +10,7 @@ use worker::{Config, Registry};
 
 use crate::handlers::{Gate, Gates};
 use crate::proxy::Proxy;
-use crate::world::{PATIENCE, World, config, job, store_at, test_handlers};
+use crate::world::{PATIENCE, World, config, job, store_within, test_handlers};
 
 #[tokio::test]
 async fn what_runs_may_end_and_nothing_new_is_taken() {
@@ -61,10 +61,11 @@ async fn a_worker_without_a_database_ends_in_time_and_its_job_starts_again() {
     let gates = Gates::new();
     let config = Config {
         hand_back: Duration::from_secs(3),
-        lease: Duration::from_secs(3),
+        lease: Duration::from_secs(8),
         ..config()
     };
-    let store = store_at(&proxy.url).await;
+    // As in production: while there is no database, nothing may wait for long.
+    let store = store_within(&proxy.url, Duration::from_secs(2)).await;
     let running = world.run(world.worker_on(&store, Registry::new().register(Gate(gates.clone())), config));
     let id = world.submit(job("test.gate", &json!(null), 2)).await;
     gates.until_begun(1).await;

@@ -62,7 +62,12 @@ async fn a_handler_that_blocks_its_thread_is_timed_out_and_its_job_tried_again()
     let world = World::new().await;
     let (registry, _let_go, _) = block();
     let running = world.run(world.worker(registry).await);
-    let id = world.submit(soon_timed_out("test.block", 2)).await;
+    // The second attempt succeeds, for which a busy machine may need a while.
+    let patient = NewJob {
+        timeout: Duration::from_secs(3),
+        ..soon_timed_out("test.block", 2)
+    };
+    let id = world.submit(patient).await;
     let job = world.until(id, JobState::Succeeded).await;
     assert_eq!((job.attempt, job.attempts_spent), (2, 2));
     assert_eq!(world.failures(id).await[0].1, "timed_out");

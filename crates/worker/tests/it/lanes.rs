@@ -7,7 +7,7 @@ use queue::Receive;
 use serde_json::{Value, json};
 use testkit::eventually;
 use tokio::time::timeout;
-use worker::{Config, Lane, Registry};
+use worker::{Config, Lane, MaintenanceConfig, Registry};
 
 use crate::dead_letter_scene::eager;
 use crate::handlers::{Gate, Gates};
@@ -63,7 +63,15 @@ async fn idle_lanes_keep_no_slot_from_one_with_work_however_few_there_are() {
 #[tokio::test]
 async fn dead_letters_of_a_lane_are_cared_for_though_the_leader_does_not_serve_it() {
     let sqs = SqsWorld::with_dead_letters().await;
-    let leader = sqs.world.run(sqs.worker(test_handlers(), eager()).await);
+    // Three times as long a silence costs the leadership: longer than a busy machine stands still.
+    let steady = || Config {
+        maintenance: MaintenanceConfig {
+            leader_check: Duration::from_secs(5),
+            ..eager().maintenance
+        },
+        ..eager()
+    };
+    let leader = sqs.world.run(sqs.worker(test_handlers(), steady()).await);
     eventually("the first worker leads", PATIENCE, async || {
         leader.handle.status().leads.then_some(())
     })
@@ -72,7 +80,7 @@ async fn dead_letters_of_a_lane_are_cared_for_though_the_leader_does_not_serve_i
     let lanes = vec![sqs.lane(), high.clone()];
     let other = sqs
         .world
-        .run(sqs.worker_of(test_handlers(), eager(), lanes).await);
+        .run(sqs.worker_of(test_handlers(), steady(), lanes).await);
     let id = sqs
         .world
         .submit(job_in(&high, "test.fail", &json!({"message": "no"})))

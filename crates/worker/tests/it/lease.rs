@@ -288,10 +288,8 @@ async fn a_cancel_whose_signal_is_lost_is_heard_with_the_next_heartbeat() {
     world.until(id, JobState::Cancelled).await;
     let after = asked_at.elapsed();
     tell(&format!("a cancel without a signal took {after:.1?}"));
-    assert!(
-        after <= Duration::from_secs(10) + Duration::from_secs(2),
-        "{after:?}"
-    );
+    // A beat comes within ten seconds, and the one after it not before sixteen have gone by.
+    assert!(after < Duration::from_secs(15), "{after:?}");
     running.drain().await;
 }
 

@@ -25,9 +25,15 @@ fn due_in(wait: TimeDelta) -> NewJob {
 #[tokio::test]
 async fn a_job_starts_when_it_is_due() {
     let world = World::new().await;
-    // Before anybody is there who could promote it, however long the submit takes.
-    let id = world.submit(due_in(TimeDelta::milliseconds(700))).await;
+    // Not yet due, however long the submit takes.
+    let id = world.submit(due_in(TimeDelta::hours(1))).await;
     assert_eq!(world.job(id).await.state, JobState::Scheduled);
+    world
+        .sql(
+            "update due set run_at = now() + interval '700 milliseconds';
+             update job set run_at = due.run_at from due where due.job_id = job.id",
+        )
+        .await;
     let running = world.run(world.worker(test_handlers()).await);
     let job = world.until(id, JobState::Succeeded).await;
     let started_at = world.attempts(id).await[0].started_at;
@@ -259,7 +265,11 @@ async fn one_worker_leads_and_another_takes_over_when_it_is_gone() {
     // As if the leader's process had died: its connection is gone, and the lock with it.
     let holder = "select count(pg_terminate_backend(pid)) from pg_locks
                   where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())";
-    assert_eq!(world.count(holder).await, 1);
+    // On a busy machine it may have lost the lock by itself a moment ago.
+    eventually("the leader's connection is ended", PATIENCE, async || {
+        (world.count(holder).await == 1).then_some(())
+    })
+    .await;
     let id = world.submit(due_in(TimeDelta::milliseconds(100))).await;
     world.until(id, JobState::Succeeded).await;
     eventually("one leads again", PATIENCE, async || {

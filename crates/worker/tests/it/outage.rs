@@ -15,14 +15,17 @@ use worker::{Config, Lane, Registry, StepOutcome};
 
 use crate::handlers::{Gate, Gates};
 use crate::proxy::Proxy;
-use crate::world::{PATIENCE, World, config, job, lane, store_at, test_handlers};
+use crate::world::{PATIENCE, World, config, job, lane, store_at, store_within, test_handlers};
+
+/// How long a worker waits for a connection, as in production.
+const SOON: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn an_outcome_waits_for_the_database_within_the_lease() {
     let world = World::new().await;
     let proxy = Proxy::to(&world.db.url()).await;
     let gates = Gates::new();
-    let store = store_at(&proxy.url).await;
+    let store = store_within(&proxy.url, SOON).await;
     let running = world.run(world.worker_on(&store, Registry::new().register(Gate(gates.clone())), config()));
     let id = world.submit(job("test.gate", &json!(null), 5)).await;
     gates.until_begun(1).await;
@@ -46,10 +49,11 @@ async fn a_worker_that_can_not_renew_its_lease_stops_its_handlers_and_comes_back
     let proxy = Proxy::to(&world.db.url()).await;
     let gates = Gates::new();
     let config = Config {
-        lease: Duration::from_secs(2),
+        // Short enough to end while the test waits, and longer than a busy machine stands still.
+        lease: Duration::from_secs(8),
         ..config()
     };
-    let store = store_at(&proxy.url).await;
+    let store = store_within(&proxy.url, SOON).await;
     let running = world.run(world.worker_on(&store, Registry::new().register(Gate(gates.clone())), config));
     let before = running.worker_id().await;
     let id = world.submit(job("test.gate", &json!(null), 5)).await;
@@ -165,7 +169,7 @@ async fn jobs_that_were_received_before_an_outage_are_claimed_right_after_it() {
     let world = World::new().await;
     let proxy = Arc::new(Proxy::to(&world.db.url()).await);
     let said = Arc::<Notify>::default();
-    let store = store_at(&proxy.url).await;
+    let store = store_within(&proxy.url, SOON).await;
     // Nobody else gets the message while this test runs.
     let config = Config {
         visibility: Duration::from_hours(1),

@@ -8,10 +8,10 @@ use sqlx::Executor as _;
 use store::{Claim, Ending, Finished, PoolConfig, Role, Store, Submission, Submitted};
 use tokio::time::Instant;
 
-use crate::world::{World, job, random, test_handlers};
+use crate::world::{PATIENCE, World, job, random, test_handlers};
 
 /// How long anybody may wait for a lock.
-const LOCK_TIMEOUT: &str = "1s";
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A day, 60 days ago, of 200,000 jobs that ended, of which some ended lately, and of jobs that live or are dead.
 const BIG_DAY: &str = "
@@ -54,8 +54,17 @@ struct Somebody<'a> {
 
 impl<'a> Somebody<'a> {
     async fn new(world: &'a World) -> Self {
-        let url = format!("{}?options[lock_timeout]={LOCK_TIMEOUT}", world.db.url());
-        let open = async |role| Store::open_url(&url, role, PoolConfig::default()).await.unwrap();
+        let url = format!(
+            "{}?options[lock_timeout]={}",
+            world.db.url(),
+            LOCK_TIMEOUT.as_millis()
+        );
+        let config = PoolConfig {
+            acquire_timeout: PATIENCE,
+            lock_timeout: LOCK_TIMEOUT,
+            ..PoolConfig::default()
+        };
+        let open = async |role| Store::open_url(&url, role, config).await.unwrap();
         let worker = open(Role::Worker).await;
         let worker_id = WorkerId(random());
         worker

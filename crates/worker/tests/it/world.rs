@@ -200,10 +200,17 @@ impl World {
     }
 }
 
+/// A store that waits for a connection for as long as a busy machine may need for one.
 pub(crate) async fn store_at(url: &str) -> Store {
+    store_within(url, PATIENCE).await
+}
+
+/// A store that waits for a connection only so long, for tests in which there may be none.
+pub(crate) async fn store_within(url: &str, acquire_timeout: Duration) -> Store {
     let config = PoolConfig {
         max_connections: 8,
         min_connections: 0,
+        acquire_timeout,
         ..PoolConfig::default()
     };
     Store::open_url(url, Role::Worker, config).await.unwrap()
@@ -218,7 +225,7 @@ pub(crate) fn config() -> Config {
         receive_wait: Duration::from_secs(1),
         visibility: Duration::from_secs(10),
         heartbeat: Duration::from_millis(200),
-        lease: Duration::from_secs(12),
+        lease: Duration::from_mins(1),
         stop_grace: Duration::from_millis(300),
         hand_back: Duration::from_secs(10),
         maintenance: MaintenanceConfig {

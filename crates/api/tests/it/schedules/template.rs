@@ -12,7 +12,7 @@ fn talkative() -> Value {
         "job": {
             "kind": "pay", "payload": { "card": { "number": "4111-1111" }, "pin": 1234, "sum": 12 },
             "metadata": { "team": "billing" }, "sensitive": ["/card/number"], "start_within_ms": 60_000,
-            "unique": { "key": "the work", "period_ms": 1_000, "on_conflict": "reject" },
+            "unique": { "key": "the work", "period_ms": 3_600_000, "on_conflict": "reject" },
         },
     })
 }
@@ -32,7 +32,7 @@ async fn it_says_what_a_submit_says_and_shows_personal_data_to_those_who_submit(
     assert_eq!(job["start_within_ms"], 60_000);
     assert_eq!(
         job["unique"],
-        json!({ "while": null, "period_ms": 1_000, "on_conflict": "reject" })
+        json!({ "while": null, "period_ms": 3_600_000, "on_conflict": "reject" })
     );
     assert_eq!(writer.get("/api/schedules/pay").await.ok(200), put);
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use domain::{LaneHolds, TenantId};
 use queue::{Delivery, Queue, Receive};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{AT_ONCE, ONE, PROMPT};
+use super::{AT_ONCE, ONE, PATIENCE};
 use crate::postgres_backend::{PostgresBackend, run};
 
 fn tenant(number: u128) -> TenantId {
@@ -127,15 +127,13 @@ async fn more_tenants_than_one_look_goes_to_are_all_served() {
                    case when number = 2500 then now() else now() + interval '1 hour' end
             from generate_series(1, 2500) number";
         sqlx::query(insert).execute(&backend.admin).await.unwrap();
-        let queue = backend.lane("default");
+        let queue = backend.lane_by_signals("default");
         let patient = Receive {
-            wait: Duration::from_secs(20),
+            wait: PATIENCE,
             ..up_to(10)
         };
-        let began = Instant::now();
         let taken = queue.receive(patient).await.unwrap();
         assert_eq!(owners(&taken), [(tenant(2_500), 1)].into());
-        assert!(began.elapsed() < PROMPT, "{:?}", began.elapsed());
     })
     .await;
 }
@@ -174,15 +172,13 @@ async fn what_is_held_stays_and_costs_the_others_nothing() {
 async fn a_receiver_that_waits_learns_that_nothing_is_held_any_more() {
     run(async |backend: &PostgresBackend| {
         backend.listener.listening().await;
-        let queue = backend.lane("default");
+        let queue = backend.lane_by_signals("default");
         enqueue(backend, tenant(1), 1).await;
         queue.hold(&paused(tenant(1)));
         let mut waiting = pin!(queue.receive(ONE));
         assert!(timeout(Duration::from_millis(300), &mut waiting).await.is_err());
-        let freed_at = Instant::now();
         queue.hold(&LaneHolds::default());
         assert_eq!(waiting.await.unwrap().len(), 1);
-        assert!(freed_at.elapsed() < PROMPT, "{:?}", freed_at.elapsed());
     })
     .await;
 }

@@ -342,7 +342,7 @@ async fn a_repeated_request_to_fire_makes_one_job() {
 
 #[tokio::test]
 async fn a_request_to_fire_that_waits_in_vain_is_in_progress_only_where_its_key_is_held() {
-    let world = World::new().await;
+    let world = World::impatient().await;
     world.put(&hourly("nightly")).await;
     let mut other = world.db.superuser().await;
     other.execute("begin").await.unwrap();
