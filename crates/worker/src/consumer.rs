@@ -103,7 +103,7 @@ impl Consumer {
     /// When nothing was received or claimed because the queue or the database did not answer.
     pub async fn run_once(&self, max: usize) -> Result<Vec<StepOutcome>, Error> {
         let slots = self.free_slots(max).await;
-        let deliveries = self.receive(slots.num_permits()).await?;
+        let deliveries = self.receive(slots.num_permits(), self.share.wait).await?;
         let claimed = self.claim(deliveries, slots).await?;
         let steps = claimed
             .started
@@ -128,7 +128,7 @@ impl Consumer {
                     max = if claimed.is_empty() {
                         self.share.idle_slots
                     } else {
-                        MAX_BATCH
+                        self.busy_slots()
                     };
                     self.spawn(claimed, &attempts).await;
                     continue;
@@ -146,7 +146,8 @@ impl Consumer {
         let Some(slots) = stop.run_until_cancelled(self.free_slots(max)).await else {
             return Ok(None);
         };
-        let mut receiving = pin!(self.receive(slots.num_permits()));
+        let wait = self.share.wait_with(slots.num_permits());
+        let mut receiving = pin!(self.receive(slots.num_permits(), wait));
         let deliveries = tokio::select! {
             deliveries = &mut receiving => deliveries?,
             () = stop.cancelled() => {
@@ -206,11 +207,11 @@ impl Consumer {
         taken
     }
 
-    async fn receive(&self, max: usize) -> Result<Vec<Delivery>, Error> {
+    async fn receive(&self, max: usize, wait: Duration) -> Result<Vec<Delivery>, Error> {
         let config = &self.shared.config;
         let receive = Receive {
             max,
-            wait: self.share.wait.min(config.receive_wait),
+            wait: wait.min(config.receive_wait),
             visibility: config.visibility,
         };
         // The backends bound their own waits; this is for a connection that went silent.
@@ -228,6 +229,16 @@ impl Consumer {
         self.silent.store(!enough, Ordering::Relaxed);
         self.shared.meters.deliveries.increment(count as u64);
         received
+    }
+
+    /// The most slots that are worth having for a receive while the lane has work: SQS delivers few messages at once, and
+    /// what one receive has more than that keeps others from being under way beside it.
+    fn busy_slots(&self) -> usize {
+        if self.lane.queue.is_outbox() {
+            MAX_BATCH
+        } else {
+            MAX_IDLE
+        }
     }
 
     pub(crate) fn is_silent(&self) -> bool {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use domain::WorkerId;
+use store::Store;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
@@ -13,6 +15,9 @@ use crate::running::Stop;
 
 /// How often attempts are told again to stop, because a claim that was under way may still start some.
 const TELL_AGAIN: Duration = Duration::from_millis(100);
+
+/// The pause before a worker that could not be deregistered tries again.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// How a worker ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,10 +72,7 @@ impl Draining {
             self.give_up.cancel();
         }
         if let Some(id) = identity.current() {
-            let left = (began + hand_back).saturating_duration_since(Instant::now());
-            if let Err(error) = within(left, store.deregister_worker(id)).await {
-                tracing::warn!(error.chain = %runtime::error_chain(&error), "the worker could not be deregistered, its lease runs out");
-            }
+            deregister(&store, id, began + hand_back).await;
         }
         let abandoned = running.len();
         tracing::info!(abandoned, "drained");
@@ -95,5 +97,20 @@ impl Draining {
                 return;
             }
         }
+    }
+}
+
+/// Tells the others at once that this worker is gone, unless the database does not answer until then.
+async fn deregister(store: &Store, id: WorkerId, until: Instant) {
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let Err(error) = within(left, store.deregister_worker(id)).await else {
+            return;
+        };
+        if Instant::now() + TRY_AGAIN >= until {
+            tracing::warn!(error.chain = %runtime::error_chain(&error), "the worker could not be deregistered, its lease runs out");
+            return;
+        }
+        sleep(TRY_AGAIN).await;
     }
 }

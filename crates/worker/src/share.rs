@@ -8,6 +8,7 @@ pub(crate) const MAX_IDLE: usize = 10;
 /// Idle lanes together hold one slot of so many.
 const QUARTER: usize = 4;
 /// How long a receive holds its slot where there are too few for that: then the slots go round, first come, first served.
+/// Also how long one holds those of a lane with work once the work has come to its end.
 const TURN: Duration = Duration::from_secs(1);
 
 /// The share of a lane.
@@ -17,7 +18,7 @@ pub(crate) struct Share {
     pub(crate) receivers: usize,
     /// The most slots that one of them takes while the lane has no work.
     pub(crate) idle_slots: usize,
-    /// The longest that one of them waits.
+    /// The longest that one of them waits with so many.
     pub(crate) wait: Duration,
 }
 
@@ -36,6 +37,17 @@ impl Share {
             } else {
                 Duration::MAX
             },
+        }
+    }
+
+    /// The longest that a receive waits with these slots. What is more than the lane may hold while it is idle was taken
+    /// because it had work, and goes back soon after the last of that: other lanes, and jobs whose message was
+    /// swallowed, have no other slots.
+    pub(crate) fn wait_with(&self, slots: usize) -> Duration {
+        if slots > self.idle_slots {
+            self.wait.min(TURN)
+        } else {
+            self.wait
         }
     }
 }

@@ -61,6 +61,39 @@ async fn idle_lanes_keep_no_slot_from_one_with_work_however_few_there_are() {
 }
 
 #[tokio::test]
+async fn a_lane_whose_work_has_ended_gives_its_slots_back() {
+    const SLOTS: usize = 40;
+    let sqs = SqsWorld::new().await;
+    let gates = Gates::new();
+    let (first, second) = (sqs.lane(), sqs.another_lane("high").await);
+    let many = Config {
+        concurrency: SLOTS,
+        receive_wait: Duration::from_secs(20),
+        ..config()
+    };
+    let registry = Registry::new().register(Gate(gates.clone()));
+    let lanes = vec![first.clone(), second.clone()];
+    let running = sqs.world.run(sqs.worker_of(registry, many, lanes).await);
+    running.worker_id().await;
+    let mut begun = 0;
+    // The first lane has its work while most slots are free. What idle lanes hold is a quarter of all at most.
+    for (lane, jobs) in [(&first, 1), (&second, SLOTS * 3 / 4)] {
+        let jobs = (0..jobs).map(|_| job_in(lane, "test.gate", &json!(null)));
+        let ids = sqs.world.submit_all(jobs.collect()).await;
+        begun += u32::try_from(ids.len()).unwrap();
+        timeout(SOON, gates.until_begun(begun))
+            .await
+            .expect("no receive of the other lane keeps them");
+        gates.open.add_permits(ids.len());
+        for id in ids {
+            sqs.world.until(id, JobState::Succeeded).await;
+        }
+    }
+    running.drain().await;
+    sqs.delete().await;
+}
+
+#[tokio::test]
 async fn dead_letters_of_a_lane_are_cared_for_though_the_leader_does_not_serve_it() {
     let sqs = SqsWorld::with_dead_letters().await;
     // Three times as long a silence costs the leadership: longer than a busy machine stands still.

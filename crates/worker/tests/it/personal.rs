@@ -134,9 +134,10 @@ async fn a_worker_makes_its_kinds_known_and_takes_them_with_it() {
     );
     let schema: serde_json::Value = serde_json::from_str(kind.schema.unwrap().get()).unwrap();
     assert_eq!(schema["required"], json!(["card", "sum"]));
+    let logs = Logs::capture();
     running.drain().await;
     let kinds = api.kinds(10).await.unwrap();
-    assert!(kinds.len() == 1 && !kinds[0].live);
+    assert!(kinds.len() == 1 && !kinds[0].live, "{:?}", logs.take());
 }
 
 #[tokio::test]
