@@ -17,6 +17,7 @@ pub(super) const SAMPLES: &[Sample] = &[("rejected", "deny.toml"), ("banned", "d
 const RULES: &str = "deny.toml";
 
 pub(super) fn scan(site: &Site<'_>) -> Result<Vec<Finding>> {
+    fetch(site)?;
     let sample = "tools/scan/samples/deny.toml";
     let mut findings = errors(site, RULES, RULES)?;
     findings.extend(errors(site, sample, "samples/deny.toml")?);
@@ -31,6 +32,17 @@ pub(super) fn advisories(programs: &Path, root: &Path, interrupts: &Interrupts) 
             .args(["--all-features", "check", "advisories"]),
     )?;
     Ok(status.success())
+}
+
+/// Has the crates of all systems: a build downloads only those of its own.
+fn fetch(site: &Site<'_>) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(site.root)
+        .args(["fetch", "--locked", "--quiet"]);
+    let status = site.interrupts.run_download(&mut cargo)?;
+    ensure!(status.success(), "cargo could not fetch all crates ({status})");
+    Ok(())
 }
 
 /// What is wrong by the rules of a file, told as if it was in another.
