@@ -225,13 +225,12 @@ impl Store {
     /// a connection that is in it, and the next one's statements would see its tenant and be rolled back with it.
     async fn begin_with(&self, statement: impl SqlSafeStr) -> Result<PgTransaction<'static>, sqlx::Error> {
         let connection = self.pool.acquire().await?;
-        let beginning = Transaction::begin(connection, Some(statement.into_sql_str()));
         #[expect(
             clippy::disallowed_methods,
             reason = "it is one round trip, and ends by being rolled back when nobody waits for it"
         )]
-        let begun = tokio::spawn(beginning).await;
-        begun.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+        let beginning = tokio::spawn(Transaction::begin(connection, Some(statement.into_sql_str())));
+        beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
     /// Uses a connection for the first time, and another one should that fail: nothing was done on the first one yet.

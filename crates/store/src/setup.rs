@@ -131,6 +131,7 @@ impl Setup {
 
     /// Makes or changes the user; answers whether they were there.
     async fn write(&mut self, login: &Login<'_>) -> Result<bool, Error> {
+        #[expect(clippy::disallowed_methods, reason = "nobody else gets this connection")]
         let mut tx = self.administrator.begin().await?;
         // A name and a password can't be parameters of these statements, so Postgres writes them into them.
         let written = sqlx::query!(

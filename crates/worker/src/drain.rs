@@ -74,7 +74,7 @@ impl Draining {
         if let Some(id) = identity.current() {
             deregister(&store, id, began + hand_back).await;
         }
-        let abandoned = running.len();
+        let abandoned = running.abandoned();
         tracing::info!(abandoned, "drained");
         Drained { abandoned }
     }

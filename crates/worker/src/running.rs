@@ -131,6 +131,12 @@ impl Running {
         self.held().attempts.len()
     }
 
+    /// How many attempts began here of whose ends nothing is recorded.
+    pub(crate) fn abandoned(&self) -> usize {
+        let held = self.held();
+        held.attempts.len() + held.unrecorded.len()
+    }
+
     /// Whether an attempt of this job is here.
     pub(crate) fn runs(&self, job_id: &JobId) -> bool {
         self.held().attempts.keys().any(|(running, _)| running == job_id)
@@ -271,8 +277,10 @@ mod tests {
         drop(running.enter(&job));
         assert!(!running.knows(&key));
         assert_eq!(running.unrecorded().get(&key), Some(&(job.policy, 1)));
+        assert_eq!((running.len(), running.abandoned()), (0, 1));
         running.forget_unrecorded([&key]);
         assert!(running.unrecorded().is_empty());
+        assert_eq!(running.abandoned(), 0);
     }
 
     #[test]

@@ -28,8 +28,7 @@ impl Store {
     /// # Errors
     /// When a statement failed.
     pub async fn purge_unique(&self, after: Option<&UniqueCursor>, page: i64) -> Result<PurgedUnique, Error> {
-        let mut connection = self.acquire().await?;
-        let mut tx = sqlx::Connection::begin(&mut *connection).await?;
+        let mut tx = self.begin_for_all().await?;
         let (tenant_id, key_hash) =
             after.map_or((Uuid::nil(), &[][..]), |after| (after.tenant_id, &after.key_hash));
         let rows = sqlx::query!(

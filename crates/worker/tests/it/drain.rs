@@ -73,7 +73,8 @@ async fn a_worker_without_a_database_ends_in_time_and_its_job_starts_again() {
     running.shutdown.begin();
     running.shutdown.abort().cancel();
     let began = Instant::now();
-    timeout(PATIENCE, running.drained).await.unwrap().unwrap();
+    let drained = timeout(PATIENCE, running.drained).await.unwrap().unwrap();
+    assert_eq!(drained.abandoned, 1);
     assert!(
         began.elapsed() < Duration::from_secs(12),
         "it took {:?}",

@@ -128,6 +128,7 @@ async fn a_waiting_receiver_learns_of_a_delayed_message() {
 async fn a_row_that_another_transaction_holds_is_skipped() {
     run(async |backend: &PostgresBackend| {
         insert(backend, "default").await;
+        #[expect(clippy::disallowed_methods, reason = "its beginning is waited for")]
         let mut claim = backend.admin.begin().await.unwrap();
         claim.execute("select from outbox for update").await.unwrap();
         let queue = backend.lane("default");

@@ -110,6 +110,7 @@ async fn request(number: u64, store: &Store, tenants: &[Tenant], counts: &Counts
         }
         4 => {
             // A transaction that names its tenant, fails and is dropped in the middle.
+            #[expect(clippy::disallowed_methods, reason = "its beginning is waited for")]
             let mut tx = store.pool().begin().await.unwrap();
             let name = format!("set local app.tenant_id = '{}'", me.id);
             tx.execute(sqlx::AssertSqlSafe(name)).await.unwrap();
@@ -132,12 +133,11 @@ async fn request(number: u64, store: &Store, tenants: &[Tenant], counts: &Counts
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_requests_of_many_tenants_on_two_connections_see_their_own_rows_only() {
     let db = TestDb::create().await;
+    // Many wait for few connections.
     let config = PoolConfig {
         max_connections: 2,
         min_connections: 0,
-        // Many wait for few connections, on a machine that has other things to do.
-        acquire_timeout: std::time::Duration::from_secs(60),
-        ..PoolConfig::default()
+        ..TestDb::pool_config()
     };
     let store = Store::open_url(&db.url(), Role::Api, config).await.unwrap();
     let mut tenants = Vec::new();
@@ -172,32 +172,55 @@ async fn ten_thousand_requests_of_many_tenants_on_two_connections_see_their_own_
     ));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_at_any_moment_leaves_no_transaction_behind() {
-    let db = TestDb::create().await;
+/// One connection, which everybody has to share with whoever has left it.
+async fn one_connection(db: &TestDb, role: Role) -> Store {
     let config = PoolConfig {
         max_connections: 1,
         min_connections: 1,
-        acquire_timeout: std::time::Duration::from_secs(60),
-        ..PoolConfig::default()
+        ..TestDb::pool_config()
     };
-    let store = Store::open_url(&db.url(), Role::Api, config).await.unwrap();
-    let me = tenant(&db, &store).await;
-    let (mut left, all) = (0, JobFilter::default());
+    let store = Store::open_url(&db.url(), role, config).await.unwrap();
+    store.warm_up().await.unwrap();
+    store
+}
+
+/// Leaves this work again and again, at each moment of it, and looks at the connection after that.
+async fn leave_at_any_moment<T>(store: &Store, work: impl AsyncFn() -> T) {
+    let mut left = 0;
     for round in 0..400 {
         // With a connection at hand, it is not waiting for one that it is left at.
         while store.pool().num_idle() == 0 {
             tokio::task::yield_now().await;
         }
-        let listing = store.list_jobs(me.id, &all, 100);
-        left += usize::from(given_up_after(round % 20, listing).await.is_none());
+        let looks = round % 20;
+        left += usize::from(given_up_after(looks, Box::pin(work())).await.is_none());
+        let seen = async || -> (String, String) {
+            let query =
+                "select pg_current_xact_id()::text, coalesce(current_setting('app.tenant_id', true), '')";
+            sqlx::query_as(query).fetch_one(store.pool()).await.unwrap()
+        };
+        let (first, second) = (seen().await, seen().await);
+        assert_ne!(first.0, second.0, "one transaction, left after {looks} looks");
         // What a transaction sets ends with it.
-        let tenant: String =
-            sqlx::query_scalar("select coalesce(current_setting('app.tenant_id', true), '')")
-                .fetch_one(store.pool())
-                .await
-                .unwrap();
-        assert_eq!(tenant, "", "left after {} looks", round % 20);
+        assert_eq!(second.1, "", "left after {looks} looks");
     }
     assert!(left > 100, "{left} have left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_at_any_moment_leaves_no_transaction_behind() {
+    let db = TestDb::create().await;
+    let store = one_connection(&db, Role::Api).await;
+    let (me, all) = (tenant(&db, &store).await, JobFilter::default());
+    leave_at_any_moment(&store, async || store.list_jobs(me.id, &all, 100).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_leaves_at_any_moment_leaves_no_transaction_behind() {
+    let db = TestDb::create().await;
+    let store = one_connection(&db, Role::Worker).await;
+    leave_at_any_moment(&store, async || store.purge_unique(None, 100).await.unwrap()).await;
+    let nobody = JobId(uuid::Uuid::nil());
+    leave_at_any_moment(&store, async || store.revive(nobody, 1).await.unwrap()).await;
+    leave_at_any_moment(&store, async || store.fire(&[]).await.unwrap()).await;
 }
