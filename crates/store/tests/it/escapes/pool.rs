@@ -202,7 +202,7 @@ async fn leave_at_any_moment<T>(store: &Store, work: impl AsyncFn() -> T) {
         let (first, second) = (seen().await, seen().await);
         assert_ne!(first.0, second.0, "one transaction, left after {looks} looks");
         // What a transaction sets ends with it.
-        assert_eq!(second.1, "", "left after {looks} looks");
+        assert_eq!(first.1, "", "left after {looks} looks");
     }
     assert!(left > 100, "{left} have left");
 }
